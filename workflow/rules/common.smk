@@ -1,0 +1,49 @@
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# The package in this tree is the one that plans and, by the prefix, the one that every job runs, with or without conda.
+PACKAGE = Path(workflow.basedir) / "workflow"
+sys.path.insert(0, str(PACKAGE))
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(PACKAGE))}; ".replace(
+        "{", "{{"
+    ).replace("}", "}}")
+)
+
+from uncrossed import manifest
+from uncrossed.errors import InputError
+from uncrossed.identity import code_sha256
+from uncrossed.study import Study
+from uncrossed.trial import NAME
+
+if len(workflow.configfiles) > 1:
+    raise WorkflowError(
+        f"a study file stands alone; found {len(workflow.configfiles)}: "
+        + ", ".join(map(str, workflow.configfiles))
+    )
+
+try:
+    STUDY = Study(config, workflow.configfiles[0])
+    STUDY.rows
+    DATASET = f"results/datasets/{STUDY.dataset.name}.h5"
+    STUDY.check_dataset_file(DATASET)
+except InputError as error:
+    raise WorkflowError(str(error))
+
+RESULTS = f"results/{STUDY.name}"
+GPUS = 1 if STUDY.settings.device == "gpu" else 0
+
+
+wildcard_constraints:
+    trial=NAME,
+
+
+def job(wildcards):
+    """The one parameter that decides a training's result: its canonical JSON."""
+    try:
+        return STUDY.job(wildcards.trial).canonical()
+    except InputError as error:
+        raise WorkflowError(str(error))

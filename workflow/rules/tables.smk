@@ -1,0 +1,48 @@
+rule manifest:
+    output:
+        f"{RESULTS}/manifest.csv",
+    log:
+        f"{RESULTS}/logs/manifest.log",
+    localrule: True
+    params:
+        rows=manifest.sha256(STUDY.rows.values()),
+    run:
+        manifest.write(output[0], STUDY.rows.values())
+
+
+rule tables:
+    input:
+        rules.manifest.output,
+        rules.pytorch.input,
+        rules.tensorflow.input,
+    output:
+        f"{RESULTS}/tables/trials.csv",
+        f"{RESULTS}/tables/trials.parquet",
+        f"{RESULTS}/tables/curves.parquet",
+        f"{RESULTS}/tables/runs.parquet",
+    log:
+        f"{RESULTS}/logs/tables.log",
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        folder=subpath(input[0], parent=True),
+    shell:
+        "python -m uncrossed tables {params.folder:q} > {log:q} 2>&1"
+
+
+rule checksums:
+    input:
+        rules.tables.input,
+        rules.tables.output,
+    output:
+        f"{RESULTS}/SHA256SUMS",
+    log:
+        f"{RESULTS}/logs/checksums.log",
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        folder=subpath(input[0], parent=True),
+    shell:
+        "python -m uncrossed checksums {params.folder:q} > {log:q} 2>&1"

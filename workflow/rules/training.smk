@@ -1,0 +1,52 @@
+rule train_pytorch:
+    input:
+        dataset=ancient(DATASET),
+    output:
+        result=f"{RESULTS}/trials/{{trial}}/pytorch.h5",
+        record=f"{RESULTS}/trials/{{trial}}/pytorch.json",
+    log:
+        f"{RESULTS}/logs/trials/{{trial}}/pytorch.log",
+    conda:
+        "../../envs/pytorch.yaml"
+    threads: STUDY.settings.threads
+    resources:
+        gpu=GPUS,
+    params:
+        job=job,
+        code=code_sha256("pytorch"),
+    shell:
+        "python -m uncrossed train pytorch --job {params.job:q}"
+        " --dataset {input.dataset:q} --output {output.result:q} > {log:q} 2>&1"
+
+
+rule train_tensorflow:
+    input:
+        dataset=ancient(DATASET),
+    output:
+        result=f"{RESULTS}/trials/{{trial}}/tensorflow.h5",
+        record=f"{RESULTS}/trials/{{trial}}/tensorflow.json",
+    log:
+        f"{RESULTS}/logs/trials/{{trial}}/tensorflow.log",
+    conda:
+        "../../envs/tensorflow.yaml"
+    threads: STUDY.settings.threads
+    resources:
+        gpu=GPUS,
+    params:
+        job=job,
+        code=code_sha256("tensorflow"),
+    shell:
+        "python -m uncrossed train tensorflow --job {params.job:q}"
+        " --dataset {input.dataset:q} --output {output.result:q} > {log:q} 2>&1"
+
+
+rule pytorch:
+    input:
+        expand(rules.train_pytorch.output, trial=STUDY.rows),
+    localrule: True
+
+
+rule tensorflow:
+    input:
+        expand(rules.train_tensorflow.output, trial=STUDY.rows),
+    localrule: True

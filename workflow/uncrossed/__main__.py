@@ -1,0 +1,5 @@
+"""`python -m uncrossed` is the command `uncrossed`."""
+
+from uncrossed.cli import main
+
+main()

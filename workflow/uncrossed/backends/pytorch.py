@@ -1,0 +1,150 @@
+"""PyTorch's side: torchvision's models, torch.optim.Adam, channels last."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+import torchvision
+from torch import nn
+from torch.nn import functional
+
+from uncrossed.backends import DeviceError
+from uncrossed.datasets import CLASSES
+from uncrossed.identity import cpu
+from uncrossed.trial import Settings, Trial
+
+FRAMEWORK = "pytorch"
+
+
+def configure(settings: Settings) -> str:
+    """Set threads, precision, determinism and kernels; return the device kind.
+
+    Raises:
+        DeviceError: a GPU is asked for and PyTorch sees none.
+    """
+    torch.set_num_threads(settings.threads)
+    torch.set_default_dtype(getattr(torch, settings.precision))
+    torch.use_deterministic_algorithms(settings.deterministic)
+    torch.backends.cudnn.deterministic = settings.deterministic
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = settings.tf32
+    torch.backends.cuda.matmul.allow_tf32 = settings.tf32
+    torch.backends.mkldnn.set_flags(settings.onednn)
+    if settings.device == "cpu":
+        return f"{cpu()} {torch.backends.cpu.get_cpu_capability()}"
+    if not torch.cuda.is_available():
+        raise DeviceError(
+            f"the job asks for a GPU and PyTorch {torch.__version__} (CUDA {torch.version.cuda}) sees none"
+        )
+    return f"gpu {torch.cuda.get_device_name()}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the bits of a result."""
+    found = {"torch": torch.__version__, "torchvision": torchvision.__version__, "numpy": np.__version__}
+    if torch.cuda.is_available():
+        found |= {"cuda": torch.version.cuda, "cudnn": str(torch.backends.cudnn.version())}
+    return found
+
+
+def build(row: Trial) -> nn.Module:
+    """The row's untrained model, with 10 logits; weights are drawn from the row's seed."""
+    torch.manual_seed(row.seed)
+    return MODELS[row.architecture]()
+
+
+class Learner:
+    """A model in training, its optimizer, and the images on its device.
+
+    Attributes:
+        model: maps float images, examples x 3 x 32 x 32 in [0, 1], to logits, examples x 10.
+        optimizer: Adam as shipped.
+    """
+
+    def __init__(
+        self, row: Trial, settings: Settings, images: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+    ):
+        """Build model and optimizer; move the images (uint8 NHWC) and labels (uint8) of both splits to the device."""
+        device = "cuda" if settings.device == "gpu" else "cpu"
+        self.images = {split: torch.from_numpy(array).to(device) for split, array in images.items()}
+        self.labels = {split: torch.from_numpy(array).to(device, torch.int64) for split, array in labels.items()}
+        self.dtype = getattr(torch, settings.precision)
+        self.model = build(row).to(device, memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=row.learning_rate, eps=row.adam_epsilon)
+
+    def train(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
+        """One step on each batch of training examples, in order.
+
+        Returns:
+            The logits that the steps saw, examples x 10.
+        """
+        self.model.train()
+        return torch.cat([self.step(start, stop) for start, stop in batches]).cpu().numpy()
+
+    def step(self, start: int, stop: int) -> torch.Tensor:
+        """One optimizer step on the training examples from `start` to before `stop`; returns their logits."""
+        self.optimizer.zero_grad()
+        logits = self.model(self.batch("train", start, stop))
+        functional.cross_entropy(logits, self.labels["train"][start:stop]).backward()
+        self.optimizer.step()
+        return logits.detach()
+
+    @torch.no_grad()
+    def predict(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
+        """Logits of the test examples in evaluation mode, examples x 10."""
+        self.model.eval()
+        return torch.cat([self.model(self.batch("test", start, stop)) for start, stop in batches]).cpu().numpy()
+
+    def batch(self, split: str, start: int, stop: int) -> torch.Tensor:
+        """The images from `start` to before `stop` as floats in [0, 1], examples x 3 x 32 x 32, channels last."""
+        return self.images[split][start:stop].permute(0, 3, 1, 2).to(self.dtype) / 255
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Copies of the model's `state_dict` entries, by name, in model order."""
+        # clone(contiguous) undoes channels last, so that the arrays have PyTorch's own layout.
+        return {
+            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format).numpy()
+            for name, tensor in self.model.state_dict().items()
+        }
+
+
+def vgg16() -> nn.Module:
+    """Torchvision's VGG16 without its average pool, so that the head is 512-4096-4096-10 as in the 2021 study."""
+    model = torchvision.models.vgg16(num_classes=CLASSES)
+    model.avgpool = nn.Identity()
+    first = nn.Linear(512, 4096)
+    # As torchvision initialises the layer that this one replaces.
+    nn.init.normal_(first.weight, 0, 0.01)
+    nn.init.constant_(first.bias, 0)
+    model.classifier[0] = first
+    return model
+
+
+def resnet50() -> nn.Module:
+    """Torchvision's ResNet50."""
+    return torchvision.models.resnet50(num_classes=CLASSES)
+
+
+def densenet121() -> nn.Module:
+    """Torchvision's DenseNet121."""
+    return torchvision.models.densenet121(num_classes=CLASSES)
+
+
+def smallcnn() -> nn.Module:
+    """Three convolutions with batch normalisation, dropout and a dense layer, all with PyTorch's layer defaults."""
+    layers: dict[str, nn.Module] = {}
+    width = 3
+    for k, filters in enumerate((16, 32, 64), start=1):
+        layers[f"conv{k}"] = nn.Conv2d(width, filters, kernel_size=3, padding=1)
+        layers[f"batchnorm{k}"] = nn.BatchNorm2d(filters)
+        layers[f"relu{k}"] = nn.ReLU()
+        layers[f"pool{k}"] = nn.MaxPool2d(2) if k < 3 else nn.AdaptiveAvgPool2d(1)
+        width = filters
+    layers |= {"flatten": nn.Flatten(), "dropout": nn.Dropout(0.5), "dense": nn.Linear(width, CLASSES)}
+    model = nn.Sequential()
+    for name, layer in layers.items():
+        model.add_module(name, layer)
+    return model
+
+
+MODELS = {"vgg16": vgg16, "resnet50": resnet50, "densenet121": densenet121, "smallcnn": smallcnn}

@@ -1,0 +1,259 @@
+"""The command `uncrossed`: one function per command; the rules of the workflow call it too.
+
+Exit codes: 0, 1 when a command found a difference or could not finish, 2 for bad input.
+"""
+
+import argparse
+import json
+import os
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+from uncrossed import manifest
+from uncrossed.datasets import BUILT_IN, Definition
+from uncrossed.errors import InputError, nearest
+from uncrossed.semantics import ARCHITECTURES
+from uncrossed.trial import FRAMEWORKS, Job
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; ends the process with its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+    except InputError as error:
+        sys.exit(_fail(error, 2))
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `uncrossed show | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(_fail(error, 1))
+    sys.exit(code or 0)
+
+
+def _fail(error: Exception | str, code: int) -> int:
+    print(f"uncrossed: {' '.join(str(error).split())}", file=sys.stderr)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(prog="uncrossed", description=__doc__.splitlines()[0])
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    group = commands.add_parser("manifest", help="check and make manifests").add_subparsers(required=True, metavar="DO")
+    command = group.add_parser("check", help="check a manifest")
+    command.add_argument("file", type=Path)
+    command.add_argument("--study", type=Path, help="a study file whose dataset and names of semantics apply")
+    command.set_defaults(run=manifest_check)
+    command = group.add_parser("row", help="print one row as JSON, all defaults filled in")
+    command.add_argument("file", type=Path)
+    command.add_argument("trial")
+    command.add_argument("--study", type=Path, help="a study file whose dataset and names of semantics apply")
+    command.set_defaults(run=manifest_row)
+    command = group.add_parser("sample", help="draw a manifest from the published search box and its 16 subspaces")
+    command.add_argument("--architectures", default="vgg16,resnet50,densenet121", help="comma-separated (%(default)s)")
+    command.add_argument("--per-subspace", type=int, default=25, help="rows per subspace (%(default)s)")
+    command.add_argument("--seed", type=int, default=0, help="the same seed draws the same rows (%(default)s)")
+    command.add_argument("--output", type=Path, required=True)
+    command.set_defaults(run=manifest_sample)
+
+    command = commands.add_parser("dataset", help="fetch, verify and write a dataset")
+    command.add_argument("definition", help="a built-in name, or a definition as JSON")
+    command.add_argument("--output", type=Path, required=True)
+    command.set_defaults(run=dataset)
+
+    command = commands.add_parser("train", help="train one trial on one framework")
+    command.add_argument("framework", choices=FRAMEWORKS)
+    command.add_argument("--row", help="a manifest row as JSON, or a file that holds it")
+    command.add_argument("--settings", help="settings as JSON, or a file that holds them (the defaults)")
+    command.add_argument("--job", help="row, settings and dataset identity as one JSON object, as the workflow does")
+    command.add_argument("--dataset", type=Path, required=True, help="a dataset file")
+    command.add_argument("--output", type=Path, required=True, help="FILE.h5; the run record goes beside it")
+    command.set_defaults(run=train)
+
+    command = commands.add_parser("tables", help="make the tables of a study from its results")
+    command.add_argument("folder", type=Path, help="results/STUDY")
+    command.add_argument("--partial", action="store_true", help="list missing results instead of refusing")
+    command.set_defaults(run=tables)
+    command = commands.add_parser("checksums", help="write a study's SHA256SUMS")
+    command.add_argument("folder", type=Path, help="results/STUDY")
+    command.set_defaults(run=checksums)
+
+    command = commands.add_parser("show", help="print a study's pairs, or one pair")
+    command.add_argument("trial", nargs="?")
+    command.add_argument("--study", type=Path, default=Path("results/cifar10"), help="its folder (%(default)s)")
+    command.set_defaults(run=show)
+    command = commands.add_parser("compare", help="compare two trial files; exit 1 when their results differ")
+    command.add_argument("first", type=Path)
+    command.add_argument("second", type=Path)
+    command.set_defaults(run=compare)
+    return top
+
+
+def manifest_check(options: argparse.Namespace) -> None:
+    """Check a manifest and say what it holds."""
+    rows = _rows(options)
+    counts = {name: sum(row.architecture == name for row in rows.values()) for name in ARCHITECTURES}
+    held = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    print(f"{options.file}: {len(rows)} trials ({held})")
+
+
+def manifest_row(options: argparse.Namespace) -> None:
+    """Print one row."""
+    rows = _rows(options)
+    if options.trial not in rows:
+        raise InputError(f"{options.file}: no trial '{options.trial}'; {nearest(options.trial, rows)}")
+    print(rows[options.trial].model_dump_json(indent=2))
+
+
+def _rows(options: argparse.Namespace) -> dict[str, Any]:
+    if options.study is None:
+        return manifest.read(options.file, examples=BUILT_IN["cifar10"].train_examples)
+    from uncrossed.study import Study
+
+    study = Study.load(options.study)
+    return manifest.read(options.file, study.semantics, study.dataset.train_examples)
+
+
+def manifest_sample(options: argparse.Namespace) -> None:
+    """Draw and write a manifest."""
+    names = options.architectures.split(",")
+    for name in names:
+        if name not in ARCHITECTURES:
+            raise InputError(f"--architectures: unknown architecture '{name}'; {nearest(name, ARCHITECTURES)}")
+    if options.per_subspace < 1:
+        raise InputError(f"--per-subspace: found {options.per_subspace}; allowed: an integer >= 1")
+    rows = manifest.sample(names, options.per_subspace, options.seed)
+    manifest.write(options.output, rows)
+    print(f"{options.output}: {len(rows)} trials")
+
+
+def dataset(options: argparse.Namespace) -> None:
+    """Write a dataset file."""
+    from uncrossed import datasets
+
+    if options.definition in BUILT_IN:
+        definition = BUILT_IN[options.definition]
+    elif options.definition.lstrip().startswith("{"):
+        definition = Definition.check(_json(options.definition, "definition"), "dataset definition")
+    else:
+        raise InputError(f"unknown dataset '{options.definition}'; {nearest(options.definition, BUILT_IN)}")
+    datasets.build(definition, options.output)
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train, write the run record and then the trial file."""
+    from tqdm import tqdm
+
+    from uncrossed import backends, datasets, files, store
+    from uncrossed.identity import code_sha256
+    from uncrossed.training import EpochReport, run
+
+    job = _job(options)
+    if options.output.suffix != ".h5":
+        raise InputError(f"--output {options.output}: allowed: a name that ends in .h5")
+    data = datasets.read(options.dataset, job.dataset)
+    try:
+        job.row.check_examples(len(data.labels["train"]))
+    except InputError as error:
+        raise InputError(f"row {job.row.trial}: {error}") from error
+
+    def report(epoch: EpochReport) -> None:
+        values = ", ".join(f"{name} {value:.4f}" for name, value in epoch.values.items())
+        tqdm.write(f"epoch {epoch.epoch}/{epoch.epochs}: {values}, {epoch.seconds:.1f} s", file=sys.stderr)
+
+    def progress(batches: list[tuple[int, int]], epoch: int) -> Any:
+        return tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
+
+    try:
+        backend = backends.load(options.framework, job.settings)
+        result, seconds = run(job, backend, data, progress, report)
+    except (backends.DeviceError, ModuleNotFoundError) as error:
+        return _fail(error, 1)
+    result.attributes["code_sha256"] = code_sha256(options.framework)
+    record = {
+        "run": uuid.uuid4().hex,
+        "device": result.attributes["device"],
+        "seconds_per_epoch": [round(value, 3) for value in seconds],
+        "versions": result.attributes["versions"],
+    }
+    files.write_json(options.output.with_suffix(".json"), record)
+    # The trial file comes last: where it exists, the training is complete.
+    store.write(options.output, result)
+    return 0
+
+
+def _job(options: argparse.Namespace) -> Job:
+    values = _json(options.job, "--job") if options.job else {}
+    for name in ("row", "settings"):
+        given = getattr(options, name)
+        if given:
+            values[name] = _json(given, f"--{name}")
+    if "row" not in values:
+        raise InputError("a training needs --row or --job")
+    return Job.check(values, "--job" if options.job else f"--row {options.row}"[:80])
+
+
+def _json(text: str, option: str) -> dict[str, Any]:
+    where = option
+    if not text.lstrip().startswith("{"):
+        where = f"{option} {text}"
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{where}: neither a JSON object nor a readable file ({error.strerror})") from error
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{where}: not well-formed JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: found {type(value).__name__}; allowed: a JSON object")
+    return value
+
+
+def tables(options: argparse.Namespace) -> None:
+    """Make the tables of a study."""
+    from uncrossed import tables
+
+    table = tables.make(options.folder, options.partial)
+    print(f"{options.folder / 'tables'}: {len(table)} trials")
+
+
+def checksums(options: argparse.Namespace) -> None:
+    """Write a study's checksum list."""
+    from uncrossed import tables
+
+    tables.checksums(options.folder)
+
+
+def show(options: argparse.Namespace) -> None:
+    """Print the table of a study, or all that is known of one pair."""
+    from uncrossed import tables
+
+    table = tables.read(options.study)
+    if options.trial is None:
+        print(tables.printed(table))
+        return
+    rows = table[table["trial"] == options.trial]
+    if rows.empty:
+        raise InputError(f"{options.study}: no trial '{options.trial}'; {nearest(options.trial, table['trial'])}")
+    for name, value in rows.iloc[0].items():
+        print(f"{name:28} {value}")
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Print how two trial files differ."""
+    from uncrossed.compare import compare
+
+    found = compare(options.first, options.second)
+    print(found.verdict)
+    for line in found.explanations:
+        print(f"  {line}")
+    for name, difference in found.differences.items():
+        print(f"  {name}: {difference if isinstance(difference, str) else f'largest difference {difference:.3g}'}")
+    return 1 if found.verdict == "different" else 0

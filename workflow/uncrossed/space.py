@@ -1,0 +1,83 @@
+"""The search box and its overlapping subspaces, as in HyperSpace (Young et al. 2018), and a stable source of points.
+
+With overlap phi, a dimension [low, high] splits into a low half [low, low + half + overlap] and a high half
+[high - half - overlap, high], where half = (high - low) / 2 and overlap = half * phi; integers round inwards.
+Subspace s takes the low half of dimension i where bit i of s is set, the high half where it is clear.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class Stream:
+    """Random numbers that stay the same in every version of NumPy: raw output of PCG64 and nothing else."""
+
+    def __init__(self, *key: object):
+        """Seed from a key of any printable parts."""
+        seed = int.from_bytes(hashlib.sha256("/".join(map(str, key)).encode()).digest()[:16], "big")
+        self._bits = np.random.PCG64(seed)
+
+    def unit(self) -> float:
+        """A float uniform in [0, 1), with 53 random bits."""
+        return (int(self._bits.random_raw()) >> 11) * 2.0**-53
+
+    def integer(self, count: int) -> int:
+        """An integer from 0 to below `count`, which is far below 2^53."""
+        return int(self.unit() * count)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """One dimension: all reals, or all integers, from `low` to `high`, both included."""
+
+    low: float
+    high: float
+    integer: bool = False
+
+    def halves(self, phi: float) -> tuple["Interval", "Interval"]:
+        """The low and the high half, each reaching over the middle by `phi` times half the length."""
+        half = (self.high - self.low) / 2
+        overlap = half * phi
+        up, down = self.low + half + overlap, self.high - half - overlap
+        if self.integer:
+            up, down = math.floor(up), math.ceil(down)
+        return Interval(self.low, up, self.integer), Interval(down, self.high, self.integer)
+
+    def draw(self, random: Stream) -> float:
+        """A uniform point."""
+        if self.integer:
+            return int(self.low) + random.integer(int(self.high) - int(self.low) + 1)
+        return self.low + (self.high - self.low) * random.unit()
+
+
+@dataclass(frozen=True)
+class Space:
+    """A box of hyperparameters and how far its halves overlap."""
+
+    box: dict[str, Interval]
+    phi: float = 0.25
+
+    def subspaces(self) -> list[dict[str, Interval]]:
+        """All 2^n combinations of halves, subspace number s at index s."""
+        halves = {name: interval.halves(self.phi) for name, interval in self.box.items()}
+        return [
+            {name: halves[name][0 if s >> i & 1 else 1] for i, name in enumerate(self.box)}
+            for s in range(2 ** len(self.box))
+        ]
+
+    def stream(self, seed: int, *key: object) -> Stream:
+        """The random numbers of one part of a sample."""
+        return Stream("uncrossed-space-1", seed, *key)
+
+
+PUBLISHED = Space(
+    {
+        "learning_rate": Interval(1e-8, 0.1),
+        "batch_size": Interval(10, 1000, integer=True),
+        "adam_epsilon": Interval(1e-8, 1.0),
+        "epochs": Interval(1, 50, integer=True),
+    }
+)

@@ -1,0 +1,138 @@
+"""A study: the checked form of one YAML file in config/, with its manifest's rows and its dataset's definition."""
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field
+
+from uncrossed import manifest
+from uncrossed.datasets import BUILT_IN, Definition, check_identity, read_identity
+from uncrossed.errors import InputError, nearest
+from uncrossed.semantics import NAMED, resolve
+from uncrossed.trial import Job, Model, Name, Settings, Trial
+
+
+class Configuration(Model):
+    """The keys of a study file."""
+
+    study: Name
+    dataset: Name
+    manifest: str = Field(description="the path of a CSV file, relative to the study file")
+    settings: Settings = Field(default=Settings(), description="what is fixed for all trainings of the study")
+    datasets: dict[Name, dict[str, Any]] = Field(
+        default_factory=dict, description="definitions of datasets by name, besides the built-in ones"
+    )
+    semantics: dict[Name, str] = Field(
+        default_factory=dict, description="the study's own names for combinations of mechanisms"
+    )
+
+
+class Study:
+    """A study's configuration, its rows, its dataset.
+
+    Attributes:
+        configuration: the checked keys.
+        dataset: the definition of its dataset, its source relative to the working directory.
+        semantics: its own names for semantics.
+    """
+
+    def __init__(self, values: Mapping[str, Any], path: str | os.PathLike[str]):
+        """Check a study's keys.
+
+        Args:
+            values: the keys and values.
+            path: the study file that they come from: errors name it, and paths in it are relative to its folder.
+
+        Raises:
+            InputError: a key, value, dataset or semantics that is not allowed.
+        """
+        self.path = Path(path)
+        if not isinstance(values, Mapping):
+            raise InputError(f"{path}: expected keys and values; allowed: {', '.join(Configuration.model_fields)}")
+        self.configuration = Configuration.check(dict(values), str(path))
+        self.dataset = self._definition()
+        self.semantics = dict(self.configuration.semantics)
+        for name, text in self.semantics.items():
+            if name in NAMED:
+                raise InputError(f"{path}: semantics '{name}' is built in; choose another name")
+            try:
+                resolve(text)
+            except InputError as error:
+                raise InputError(f"{path}: semantics.{name}: {error}") from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Study":
+        """Read and check a study file.
+
+        Raises:
+            InputError: a missing file, malformed YAML, or what `Study` refuses.
+        """
+        try:
+            values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: not well-formed YAML: {' '.join(str(error).split())}") from error
+        return cls(values, path)
+
+    @property
+    def name(self) -> str:
+        """The study's name: its folder below results/."""
+        return self.configuration.study
+
+    @property
+    def settings(self) -> Settings:
+        """What is fixed for all trainings."""
+        return self.configuration.settings
+
+    @cached_property
+    def rows(self) -> dict[str, Trial]:
+        """The manifest's rows by trial name, in the manifest's order.
+
+        Raises:
+            InputError: the first fault in the manifest.
+        """
+        return manifest.read(self._relative(self.configuration.manifest), self.semantics, self.dataset.train_examples)
+
+    def job(self, trial: str) -> Job:
+        """The training job of one trial.
+
+        Raises:
+            InputError: no such trial in the manifest.
+        """
+        if trial not in self.rows:
+            raise InputError(f"no trial '{trial}' in {self.configuration.manifest}; {nearest(trial, self.rows)}")
+        return Job(row=self.rows[trial], settings=self.settings, dataset=self.dataset.identity())
+
+    def check_dataset_file(self, path: str | os.PathLike[str]) -> None:
+        """Refuse a dataset file, if there is one, that was made from another definition.
+
+        Raises:
+            InputError: naming the file and the first key that differs.
+        """
+        if Path(path).is_file():
+            check_identity(path, read_identity(path), self.dataset.identity())
+
+    def _relative(self, path: str) -> str:
+        return os.path.relpath(self.path.parent / path)
+
+    def _definition(self) -> Definition:
+        name, own = self.configuration.dataset, self.configuration.datasets
+        for key in own:
+            if key in BUILT_IN:
+                raise InputError(f"{self.path}: datasets.{key} is built in; give another definition another name")
+        definitions = {
+            key: Definition.check({"name": key, **values}, f"{self.path}: datasets.{key}")
+            for key, values in own.items()
+        }
+        definitions |= BUILT_IN
+        if name not in definitions:
+            raise InputError(f"{self.path}: unknown dataset '{name}'; {nearest(name, definitions)}")
+        definition = definitions[name]
+        if definition.source is None or "://" in definition.source:
+            return definition
+        return definition.model_copy(update={"source": self._relative(definition.source)})

@@ -1,0 +1,145 @@
+"""Tables of a study's trial files and run records, as CSV and Parquet; the checksum list; the printed table."""
+
+import json
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from uncrossed import manifest, store
+from uncrossed.errors import InputError
+from uncrossed.files import complete, sha256, write_text
+from uncrossed.semantics import spell
+from uncrossed.trial import FRAMEWORKS, Trial
+
+# Of the tables, those whose bytes depend on nothing but the results.
+DETERMINISTIC = ("tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet")
+
+
+def make(folder: str | os.PathLike[str], partial: bool = False) -> pd.DataFrame:
+    """Write `tables/` of a study.
+
+    Args:
+        folder: the study's folder, with `manifest.csv` and `trials/`.
+        partial: list missing results as `missing` instead of refusing.
+
+    Returns:
+        The table of trials.
+
+    Raises:
+        InputError: a missing or damaged result, or one that was made from another row.
+    """
+    folder = Path(folder)
+    rows = manifest.read(folder / "manifest.csv")
+    trials, curves, runs = [], [], []
+    for row in tqdm(rows.values(), desc="tables", unit="trial", disable=None):
+        record: dict[str, Any] = {**dict(row), "semantics": spell(row.semantics)}
+        for framework in FRAMEWORKS:
+            path = folder / "trials" / row.trial / f"{framework}.h5"
+            if partial and not path.is_file():
+                record |= _side(framework, "missing", {})
+                continue
+            attributes, values = store.read_curves(path)
+            _check_row(path, attributes, row)
+            # The last epoch's values: after divergence the curves are NaN, so the last finite accuracy counts.
+            trained = int(pd.Series(values["test_accuracy"]).notna().sum())
+            record |= _side(framework, attributes["status"], {k: v[trained - 1] for k, v in values.items()})
+            curves.append(_curve_rows(row.trial, framework, values, trained))
+            runs.append(_run(path.with_suffix(".json"), row.trial, framework))
+        pair = [record[f"{framework}_test_accuracy"] for framework in FRAMEWORKS]
+        record["difference"] = pair[0] - pair[1]
+        record["both_completed"] = all(record[f"{framework}_status"] == "completed" for framework in FRAMEWORKS)
+        trials.append(record)
+    table = pd.DataFrame(trials).drop(columns=[c for c in ("space", "base") if all(t[c] is None for t in trials)])
+    if "space" in table:
+        table["space"] = table["space"].astype("Int64")
+    _write(table, folder / "tables/trials.parquet")
+    write_text(folder / "tables/trials.csv", table.to_csv(index=False, lineterminator="\n"))
+    _write(pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(), folder / "tables/curves.parquet")
+    _write(pd.DataFrame(runs), folder / "tables/runs.parquet")
+    return table
+
+
+def checksums(folder: str | os.PathLike[str]) -> None:
+    """Write `SHA256SUMS` over a study's deterministic files, in the form that `sha256sum -c` reads.
+
+    Raises:
+        InputError: a file that should be there is missing.
+    """
+    folder = Path(folder)
+    trials = sorted(manifest.read(folder / "manifest.csv"))
+    names = [f"trials/{trial}/{framework}.h5" for trial in trials for framework in FRAMEWORKS]
+    names = ["manifest.csv", *DETERMINISTIC, *names]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{folder / missing[0]}: missing, as are {len(missing) - 1} more; build the study first")
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        hashes = pool.map(sha256, (folder / name for name in names))
+        progress = tqdm(hashes, desc="checksums", total=len(names), unit="file", disable=None)
+        lines = [f"{digest}  {name}\n" for name, digest in zip(names, progress, strict=True)]
+    write_text(folder / "SHA256SUMS", "".join(lines))
+
+
+def printed(table: pd.DataFrame) -> str:
+    """The table of trials as text: trial, architecture, both accuracies, difference, and statuses that need a word."""
+    lines = [f"{'trial':32} {'architecture':12} {'pytorch':>8} {'tensorflow':>10} {'difference':>10}"]
+    for row in table.to_dict("records"):
+        notes = [f"{f} {row[f'{f}_status']}" for f in FRAMEWORKS if row[f"{f}_status"] != "completed"]
+        accuracies = f"{row['pytorch_test_accuracy']:8.4f} {row['tensorflow_test_accuracy']:10.4f}"
+        note = f"  ({', '.join(notes)})" if notes else ""
+        lines.append(f"{row['trial']:32} {row['architecture']:12} {accuracies} {row['difference']:+10.4f}{note}")
+    return "\n".join(lines)
+
+
+def _side(framework: str, status: str, values: dict[str, float]) -> dict[str, Any]:
+    measured = {f"{framework}_{curve}": float(values.get(curve, "nan")) for curve in store.CURVES}
+    return {f"{framework}_status": status, **measured}
+
+
+def _curve_rows(trial: str, framework: str, values: dict[str, Any], trained: int) -> pd.DataFrame:
+    epochs = range(1, trained + 1)
+    return pd.DataFrame(
+        {"trial": trial, "framework": framework, "epoch": epochs} | {k: v[:trained] for k, v in values.items()}
+    )
+
+
+def _run(path: Path, trial: str, framework: str) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: run record missing or damaged ({error})") from error
+    seconds = record.pop("seconds_per_epoch")
+    versions = record.pop("versions")
+    return {"trial": trial, "framework": framework, **record, "epochs": len(seconds), "seconds": sum(seconds)} | {
+        f"version_{name}": version for name, version in versions.items()
+    }
+
+
+def _check_row(path: Path, attributes: dict[str, Any], row: Trial) -> None:
+    wanted = row.model_dump(mode="json", exclude={"space", "base"})
+    for key, value in wanted.items():
+        if attributes["row"].get(key) != value:
+            raise InputError(
+                f"{path}: made with {key}={attributes['row'].get(key)}, but the manifest says {value}; build it again"
+            )
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    with complete(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -> pd.DataFrame:
+    """The table of trials of a built study.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(folder) / "tables/trials.parquet"
+    if not path.is_file():
+        raise InputError(f"{path}: missing; build the study first")
+    return pd.read_parquet(path, columns=list(columns) if columns else None)

@@ -1,0 +1,173 @@
+"""What determines a result: a `Trial` (one row of a manifest), a study's `Settings`, and the `Job` that joins them.
+
+A `Job` has one canonical JSON form with all defaults filled in; the build hands it to training as its only parameter.
+"""
+
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from uncrossed.errors import InputError, nearest
+from uncrossed.semantics import ARCHITECTURES, BATCH_NORMALISED, resolve
+
+FRAMEWORKS = ("pytorch", "tensorflow")
+NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
+Name = Annotated[str, Field(pattern=f"^{NAME}$", description=f"a name that matches {NAME}")]
+
+
+class Model(BaseModel):
+    """A checked, immutable record. Each field's description says what is allowed: errors and documents quote it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def check(cls, values: Any, where: str, field: str = "key") -> Self:
+        """Build from plain data.
+
+        Args:
+            values: a mapping from field names to values.
+            where: how an error names the origin, for example `FILE: row 3`.
+            field: what an error calls a field, for example `column`.
+
+        Raises:
+            InputError: the first fault, with where it is, what was found and what is allowed.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            faults = error.errors()
+        fault = faults[0]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        # The record in which the fault lies, which may be nested: its fields are the allowed names.
+        record: type[BaseModel] = cls
+        for step in fault["loc"][:-1]:
+            inner = record.model_fields.get(str(step))
+            if inner is not None and isinstance(inner.annotation, type) and issubclass(inner.annotation, BaseModel):
+                record = inner.annotation
+        path = ".".join(str(step) for step in fault["loc"])
+        name = str(fault["loc"][-1]) if fault["loc"] else ""
+        if fault["type"] == "extra_forbidden":
+            message = f"unknown {field} '{path}'; {nearest(name, record.model_fields)}"
+        elif fault["type"] == "missing":
+            message = f"missing {field} '{path}'; it is {record.model_fields[name].description}"
+        elif fault["type"] == "value_error":
+            message = f"{field} '{path}': {fault['ctx']['error']}" if path else str(fault["ctx"]["error"])
+        else:
+            known = record.model_fields.get(name)
+            allowed = known.description if known is not None and known.description else fault["msg"]
+            message = f"{field} '{path}': found {_shown(fault['input'])}; allowed: {allowed}"
+        raise InputError(f"{where}: {message}{more}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+class Trial(Model):
+    """One row of a manifest: the hyperparameters of one pair of models."""
+
+    trial: Name
+    architecture: str = Field(description=f"one of {', '.join(ARCHITECTURES)}")
+    learning_rate: float = Field(gt=0, allow_inf_nan=False, description="a finite number > 0")
+    batch_size: int = Field(ge=1, description="an integer from 1 to the number of training examples")
+    adam_epsilon: float = Field(gt=0, allow_inf_nan=False, description="a finite number > 0")
+    epochs: int = Field(ge=1, description="an integer >= 1")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="an integer from 0 to 2^32-1")
+    semantics: dict[str, str] = Field(
+        default_factory=lambda: resolve("native"), description="NAME or NAME;mechanism=setting;..."
+    )
+    space: int | None = Field(default=None, ge=0, description="the number of a subspace, or empty")
+    base: str | None = Field(default=None, description="the name of the trial that this one varies, or empty")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            raise InputError("expected a row: an object with the fields " + ", ".join(cls.model_fields))
+        architecture = values.get("architecture")
+        if architecture is not None and architecture not in ARCHITECTURES:
+            allowed = nearest(str(architecture), ARCHITECTURES)
+            raise InputError(f"column 'architecture': found '{architecture}'; {allowed}")
+        semantics = values.get("semantics")
+        if isinstance(semantics, str):
+            values = {**values, "semantics": resolve(semantics)}
+        elif isinstance(semantics, dict):
+            values = {**values, "semantics": resolve(";".join(f"{k}={v}" for k, v in semantics.items()) or "native")}
+        return values
+
+    def check_examples(self, examples: int) -> None:
+        """Check the batches that a training set of `examples` would give.
+
+        Raises:
+            InputError: a batch larger than the training set, or a last batch of one example where PyTorch's batch
+                normalisation would raise.
+        """
+        if self.batch_size > examples:
+            raise InputError(
+                f"column 'batch_size': found {self.batch_size}; allowed: an integer from 1 to {examples}, "
+                "the number of training examples"
+            )
+        if self.architecture in BATCH_NORMALISED and (examples - 1) % self.batch_size == 0:
+            raise InputError(
+                f"column 'batch_size': found {self.batch_size}, which leaves one of {examples} training examples "
+                f"alone in the last batch; allowed: any size that does not, as {self.architecture} has batch "
+                "normalisation"
+            )
+
+
+class Settings(Model):
+    """What a study fixes for all of its trainings."""
+
+    device: Literal["cpu", "gpu"] = Field(default="cpu", description="cpu or gpu")
+    threads: int = Field(default=1, ge=1, le=1024, description="CPU threads of one training, from 1 to 1024")
+    precision: Literal["float32", "float64"] = Field(default="float32", description="float32, or float64 for proofs")
+    keep_epochs: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        default=(),
+        description="a list of epochs whose weights are kept besides the last; 0 is the initial weights",
+    )
+    deterministic: bool = Field(default=True, description="true or false: the frameworks' determinism switches")
+    tf32: bool = Field(default=False, description="true or false: TensorFloat-32 on GPUs that have it")
+    onednn: bool = Field(default=True, description="true or false: oneDNN kernels on CPUs")
+    checkpoint_seconds: float = Field(
+        default=60, ge=0, allow_inf_nan=False, description="seconds between checkpoints, >= 0"
+    )
+
+    @field_validator("keep_epochs")
+    @classmethod
+    def _sorted(cls, epochs: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(epochs)))
+
+    def deciding(self) -> dict[str, Any]:
+        """The settings that determine a result's bytes: all but those about checkpoints."""
+        return self.model_dump(mode="json", exclude={"checkpoint_seconds"})
+
+
+class DatasetIdentity(Model):
+    """What a dataset's name stands for. Equal identities give equal arrays, wherever the source lies."""
+
+    name: Name
+    format: Literal["cifar10", "digits"] = Field(description="cifar10 (the official archive's layout) or digits")
+    sha256: str | None = Field(
+        default=None, pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits: the SHA-256 of the source"
+    )
+    train_examples: int = Field(ge=1, description="an integer >= 1: take the first N training examples")
+    test_examples: int = Field(ge=1, description="an integer >= 1: take the first N test examples")
+
+
+class Job(Model):
+    """One training: everything that determines its result but code and software."""
+
+    row: Trial
+    settings: Settings = Settings()
+    dataset: DatasetIdentity | None = None
+
+    def canonical(self) -> str:
+        """The job as JSON with sorted keys; a row's notes and the settings about checkpoints are left out."""
+        job = {
+            "row": self.row.model_dump(mode="json", exclude={"space", "base"}),
+            "settings": self.settings.deciding(),
+            "dataset": self.dataset.model_dump(mode="json") if self.dataset else None,
+        }
+        return json.dumps(job, sort_keys=True, separators=(",", ":"))
