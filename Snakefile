@@ -17,5 +17,6 @@ include: "workflow/rules/tables.smk"
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/SHA256SUMS",
+        rules.checksums.output,
+        rules.checksums.input,
     localrule: True

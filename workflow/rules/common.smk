@@ -47,3 +47,18 @@ def job(wildcards):
         return STUDY.job(wildcards.trial).canonical()
     except InputError as error:
         raise WorkflowError(str(error))
+
+
+def dataset_file(wildcards):
+    """The dataset as a training's input.
+
+    Snakemake would retrain everything that depends on a file that it has to make, finished or not, `ancient()` or not.
+    """
+    if not Path(DATASET).exists() and any(
+        Path(RESULTS, "trials", wildcards.trial).glob("*.h5")
+    ):
+        raise WorkflowError(
+            f"{DATASET} is missing, but trials that were made with it are there. Make it first, so that they are kept: "
+            f"snakemake {DATASET} --cores 1 --configfile {workflow.configfiles[0]}"
+        )
+    return DATASET

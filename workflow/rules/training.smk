@@ -1,6 +1,6 @@
 rule train_pytorch:
     input:
-        dataset=ancient(DATASET),
+        dataset=ancient(dataset_file),
     output:
         result=f"{RESULTS}/trials/{{trial}}/pytorch.h5",
         record=f"{RESULTS}/trials/{{trial}}/pytorch.json",
@@ -21,7 +21,7 @@ rule train_pytorch:
 
 rule train_tensorflow:
     input:
-        dataset=ancient(DATASET),
+        dataset=ancient(dataset_file),
     output:
         result=f"{RESULTS}/trials/{{trial}}/tensorflow.h5",
         record=f"{RESULTS}/trials/{{trial}}/tensorflow.json",

@@ -23,7 +23,7 @@ from pydantic import Field
 from tqdm import tqdm
 
 from uncrossed.errors import InputError
-from uncrossed.files import complete, sha256
+from uncrossed.files import new_hdf5, sha256
 from uncrossed.trial import DatasetIdentity
 
 CLASSES = 10
@@ -93,7 +93,7 @@ def build(definition: Definition, output: str | os.PathLike[str]) -> None:
                 f"dataset '{definition.name}': {split}_examples is {wanted}; allowed: 1 to {len(labels[split])}"
             )
         images[split], labels[split] = images[split][:wanted], labels[split][:wanted]
-    with complete(output) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(output) as file:
         file.attrs["identity"] = definition.identity().model_dump_json()
         file.attrs["dataset_sha256"] = digest(images, labels)
         for split in SPLITS:

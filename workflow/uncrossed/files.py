@@ -2,12 +2,15 @@
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import h5py
 
 
 @contextlib.contextmanager
@@ -27,6 +30,19 @@ def complete(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """An HDF5 file that is built in memory and written to `path` when the block ends well.
+
+    HDF5 crashes the process when the disk fills while it closes a file; a plain write raises OSError.
+    """
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        yield file
+    with complete(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -41,7 +41,8 @@ class Interval:
         """The low and the high half, each reaching over the middle by `phi` times half the length."""
         half = (self.high - self.low) / 2
         overlap = half * phi
-        up, down = self.low + half + overlap, self.high - half - overlap
+        # In this order of operations the bounds equal, to the last bit, those at which published trials lie.
+        up, down = self.low + (half + overlap), self.high - (half + overlap)
         if self.integer:
             up, down = math.floor(up), math.ceil(down)
         return Interval(self.low, up, self.integer), Interval(down, self.high, self.integer)

@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 from uncrossed.errors import InputError
-from uncrossed.files import complete
+from uncrossed.files import new_hdf5
 
 SCHEMA = "uncrossed-trial-1"
 CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -85,7 +85,7 @@ def write(path: str | os.PathLike[str], result: Result) -> None:
     hashes = {name: array_sha256(array) for name, array in arrays.items()}
     entries = {name: (array.dtype.name, array.shape, hashes[name]) for name, array in arrays.items()}
     attributes = {**result.attributes, "schema": SCHEMA, "content_sha256": content_sha256(entries)}
-    with complete(path) as temporary, h5py.File(temporary, "w") as file:
+    with new_hdf5(path) as file:
         for name in sorted(attributes):
             value = attributes[name]
             file.attrs[name] = json.dumps(value, sort_keys=True) if name in OBJECTS else value
@@ -126,7 +126,7 @@ def read(path: str | os.PathLike[str]) -> Result:
     """
     with opened(path) as file:
         weights = {
-            int(epoch): {str(name): group[name][()] for name in group.attrs["names"]}
+            int(epoch): {str(name): np.asarray(group[name][()]) for name in group.attrs["names"]}
             for epoch, group in file["weights"].items()
         }
         curves = {name: file[f"curves/{name}"][:] for name in CURVES}

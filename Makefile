@@ -1,0 +1,37 @@
+# `make demo` and `make test` do all set-up: they need Python >= 3.11, git and make.
+SHELL := /bin/bash
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: demo test lint lock bench clean help
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/'
+
+demo: .venv/ready ## build the demo study and print its table
+	snakemake --profile profiles/local --configfile config/demo.yaml
+	@uncrossed show --study results/demo
+	@echo
+	@echo "results/demo: trials/ holds the models, tables/ the tables, SHA256SUMS the checksums"
+
+test: .venv/ready ## run the tests
+	pytest
+
+lint: .venv/ready ## check format and style of code and workflow
+	ruff format --check . && ruff check . && snakefmt --check . && snakemake --lint
+
+lock: .venv/ready ## resolve pyproject.toml into envs/ (UPGRADE=1 takes newer versions)
+	python envs/lock.py $(if $(UPGRADE),--upgrade)
+
+bench: .venv/ready ## time the planning of the default study
+	python tests/benchmarks/planning.py
+
+clean: ## remove the virtual environment and caches, never results
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis *.egg-info workflow/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: pyproject.toml envs/lock.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python >= 3.11 is needed; {sys.executable} is {v[0]}.{v[1]} (set PYTHON=...)")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --constraint envs/lock.txt --editable '.[pytorch,tensorflow,workflow,dev]'
+	@touch $@

@@ -1,0 +1,26 @@
+"""Stored weights load strictly into the native PyTorch models, which give the stored logits: `DATASET FOLDER`."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from uncrossed import backends, datasets, store
+from uncrossed.semantics import ARCHITECTURES
+from uncrossed.trial import Settings
+
+backend = backends.load("pytorch", Settings())
+
+import torch  # noqa: E402
+
+images = torch.from_numpy(datasets.read(sys.argv[1]).images["test"]).permute(0, 3, 1, 2).float() / 255
+for architecture in ARCHITECTURES:
+    result = store.read(Path(sys.argv[2]) / architecture / "pytorch.h5")
+    model = backend.MODELS[architecture]()
+    weights = {name: torch.from_numpy(array) for name, array in result.weights[1].items()}
+    model.load_state_dict(weights, strict=True)
+    assert list(weights) == list(model.state_dict()), architecture
+    model.eval()
+    with torch.no_grad():
+        logits = model(images).numpy()
+    np.testing.assert_allclose(logits, result.logits, rtol=1e-4, atol=1e-5 * np.abs(logits).max(), err_msg=architecture)

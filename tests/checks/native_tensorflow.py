@@ -1,0 +1,37 @@
+"""The backend's steps equal `train_on_batch` over keras.applications' models and Keras' Adam, bit for bit."""
+
+import numpy as np
+
+from uncrossed import backends
+from uncrossed.trial import Settings, Trial
+
+settings = Settings()
+backend = backends.load("tensorflow", settings)
+backend.configure(settings)
+
+import keras  # noqa: E402
+
+random = np.random.default_rng(0)
+images = {split: random.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8) for split in ("train", "test")}
+labels = {split: random.integers(0, 10, 20, dtype=np.uint8) for split in ("train", "test")}
+stock = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50, "smallcnn": None}
+for architecture, application in stock.items():
+    row = {"trial": "t", "architecture": architecture, "learning_rate": 0.01, "batch_size": 8, "adam_epsilon": 1e-4}
+    learner = backend.Learner(Trial(**row, epochs=1, seed=5), settings, images, labels)
+    learner.train([(0, 8), (8, 16), (16, 20)])
+
+    keras.utils.set_random_seed(5)
+    if application is None:
+        model = backend.smallcnn()
+    else:
+        model = application(weights=None, input_shape=(32, 32, 3), classes=10, classifier_activation=None)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01, epsilon=1e-4), loss, jit_compile=False)
+    for start, stop in ((0, 8), (8, 16), (16, 20)):
+        model.train_on_batch(images["train"][start:stop].astype(np.float32) / 255, labels["train"][start:stop])
+    found = learner.weights()
+    assert list(found) == [variable.path for variable in model.weights]
+    for variable in model.weights:
+        assert found[variable.path].tobytes() == variable.numpy().tobytes(), (architecture, variable.path)
+    assert type(learner.model) is type(model)
+    assert type(learner.optimizer) is keras.optimizers.Adam

@@ -1,0 +1,163 @@
+"""Manifests: what is accepted, how a fault is named, how rows are drawn."""
+
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conftest import REPOSITORY, uncrossed
+from uncrossed import manifest
+from uncrossed.errors import InputError
+from uncrossed.semantics import NATIVE, resolve, spell
+from uncrossed.space import PUBLISHED, Interval
+
+HEADER = "trial,architecture,learning_rate,batch_size,adam_epsilon,epochs\n"
+GOOD = "a,smallcnn,0.1,32,1e-8,3\n"
+
+
+def test_a_row_gets_its_defaults(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER + GOOD)
+    row = manifest.read(path)["a"]
+    assert (row.learning_rate, row.batch_size, row.adam_epsilon, row.epochs) == (0.1, 32, 1e-8, 3)
+    assert (row.seed, row.semantics) == (0, NATIVE)
+
+
+# Each fault: the file's text, and what its message must name: where, what was found, what is allowed.
+FAULTS = {
+    "duplicate trial": (HEADER + GOOD + GOOD, ["row 2 (line 3)", "'trial'", "'a'", "row 1 (line 2)"]),
+    "malformed trial": (HEADER + "A b,smallcnn,0.1,32,1,3\n", ["row 1", "'trial'", "'A b'", "[a-z0-9]"]),
+    "unknown architecture": (
+        HEADER + "a,vgg61,0.1,32,1,3\n",
+        ["row 1", "'architecture'", "'vgg61'", "did you mean 'vgg16'"],
+    ),
+    "unknown column": (HEADER.replace("epochs", "epoch"), ["'epoch'", "did you mean 'epochs'"]),
+    "repeated column": (HEADER.strip() + ",epochs\n", ["'epochs'", "twice"]),
+    "missing column": (HEADER.replace(",epochs", ""), ["missing column 'epochs'"]),
+    "learning rate of 0": (HEADER + "a,smallcnn,0,32,1,3\n", ["row 1", "'learning_rate'", "'0'", "> 0"]),
+    "infinite epsilon": (HEADER + "a,smallcnn,0.1,32,inf,3\n", ["'adam_epsilon'", "'inf'", "finite"]),
+    "NaN": (HEADER + "a,smallcnn,nan,32,1,3\n", ["'learning_rate'", "'nan'", "finite"]),
+    "not a number": (HEADER + "a,smallcnn,fast,32,1,3\n", ["'learning_rate'", "'fast'", "number"]),
+    "half a batch": (HEADER + "a,smallcnn,0.1,32.5,1,3\n", ["'batch_size'", "'32.5'", "integer"]),
+    "empty value": (HEADER + "a,smallcnn,,32,1,3\n", ["'learning_rate'", "''", "number"]),
+    "no epochs": (HEADER + "a,smallcnn,0.1,32,1,0\n", ["'epochs'", "'0'", ">= 1"]),
+    "seed out of range": (HEADER.strip() + ",seed\na,smallcnn,0.1,32,1,3,4294967296\n", ["'seed'", "2^32-1"]),
+    "batch larger than the set": (HEADER + "a,vgg16,0.1,1001,1,3\n", ["row 1", "'batch_size'", "1001", "1 to 1000"]),
+    "lone last example": (HEADER + "a,smallcnn,0.1,999,1,3\n", ["'batch_size'", "999", "batch normalisation"]),
+    "batches of one": (HEADER + "a,resnet50,0.1,1,1,3\n", ["'batch_size'", "batch normalisation"]),
+    "unknown semantics": (
+        HEADER.strip() + ",semantics\na,smallcnn,0.1,32,1,3,nativ\n",
+        ["row 1", "'semantics'", "'nativ'", "did you mean 'native'"],
+    ),
+    "unknown mechanism": (
+        HEADER.strip() + ",semantics\na,smallcnn,0.1,32,1,3,native;adam_eps=pytorch\n",
+        ["'semantics'", "'adam_eps'", "did you mean 'adam_epsilon'"],
+    ),
+    "unknown setting": (
+        HEADER.strip() + ",semantics\na,smallcnn,0.1,32,1,3,adam_epsilon=jax\n",
+        ["'semantics'", "adam_epsilon='jax'", "native, pytorch, tensorflow"],
+    ),
+    "mechanism given twice": (
+        HEADER.strip() + ",semantics\na,smallcnn,0.1,32,1,3,adam_epsilon=native;adam_epsilon=native\n",
+        ["'semantics'", "'adam_epsilon'", "twice"],
+    ),
+    "too few values": (HEADER + "a,smallcnn,0.1\n", ["row 1", "3 values", "6 columns"]),
+    "no rows": (HEADER, ["no rows"]),
+    "empty file": ("", ["empty"]),
+    "open quote": (HEADER + '"a,smallcnn,0.1,32,1,3\n', ["CSV"]),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_named(fault, tmp_path):
+    path = tmp_path / "rows.csv"
+    text, parts = FAULTS[fault]
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        manifest.read(path, examples=1000)
+    for part in [str(path), *parts]:
+        assert part in str(caught.value)
+
+
+def test_one_example_in_the_last_batch_is_fine_without_batch_normalisation(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER + "a,vgg16,0.1,999,1,3\n")
+    assert manifest.read(path, examples=1000)["a"].batch_size == 999
+
+
+def test_the_command_refuses_with_one_line_and_exit_code_2(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER + "a,smallcnn,0.1,0,1,3\n")
+    done = uncrossed("manifest", "check", path, code=2)
+    assert done.stdout.count("\n") == 1
+    assert "'batch_size'" in done.stdout
+    assert uncrossed("manifest", "check", tmp_path / "none.csv", code=2).stdout.count("\n") == 1
+
+
+def test_a_manifest_survives_writing_and_reading(tmp_path):
+    rows = manifest.read(REPOSITORY / "config/manifests/cifar10.csv")
+    manifest.write(tmp_path / "m.csv", rows.values())
+    assert manifest.read(tmp_path / "m.csv") == rows
+    assert manifest.sha256(reversed(rows.values())) == manifest.sha256(rows.values())
+
+
+def test_semantics_survive_spelling():
+    assert resolve(spell(NATIVE)) == NATIVE
+
+
+def test_the_committed_manifest_is_what_the_command_draws(tmp_path):
+    uncrossed("manifest", "sample", "--seed", "2021", "--output", tmp_path / "m.csv")
+    assert (tmp_path / "m.csv").read_bytes() == (REPOSITORY / "config/manifests/cifar10.csv").read_bytes()
+
+
+def test_a_sample_covers_every_subspace_evenly():
+    rows = manifest.sample(["vgg16", "resnet50"], 3, seed=5)
+    assert Counter((row.architecture, row.space) for row in rows) == {
+        (architecture, space): 3 for architecture in ("vgg16", "resnet50") for space in range(16)
+    }
+    for row in rows:
+        for name, interval in PUBLISHED.subspaces()[row.space].items():
+            assert interval.low <= getattr(row, name) <= interval.high
+    assert rows != manifest.sample(["vgg16", "resnet50"], 3, seed=6)
+    # What is drawn for one architecture does not depend on the others.
+    assert manifest.sample(["resnet50"], 3, seed=5) == rows[48:]
+
+
+def test_the_subspaces_are_the_published_ones():
+    # The reals are those of published trials that lie on a bound, as the result tables print them.
+    subspaces = PUBLISHED.subspaces()
+    assert len(subspaces) == 16
+    low, high = subspaces[15], subspaces[0]
+    assert (low["learning_rate"].low, low["learning_rate"].high) == (1e-8, 0.06250000375)
+    assert (high["learning_rate"].low, high["learning_rate"].high) == (0.037500006249999995, 0.1)
+    assert (low["batch_size"].low, low["batch_size"].high) == (10, 628)
+    assert (high["batch_size"].low, high["batch_size"].high) == (382, 1000)
+    assert (low["adam_epsilon"].high, high["adam_epsilon"].low) == (0.62500000375, 0.3750000062500001)
+    assert (low["epochs"].low, low["epochs"].high) == (1, 31)
+    assert (high["epochs"].low, high["epochs"].high) == (20, 50)
+    # Bit i of a subspace's number chooses the low half of dimension i.
+    assert subspaces[1]["learning_rate"] == low["learning_rate"]
+    assert subspaces[1]["batch_size"] == high["batch_size"]
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e6), st.floats(0, 1))
+def test_two_halves_cover_an_interval(low, length, phi):
+    whole = Interval(low, low + length)
+    lower, upper = whole.halves(phi)
+    assert lower.low == whole.low
+    assert upper.high == whole.high
+    slack = 1e-9 * max(1, abs(low), length)
+    assert upper.low <= lower.high + slack
+    assert math.isclose(lower.high - upper.low, phi * length, rel_tol=1e-6, abs_tol=slack * 4)
+
+
+@given(st.integers(-1000, 1000), st.integers(1, 1000), st.floats(0.01, 1))
+def test_integer_halves_are_integers_that_round_inwards(low, length, phi):
+    lower, upper = Interval(low, low + length, integer=True).halves(phi)
+    real_lower, real_upper = Interval(low, low + length).halves(phi)
+    assert isinstance(lower.high, int)
+    assert isinstance(upper.low, int)
+    assert 0 <= real_lower.high - lower.high < 1
+    assert 0 <= upper.low - real_upper.low < 1

@@ -1,0 +1,167 @@
+"""The trial file: equal results are equal bytes, damage is named, nothing half-written is left."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from conftest import uncrossed
+from uncrossed import store
+from uncrossed.compare import compare
+from uncrossed.errors import InputError
+from uncrossed.files import complete
+
+
+def make(**changes: object) -> store.Result:
+    """A small result with arrays of every kind; `changes` replace attributes."""
+    random = np.random.default_rng(0)
+    attributes = {
+        "framework": "pytorch",
+        "row": {"trial": "a", "learning_rate": 0.1},
+        "settings": {"threads": 1},
+        "dataset": {"name": "digits"},
+        "versions": {"torch": "2"},
+        "status": "completed",
+        "device": "cpu",
+        "dataset_sha256": "0" * 64,
+        "code_sha256": "1" * 64,
+    }
+    weights = {
+        "b.weight": random.standard_normal((3, 2, 2)).astype(np.float32),
+        "a.num_batches_tracked": np.array(7, dtype=np.int64),
+        "nested/kernel": random.standard_normal(5),
+    }
+    return store.Result(
+        attributes | changes,
+        {name: random.random(4) for name in store.CURVES},
+        random.standard_normal((6, 10)).astype(np.float32),
+        np.arange(6, dtype=np.uint8),
+        {0: weights, 4: {name: array + 1 for name, array in weights.items()}},
+    )
+
+
+def test_what_is_written_is_read(tmp_path):
+    store.write(tmp_path / "a.h5", make())
+    read, made = store.read(tmp_path / "a.h5"), make()
+    assert made.attributes.items() <= read.attributes.items()
+    left, right = dict(read.arrays()), dict(made.arrays())
+    assert list(left) == list(right)
+    for name in left:
+        assert left[name].dtype == right[name].dtype
+        np.testing.assert_array_equal(left[name], right[name])
+    assert list(read.weights[4]) == ["b.weight", "a.num_batches_tracked", "nested/kernel"]
+
+
+def test_equal_results_are_equal_bytes_wherever_and_whenever(tmp_path):
+    store.write(tmp_path / "a.h5", make())
+    time.sleep(1.1)
+    store.write(tmp_path / "some/where/b.h5", make())
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "some/where/b.h5").read_bytes()
+
+
+def test_metadata_lie_before_the_data(tmp_path):
+    store.write(tmp_path / "a.h5", make())
+    with h5py.File(tmp_path / "a.h5") as file:
+        offsets = [file[name].id.get_offset() for name, _ in make().arrays()]
+        content = (tmp_path / "a.h5").read_bytes()
+    # The last hash that is stored with an array stands before the first byte of any array.
+    assert content.rindex(store.array_sha256(make().labels).encode()) < min(offsets)
+
+
+def test_every_flipped_bit_of_data_is_noticed(tmp_path):
+    path = tmp_path / "a.h5"
+    store.write(path, make())
+    with h5py.File(path) as file:
+        places = {name: file[name].id.get_offset() for name, _ in make().arrays()}
+    whole = path.read_bytes()
+    for name, place in places.items():
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=name):
+            store.read(path)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 3000, -1])
+def test_a_truncated_file_is_refused(kept, tmp_path):
+    path = tmp_path / "a.h5"
+    store.write(path, make())
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=str(path)):
+        store.read(path)
+
+
+def test_another_schema_is_refused(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["schema"] = "something-else"
+    with pytest.raises(InputError, match="'something-else'; allowed: 'uncrossed-trial-1'"):
+        store.read(tmp_path / "a.h5")
+
+
+def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path):
+    # A limit on the size of files stands in for the disk's: the kernel refuses the write in the same place.
+    (tmp_path / "a.h5").write_bytes(b"older")
+    program = "import test_store, sys; test_store.store.write(sys.argv[1], test_store.make())"
+    here = os.path.dirname(__file__)
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    command = [sys.executable, "-c", program, tmp_path / "a.h5"]
+    environment = {**os.environ, "PYTHONPATH": here, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "OSError: [Errno 27] File too large"
+    assert (tmp_path / "a.h5").read_bytes() == b"older"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.h5"]
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    def write() -> None:
+        with complete(tmp_path / "x") as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert not list(tmp_path.iterdir())
+
+
+def test_compare_tells_same_file_same_result_and_different(tmp_path):
+    store.write(tmp_path / "a.h5", make())
+    store.write(tmp_path / "b.h5", make())
+    store.write(tmp_path / "c.h5", make(versions={"torch": "3"}))
+    changed = make(row={"trial": "a", "learning_rate": 0.2})
+    changed.weights[4]["b.weight"][0, 0, 0] += 0.25
+    store.write(tmp_path / "d.h5", changed)
+    unexplained = make()
+    unexplained.logits[0, 0] = np.nan
+    store.write(tmp_path / "e.h5", unexplained)
+    assert compare(tmp_path / "a.h5", tmp_path / "b.h5").verdict == "same file"
+    same = compare(tmp_path / "a.h5", tmp_path / "c.h5")
+    assert (same.verdict, same.explanations) == ("same result", ["stack: versions.torch 2 against 3"])
+    different = compare(tmp_path / "a.h5", tmp_path / "d.h5")
+    assert different.verdict == "different"
+    assert different.explanations == ["job: row.learning_rate 0.1 against 0.2"]
+    assert different.differences == {"weights/0004/b.weight": 0.25}
+    nothing = compare(tmp_path / "a.h5", tmp_path / "e.h5")
+    assert "nothing recorded explains" in nothing.explanations[0]
+    assert nothing.differences == {"predictions/logits": np.inf}
+
+
+def test_the_command_compare_has_the_documented_exit_codes(tmp_path):
+    store.write(tmp_path / "a.h5", make())
+    store.write(tmp_path / "b.h5", make(versions={"torch": "3"}))
+    changed = make()
+    changed.logits[0, 0] += 1
+    store.write(tmp_path / "c.h5", changed)
+    a = tmp_path / "a.h5"
+    assert uncrossed("compare", a, a).stdout == "same file\n"
+    assert uncrossed("compare", a, tmp_path / "b.h5").stdout.startswith("same result\n")
+    assert "predictions/logits: largest difference 1\n" in uncrossed("compare", a, tmp_path / "c.h5", code=1).stdout
+    assert "no such trial file" in uncrossed("compare", a, tmp_path / "none.h5", code=2).stdout

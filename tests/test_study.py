@@ -1,0 +1,103 @@
+"""Study files and what reaches the user through Snakemake when they are wrong."""
+
+import pytest
+import yaml
+
+from conftest import Folder, run, uncrossed
+from uncrossed.errors import InputError
+from uncrossed.study import Study
+
+MINIMAL = {"study": "x", "dataset": "digits", "manifest": "rows.csv"}
+
+FAULTS = {
+    "unknown key": ({**MINIMAL, "manifset": "m.csv"}, ["'manifset'", "did you mean 'manifest'"]),
+    "unknown setting": ({**MINIMAL, "settings": {"thread": 2}}, ["'settings.thread'", "did you mean 'threads'"]),
+    "missing key": ({"study": "x", "dataset": "digits"}, ["missing key 'manifest'"]),
+    "study that is no name": ({**MINIMAL, "study": "My study"}, ["'study'", "'My study'", "[a-z0-9]"]),
+    "unknown dataset": ({**MINIMAL, "dataset": "cifar"}, ["unknown dataset 'cifar'", "cifar10"]),
+    "device": ({**MINIMAL, "settings": {"device": "tpu"}}, ["'settings.device'", "'tpu'", "cpu or gpu"]),
+    "threads": ({**MINIMAL, "settings": {"threads": 0}}, ["'settings.threads'", "0", "1 to 1024"]),
+    "built-in dataset redefined": ({**MINIMAL, "datasets": {"cifar10": {}}}, ["cifar10", "built in"]),
+    "short SHA-256": (
+        {**MINIMAL, "datasets": {"y": {"format": "cifar10", "sha256": "abc", "train_examples": 1, "test_examples": 1}}},
+        ["datasets.y", "'sha256'", "64 hexadecimal digits"],
+    ),
+    "semantics that do not resolve": ({**MINIMAL, "semantics": {"mine": "stride=up"}}, ["semantics.mine", "'up'"]),
+    "a list": ([1, 2], ["expected keys and values"]),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_named(fault, tmp_path):
+    values, parts = FAULTS[fault]
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(InputError) as caught:
+        Study.load(path)
+    for part in [str(path), *parts]:
+        assert part in str(caught.value)
+
+
+def test_malformed_yaml_is_named(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("study: [x\n")
+    with pytest.raises(InputError, match=r"study\.yaml: not well-formed YAML"):
+        Study.load(path)
+    (tmp_path / "rows.csv").write_text("")
+    assert "study.yaml" in uncrossed("manifest", "check", tmp_path / "rows.csv", "--study", path, code=2).stdout
+
+
+def test_the_manifest_is_found_beside_the_study_file(tmp_path, monkeypatch):
+    folder = Folder(tmp_path)
+    monkeypatch.chdir("/")
+    assert list(Study.load(folder.path / "study.yaml").rows) == ["first", "second"]
+
+
+def test_notes_and_checkpoint_pace_do_not_reach_a_training(tmp_path):
+    folder = Folder(tmp_path)
+    before = Study.load(tmp_path / "study.yaml").job("first").canonical()
+    folder.manifest.write_text(
+        folder.manifest.read_text().replace("epochs\n", "epochs,base\n").replace(",2\n", ",2,b\n")
+    )
+    folder.configure(settings={"threads": 1, "checkpoint_seconds": 5})
+    study = Study.load(tmp_path / "study.yaml")
+    assert study.rows["first"].base == "b"
+    assert study.job("first").canonical() == before
+    folder.configure(settings={"threads": 2})
+    assert Study.load(tmp_path / "study.yaml").job("first").canonical() != before
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (lambda folder: folder.configure(treads=2), ["'treads'", "study.yaml"]),
+        (lambda folder: folder.configure(manifest="gone.csv"), ["gone.csv", "cannot be read"]),
+        (lambda folder: folder.manifest.write_text("trial\n"), ["rows.csv", "missing column"]),
+        # Snakemake itself reads this file, before anything of ours, and does not name it.
+        (lambda folder: (folder.path / "study.yaml").write_text("study: [x\n"), ["not valid JSON or YAML"]),
+    ],
+)
+def test_snakemake_says_the_same(change, parts, tmp_path):
+    folder = Folder(tmp_path)
+    change(folder)
+    output = folder.snakemake("-n", code=1).stdout
+    assert all(part in output for part in parts), output
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_unknown_trial_is_named_with_its_nearest(tmp_path):
+    output = Folder(tmp_path).snakemake("results/tiny/trials/frist/pytorch.h5", "-n", code=1).stdout
+    assert "no trial 'frist'" in output
+    assert "did you mean 'first'" in output
+
+
+def test_two_study_files_are_refused(tmp_path):
+    folder = Folder(tmp_path)
+    (tmp_path / "other.yaml").write_text("study: other\n")
+    both = ["--configfile", tmp_path / "study.yaml", tmp_path / "other.yaml"]
+    output = run("snakemake", "-n", "--snakefile", folder.snakefile, "-d", tmp_path, *both, code=1).stdout
+    assert "a study file stands alone" in output
+
+
+def test_python_dash_m_is_the_command():
+    assert run("python", "-m", "uncrossed", "--help").stdout == uncrossed("--help").stdout

@@ -1,0 +1,170 @@
+"""Training: native is stock, the loop measures what it says, the same job gives the same bytes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import REPOSITORY, need, run, uncrossed
+from uncrossed import store
+from uncrossed.semantics import ARCHITECTURES
+from uncrossed.training import batches, measure
+from uncrossed.trial import FRAMEWORKS
+
+CHECKS = Path(__file__).with_name("checks")
+
+
+def row(architecture: str = "smallcnn", **changes: object) -> str:
+    """A manifest row as JSON: three batches an epoch on 70 examples, the last of them partial."""
+    values = {"learning_rate": 0.01, "batch_size": 30, "adam_epsilon": 1e-3, "epochs": 2, "seed": 7}
+    return json.dumps({"trial": architecture, "architecture": architecture, **values, **changes})
+
+
+def train(framework: str, few: Path, output: Path, job: str, settings: dict | None = None, **options):
+    """Train through the command."""
+    extra = ["--settings", json.dumps(settings)] if settings else []
+    return uncrossed("train", framework, "--row", job, "--dataset", few, "--output", output, *extra, **options)
+
+
+def test_batches_keep_the_order_and_the_partial_last():
+    assert batches(70, 30) == [(0, 30), (30, 60), (60, 70)]
+    assert batches(60, 30) == [(0, 30), (30, 60)]
+    assert batches(20, 30) == [(0, 20)]
+
+
+def test_loss_and_accuracy_are_means_over_examples():
+    logits = np.log(np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.25, 0.5, 0.25]]))
+    loss, accuracy = measure(logits, np.array([0, 1, 2], dtype=np.uint8))
+    assert loss == pytest.approx(-np.log([0.7, 0.6, 0.25]).mean())
+    assert accuracy == pytest.approx(2 / 3)
+    # Far beyond what exp() can hold.
+    loss, _ = measure(np.array([[5000.0, 0, 0]], dtype=np.float32), np.array([1], dtype=np.uint8))
+    assert loss == 5000
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_non_finite_row_of_logits_counts_as_wrong(bad):
+    logits = np.array([[9.0, 0, 0], [9, 0, 0]])
+    logits[1, 1 if bad != np.inf else 0] = bad
+    loss, accuracy = measure(logits, np.array([0, 0], dtype=np.uint8))
+    assert accuracy == 0.5
+    assert np.isfinite(loss) == (bad == -np.inf)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_native_is_stock(framework):
+    """Three steps of the backend equal, bit for bit, a plain program over the stock model and optimizer."""
+    run(sys.executable, CHECKS / f"native_{framework}.py")
+
+
+@pytest.fixture(scope="module")
+def twice(few, tmp_path_factory):
+    """Every architecture trained twice on each framework: in other folders, processes and at other times."""
+    root = tmp_path_factory.mktemp("twice")
+    for attempt in ("one", "two"):
+        # The frameworks side by side, one process each.
+        running = [
+            subprocess.Popen(
+                [sys.executable, CHECKS / "train_all.py", framework, few, root / attempt / "somewhere"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for framework in FRAMEWORKS
+        ]
+        for process in running:
+            output, _ = process.communicate()
+            assert process.returncode == 0, output
+    return root
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_same_job_gives_the_same_file(architecture, framework, twice):
+    first, second = (twice / n / "somewhere" / architecture / f"{framework}.h5" for n in ("one", "two"))
+    assert uncrossed("compare", first, second).stdout == "same file\n"
+    weights = store.read(first).weights
+    assert any((weights[0][name] != array).any() for name, array in weights[1].items()), "nothing was learnt"
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_stored_weights_load_strictly_and_give_the_stored_logits(framework, twice, few):
+    run(sys.executable, CHECKS / f"load_{framework}.py", few, twice / "one/somewhere")
+
+
+@pytest.mark.parametrize("architecture", ["vgg16", "densenet121", "smallcnn"])
+def test_both_sides_have_equally_many_trainable_weights(architecture, twice):
+    counts = []
+    for framework in FRAMEWORKS:
+        arrays = store.read(twice / f"one/somewhere/{architecture}/{framework}.h5").weights[1]
+        statistics = ("running_mean", "running_var", "num_batches_tracked", "moving_mean", "moving_variance")
+        counts.append(sum(array.size for name, array in arrays.items() if not name.endswith(statistics)))
+    assert counts[0] == counts[1]
+    assert counts[0] == {"vgg16": 33_638_218, "densenet121": 6_964_106, "smallcnn": 24_458}[architecture]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_curves_are_what_the_stored_logits_say(framework, twice):
+    result = store.read(twice / f"one/somewhere/smallcnn/{framework}.h5")
+    loss, accuracy = measure(result.logits, result.labels)
+    assert (result.curves["test_loss"][-1], result.curves["test_accuracy"][-1]) == (loss, accuracy)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_divergence_is_a_result(framework, few, tmp_path):
+    # Steps of 1e30 make infinities within an epoch.
+    job = row(learning_rate=1e30, adam_epsilon=1e-8, epochs=4)
+    train(framework, few, tmp_path / "a.h5", job, {"keep_epochs": [0, 3]})
+    result = store.read(tmp_path / "a.h5")
+    stop = int(np.flatnonzero(~np.isfinite(result.curves["train_loss"]))[0])
+    assert result.attributes["status"] == "diverged"
+    assert stop < 3
+    assert np.isnan(result.curves["train_loss"][stop + 1 :]).all()
+    assert np.isfinite(result.curves["test_accuracy"][stop])
+    assert sorted(result.weights) == [0, stop + 1]
+
+
+def test_the_run_record_holds_what_the_trial_file_must_not(few, tmp_path):
+    output = train("pytorch", few, tmp_path / "a.h5", row()).stdout
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert len(record["seconds_per_epoch"]) == 2
+    assert {"run", "device", "versions"} <= record.keys()
+    assert "epoch 2/2: train_loss" in output
+    assert "\r" not in output, "a progress bar in a log"
+    content = (tmp_path / "a.h5").read_bytes()
+    for secret in (str(tmp_path), str(REPOSITORY), record["run"]):
+        assert secret.encode() not in content
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_missing_gpu_is_said_at_once(framework, few, tmp_path):
+    if subprocess.run(["sh", "-c", "command -v nvidia-smi"], capture_output=True).returncode == 0:
+        pytest.skip("this machine has a GPU")
+    output = train(framework, few, tmp_path / "a.h5", row(), {"device": "gpu"}, code=1).stdout
+    assert "asks for a GPU" in output.splitlines()[-1]
+    assert "sees none" in output.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_input_is_refused_before_a_framework_is_loaded(few, tmp_path):
+    output = tmp_path / "a.h5"
+    assert "batch_size" in train("pytorch", few, output, row(batch_size=71), code=2).stdout
+    assert "'architecture'" in train("pytorch", few, output, row(architecture="lenet"), code=2).stdout
+    assert "no such dataset file" in train("pytorch", tmp_path / "none.h5", output, row(), code=2).stdout
+    assert "JSON" in train("pytorch", few, output, "{", code=2).stdout
+    assert "neither a JSON object nor a readable file" in train("pytorch", few, output, "none.json", code=2).stdout
+    assert "did you mean 'threads'" in train("pytorch", few, output, row(), {"thread": 1}, code=2).stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_no_trial_file(few, tmp_path):
+    need(subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode == 0, "user namespaces (unshare)")
+    train_on_small_disk = (
+        'mount -t tmpfs -o size=64k none "$1" && { uncrossed train pytorch --row "$2" --dataset "$3"'
+        ' --output "$1/a.h5"; echo "exit $?"; ls -A "$1"; }'
+    )
+    output = run("unshare", "-rm", "sh", "-c", train_on_small_disk, "sh", tmp_path, row(), few).stdout
+    assert output.splitlines()[-3:] == ["uncrossed: [Errno 28] No space left on device", "exit 1", "a.json"]
