@@ -53,6 +53,7 @@ def test_what_is_written_is_read(tmp_path):
     left, right = dict(read.arrays()), dict(made.arrays())
     assert list(left) == list(right)
     for name in left:
+        assert isinstance(left[name], np.ndarray)
         assert left[name].dtype == right[name].dtype
         np.testing.assert_array_equal(left[name], right[name])
     assert list(read.weights[4]) == ["b.weight", "a.num_batches_tracked", "nested/kernel"]

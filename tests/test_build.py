@@ -1,0 +1,219 @@
+"""The build, through real Snakemake runs: what is made, what is made again, and what is not."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from conftest import REPOSITORY, ROWS, Folder, run, uncrossed, write_manifest
+from uncrossed import store
+
+BOTH = ["pytorch first", "pytorch second", "tensorflow first", "tensorflow second"]
+SOURCES = ("Snakefile", "workflow", "envs", "config", "profiles")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A finished study, built from a copy of the sources, so that tests may edit those."""
+    root = tmp_path_factory.mktemp("built")
+    sources = root / "sources with a space"
+    sources.mkdir()
+    for name in SOURCES:
+        path = REPOSITORY / name
+        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(path, sources / name, ignore=ignore) if path.is_dir() else shutil.copy(path, sources / name)
+    (root / "work").mkdir()
+    folder = Folder(root / "work", sources / "Snakefile")
+    folder.snakemake()
+    return folder
+
+
+@pytest.fixture
+def folder(built, tmp_path):
+    """A copy of the finished study that a test may change; the sources are the same."""
+    shutil.copytree(built.path, tmp_path / "work", symlinks=True)
+    copy = Folder.__new__(Folder)
+    copy.path, copy.snakefile = tmp_path / "work", built.snakefile
+    copy.results, copy.manifest = copy.path / "results/tiny", copy.path / "rows.csv"
+    copy.configuration = dict(built.configuration)
+    return copy
+
+
+@pytest.fixture
+def module(built):
+    """Edit a module of the sources for one test: `module(NAME, old, new)`."""
+    edited: dict[Path, str] = {}
+
+    def edit(name: str, old: str, new: str) -> None:
+        path = built.snakefile.parent / "workflow/uncrossed" / name
+        edited.setdefault(path, path.read_text())
+        assert old in edited[path]
+        path.write_text(edited[path].replace(old, new))
+
+    yield edit
+    for path, text in edited.items():
+        path.write_text(text)
+
+
+def test_the_checksums_hold_and_cover_the_deterministic_files(built):
+    run("sha256sum", "-c", "SHA256SUMS", folder=built.results)
+    listed = {line.split("  ")[1] for line in (built.results / "SHA256SUMS").read_text().splitlines()}
+    made = {str(path.relative_to(built.results)) for path in built.results.rglob("*") if path.is_file()}
+    records = {f"trials/{trial}/{framework}.json" for trial in ROWS for framework in ("pytorch", "tensorflow")}
+    logs = {name for name in made if name.startswith("logs/")}
+    assert made - listed == records | logs | {"tables/runs.parquet", "SHA256SUMS"}
+
+
+def test_another_build_elsewhere_has_the_same_checksums(built, tmp_path):
+    other = Folder(tmp_path)
+    # Same rows in another order, from other sources, in another folder, at another time.
+    write_manifest(other.manifest, dict(reversed(ROWS.items())))
+    other.snakemake()
+    assert (other.results / "SHA256SUMS").read_bytes() == (built.results / "SHA256SUMS").read_bytes()
+
+
+def test_the_tables_say_what_the_files_hold(built):
+    trials = pd.read_csv(built.results / "tables/trials.csv")
+    pd.testing.assert_frame_equal(trials, pd.read_parquet(built.results / "tables/trials.parquet"))
+    assert list(trials["trial"]) == ["first", "second"]
+    curves = pd.read_parquet(built.results / "tables/curves.parquet")
+    runs = pd.read_parquet(built.results / "tables/runs.parquet")
+    assert len(curves) == 2 * 2 * 2
+    assert len(runs) == 2 * 2
+    for row in trials.to_dict("records"):
+        assert row["batch_size"] == ROWS[row["trial"]]["batch_size"]
+        accuracies = []
+        for framework in ("pytorch", "tensorflow"):
+            result = store.read(built.results / f"trials/{row['trial']}/{framework}.h5")
+            accuracies.append(result.curves["test_accuracy"][-1])
+            assert row[f"{framework}_test_accuracy"] == accuracies[-1]
+            assert row[f"{framework}_test_loss"] == pytest.approx(result.curves["test_loss"][-1], rel=1e-15)
+            assert row[f"{framework}_status"] == "completed"
+        assert row["difference"] == pytest.approx(accuracies[0] - accuracies[1])
+        assert row["both_completed"]
+    printed = uncrossed("show", "--study", built.results).stdout
+    assert f"{accuracies[0]:.4f}" in printed
+    assert "did you mean 'second'" in uncrossed("show", "secnd", "--study", built.results, code=2).stdout
+
+
+def test_the_manifest_that_was_built_builds_the_same_again(folder):
+    folder.configure(manifest="results/tiny/manifest.csv")
+    assert folder.planned() == []
+
+
+def test_a_second_run_does_nothing(folder):
+    assert folder.planned() == []
+    assert "Nothing to be done" in folder.snakemake().stdout
+
+
+def test_one_edited_row_retrains_one_trial(folder):
+    write_manifest(folder.manifest, {**ROWS, "second": {**ROWS["second"], "learning_rate": 0.031}})
+    assert folder.planned() == ["pytorch second", "tensorflow second"]
+
+
+def test_swapped_values_are_noticed(folder):
+    # Snakemake compares parameters as a set without names.
+    first = ROWS["first"]
+    swapped = {**first, "learning_rate": first["adam_epsilon"], "adam_epsilon": first["learning_rate"]}
+    write_manifest(folder.manifest, {**ROWS, "first": swapped})
+    assert folder.planned() == ["pytorch first", "tensorflow first"]
+
+
+def test_reordered_rows_change_nothing(folder):
+    write_manifest(folder.manifest, dict(reversed(ROWS.items())))
+    assert folder.planned() == []
+
+
+def test_notes_change_tables_only(folder):
+    text = folder.manifest.read_text().replace("epochs\n", "epochs,space\n").replace(",2\n", ",2,5\n")
+    folder.manifest.write_text(text)
+    output = folder.snakemake("-n").stdout
+    assert "rule manifest" in output
+    assert "rule train" not in output
+
+
+def test_a_new_row_trains_one_trial_and_a_removed_one_none(folder):
+    write_manifest(folder.manifest, {**ROWS, "third": {**ROWS["first"], "learning_rate": 0.5}})
+    assert folder.planned() == ["pytorch third", "tensorflow third"]
+    write_manifest(folder.manifest, {"first": ROWS["first"]})
+    output = folder.snakemake("-n").stdout
+    assert "rule tables" in output
+    assert "rule train" not in output
+
+
+def test_code_of_one_framework_retrains_only_its_trials(folder, module):
+    module("backends/pytorch.py", "self.model.train()", "self.model.train(True)")
+    assert folder.planned() == ["pytorch first", "pytorch second"]
+
+
+def test_code_of_the_loop_retrains_both(folder, module):
+    module("training.py", "TEST_BATCH = 500", "TEST_BATCH = 400")
+    assert folder.planned() == BOTH
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("training.py", "TEST_BATCH = 500", "# A comment.\nTEST_BATCH = 500"),
+        ("backends/tensorflow.py", '"""TensorFlow\'s side', '"""The side of TensorFlow'),
+        ("tables.py", "def printed(", "def printed_otherwise("),
+        ("cli.py", "def show(", "def shown("),
+    ],
+)
+def test_comments_docstrings_and_other_code_retrain_nothing(name, old, new, folder, module):
+    module(name, old, new)
+    assert "Nothing to be done" in folder.snakemake("-n").stdout
+
+
+def test_settings_that_decide_retrain_and_others_do_not(folder):
+    folder.configure(settings={"threads": 1, "checkpoint_seconds": 1})
+    assert folder.planned() == []
+    folder.configure(settings={"threads": 1, "keep_epochs": [0]})
+    assert folder.planned() == BOTH
+
+
+def test_a_new_time_stamp_retrains_nothing(folder):
+    for path in (folder.path / "results/datasets/digits-few.h5", folder.manifest, folder.path / "study.yaml"):
+        path.touch()
+    assert folder.planned() == []
+
+
+@pytest.mark.parametrize("target", [[], ["results/tiny/trials/second/pytorch.h5"], ["pytorch"]])
+def test_a_lost_trial_file_is_made_again_alone(target, folder):
+    (folder.results / "trials/second/pytorch.h5").unlink()
+    assert folder.planned(*target) == ["pytorch second"]
+
+
+def test_a_lost_dataset_never_retrains_what_is_finished(folder):
+    dataset = folder.path / "results/datasets/digits-few.h5"
+    dataset.unlink()
+    (folder.results / "trials/second/pytorch.h5").unlink()
+    output = folder.snakemake("-n", code=1).stdout
+    assert "digits-few.h5 is missing" in output
+    folder.snakemake("results/datasets/digits-few.h5")
+    assert folder.planned() == ["pytorch second"]
+
+
+def test_a_failed_training_leaves_no_trial_file_and_stops_no_other(tmp_path):
+    folder = Folder(tmp_path)
+    folder.configure(settings={"device": "gpu"})
+    if shutil.which("nvidia-smi"):
+        pytest.skip("this machine has a GPU")
+    output = folder.snakemake("results/tiny/trials/first/pytorch.h5", "manifest", code=1).stdout
+    assert "sees none" in output, "the failed job's log is shown"
+    assert not list(tmp_path.rglob("pytorch.*5"))
+    assert (folder.results / "manifest.csv").exists()
+    # What is missing is listed where that is asked for, and refused where it is not.
+    assert "first/pytorch.h5: no such trial file" in uncrossed("tables", folder.results, code=2).stdout
+    uncrossed("tables", folder.results, "--partial")
+    trials = pd.read_csv(folder.results / "tables/trials.csv")
+    assert set(trials["pytorch_status"]) == {"missing"}
+    assert not trials["both_completed"].any()
+
+
+def test_a_result_of_another_row_is_refused_by_the_tables(folder):
+    trials = folder.results / "trials"
+    shutil.copy(trials / "first/pytorch.h5", trials / "second/pytorch.h5")
+    output = uncrossed("tables", folder.results, code=2).stdout
+    assert "second/pytorch.h5: made with trial=first, but the manifest says second" in output
