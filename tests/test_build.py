@@ -166,8 +166,8 @@ def test_comments_docstrings_and_other_code_retrain_nothing(name, old, new, fold
     assert "Nothing to be done" in folder.snakemake("-n").stdout
 
 
-def test_settings_that_decide_retrain_and_others_do_not(folder):
-    folder.configure(settings={"threads": 1, "checkpoint_seconds": 1})
+def test_settings_retrain_and_their_defaults_do_not(folder):
+    folder.configure(settings={"threads": 1, "precision": "float32"})
     assert folder.planned() == []
     folder.configure(settings={"threads": 1, "keep_epochs": [0]})
     assert folder.planned() == BOTH

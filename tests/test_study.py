@@ -1,11 +1,15 @@
 """Study files and what reaches the user through Snakemake when they are wrong."""
 
+import re
+
 import pytest
 import yaml
 
-from conftest import Folder, run, uncrossed
+from conftest import REPOSITORY, Folder, run, uncrossed
+from uncrossed.datasets import Definition
 from uncrossed.errors import InputError
-from uncrossed.study import Study
+from uncrossed.study import Configuration, Study
+from uncrossed.trial import Settings, Trial
 
 MINIMAL = {"study": "x", "dataset": "digits", "manifest": "rows.csv"}
 
@@ -53,13 +57,12 @@ def test_the_manifest_is_found_beside_the_study_file(tmp_path, monkeypatch):
     assert list(Study.load(folder.path / "study.yaml").rows) == ["first", "second"]
 
 
-def test_notes_and_checkpoint_pace_do_not_reach_a_training(tmp_path):
+def test_notes_do_not_reach_a_training(tmp_path):
     folder = Folder(tmp_path)
     before = Study.load(tmp_path / "study.yaml").job("first").canonical()
     folder.manifest.write_text(
         folder.manifest.read_text().replace("epochs\n", "epochs,base\n").replace(",2\n", ",2,b\n")
     )
-    folder.configure(settings={"threads": 1, "checkpoint_seconds": 5})
     study = Study.load(tmp_path / "study.yaml")
     assert study.rows["first"].base == "b"
     assert study.job("first").canonical() == before
@@ -101,3 +104,11 @@ def test_two_study_files_are_refused(tmp_path):
 
 def test_python_dash_m_is_the_command():
     assert run("python", "-m", "uncrossed", "--help").stdout == uncrossed("--help").stdout
+
+
+@pytest.mark.parametrize("record", [Configuration, Settings, Definition, Trial])
+def test_every_key_is_documented_as_errors_describe_it(record):
+    document = (REPOSITORY / "config/README.md").read_text()
+    for name, field in record.model_fields.items():
+        if record is not Definition or name != "name":
+            assert re.search(rf"^\| `{name}` \| .+ \| {re.escape(field.description)} \|$", document, re.MULTILINE), name

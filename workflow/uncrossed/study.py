@@ -13,14 +13,14 @@ from uncrossed import manifest
 from uncrossed.datasets import BUILT_IN, Definition, check_identity, read_identity
 from uncrossed.errors import InputError, nearest
 from uncrossed.semantics import NAMED, resolve
-from uncrossed.trial import Job, Model, Name, Settings, Trial
+from uncrossed.trial import NAME, Job, Model, Name, Settings, Trial
 
 
 class Configuration(Model):
     """The keys of a study file."""
 
-    study: Name
-    dataset: Name
+    study: Name = Field(description=f"its folder in results/: a name that matches {NAME}")
+    dataset: Name = Field(description="cifar10, digits or a name from datasets")
     manifest: str = Field(description="the path of a CSV file, relative to the study file")
     settings: Settings = Field(default=Settings(), description="what is fixed for all trainings of the study")
     datasets: dict[Name, dict[str, Any]] = Field(

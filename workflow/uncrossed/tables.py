@@ -120,8 +120,7 @@ def _run(path: Path, trial: str, framework: str) -> dict[str, Any]:
 
 
 def _check_row(path: Path, attributes: dict[str, Any], row: Trial) -> None:
-    wanted = row.model_dump(mode="json", exclude={"space", "base"})
-    for key, value in wanted.items():
+    for key, value in row.deciding().items():
         if attributes["row"].get(key) != value:
             raise InputError(
                 f"{path}: made with {key}={attributes['row'].get(key)}, but the manifest says {value}; build it again"

@@ -109,8 +109,8 @@ def run(
             break
     attributes = {
         "framework": backend.FRAMEWORK,
-        "row": row.model_dump(mode="json", exclude={"space", "base"}),
-        "settings": settings.deciding(),
+        "row": row.deciding(),
+        "settings": settings.model_dump(mode="json"),
         "dataset": dataset.identity.model_dump(mode="json"),
         "dataset_sha256": dataset.sha256,
         "device": device,

@@ -97,6 +97,10 @@ class Trial(Model):
             values = {**values, "semantics": resolve(";".join(f"{k}={v}" for k, v in semantics.items()) or "native")}
         return values
 
+    def deciding(self) -> dict[str, Any]:
+        """The row as plain data without its notes: what determines a result, and goes into its file."""
+        return self.model_dump(mode="json", exclude={"space", "base"})
+
     def check_examples(self, examples: int) -> None:
         """Check the batches that a training set of `examples` would give.
 
@@ -130,18 +134,11 @@ class Settings(Model):
     deterministic: bool = Field(default=True, description="true or false: the frameworks' determinism switches")
     tf32: bool = Field(default=False, description="true or false: TensorFloat-32 on GPUs that have it")
     onednn: bool = Field(default=True, description="true or false: oneDNN kernels on CPUs")
-    checkpoint_seconds: float = Field(
-        default=60, ge=0, allow_inf_nan=False, description="seconds between checkpoints, >= 0"
-    )
 
     @field_validator("keep_epochs")
     @classmethod
     def _sorted(cls, epochs: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(sorted(set(epochs)))
-
-    def deciding(self) -> dict[str, Any]:
-        """The settings that determine a result's bytes: all but those about checkpoints."""
-        return self.model_dump(mode="json", exclude={"checkpoint_seconds"})
 
 
 class DatasetIdentity(Model):
@@ -164,10 +161,10 @@ class Job(Model):
     dataset: DatasetIdentity | None = None
 
     def canonical(self) -> str:
-        """The job as JSON with sorted keys; a row's notes and the settings about checkpoints are left out."""
+        """The job as JSON with sorted keys, a row's notes left out."""
         job = {
-            "row": self.row.model_dump(mode="json", exclude={"space", "base"}),
-            "settings": self.settings.deciding(),
+            "row": self.row.deciding(),
+            "settings": self.settings.model_dump(mode="json"),
             "dataset": self.dataset.model_dump(mode="json") if self.dataset else None,
         }
         return json.dumps(job, sort_keys=True, separators=(",", ":"))
