@@ -92,6 +92,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("first", type=Path)
     command.add_argument("second", type=Path)
     command.set_defaults(run=compare)
+
+    command = commands.add_parser("prove", help="prove that nothing is left when every mechanism is aligned")
+    command.add_argument("--architecture", action="append", choices=list(ARCHITECTURES), help="default: all")
+    command.add_argument("--threads", type=int, default=1)
+    command.add_argument("--json", type=Path, help="write all gates here too")
+    command.set_defaults(run=prove)
     return top
 
 
@@ -257,3 +263,20 @@ def compare(options: argparse.Namespace) -> int:
     for name, difference in found.differences.items():
         print(f"  {name}: {difference if isinstance(difference, str) else f'largest difference {difference:.3g}'}")
     return 1 if found.verdict == "different" else 0
+
+
+def prove(options: argparse.Namespace) -> int:
+    """Print the table of all gates; exit 1 when one fails."""
+    from uncrossed import files, proof
+
+    def report(gate: proof.Gate) -> None:
+        state = "passed" if gate.passed else "FAILED"
+        flipped = f" {gate.flipped} flipped:" if gate.flipped else ""
+        where = f"{gate.architecture} {gate.semantics} epsilon {gate.adam_epsilon:g}:{flipped}"
+        print(f"{state} {where} {gate.gate} {gate.value:.2e}, limit {gate.limit:g}", file=sys.stderr, flush=True)
+
+    gates = proof.prove(options.architecture or ARCHITECTURES, report, threads=options.threads)
+    print(proof.table(gates))
+    if options.json:
+        files.write_json(options.json, proof.as_json(gates))
+    return 0 if all(gate.passed for gate in gates) else 1

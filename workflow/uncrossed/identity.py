@@ -8,14 +8,15 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 # The modules that decide a framework's result, besides its backend.
-DECIDING = ("semantics", "trial", "datasets", "training", "store", "backends/__init__")
+DECIDING = ("semantics", "trial", "datasets", "layers", "shared", "training", "store", "backends/__init__")
 
 
 @cache
 def code_sha256(framework: str) -> str:
     """SHA-256 over the syntax of the modules that decide a framework's result, without comments and docstrings."""
     digest = hashlib.sha256()
-    for module in (*DECIDING, f"backends/{framework}"):
+    other = {"pytorch": "tensorflow", "tensorflow": "pytorch"}[framework]
+    for module in (*DECIDING, f"backends/{framework}", f"backends/{framework}_as_{other}"):
         tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             body = getattr(node, "body", None)

@@ -1,6 +1,7 @@
-"""PyTorch's side: torchvision's models, torch.optim.Adam, channels last."""
+"""PyTorch's side: torchvision's models, torch.optim.Adam, channels last; stock unless a row says otherwise."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -8,9 +9,13 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
+from uncrossed import shared
 from uncrossed.backends import DeviceError
+from uncrossed.backends.pytorch_as_tensorflow import EpsilonHatAdam, SharedDropout, imitate
 from uncrossed.datasets import CLASSES
 from uncrossed.identity import cpu
+from uncrossed.layers import array_names
+from uncrossed.semantics import effective
 from uncrossed.trial import Settings, Trial
 
 FRAMEWORK = "pytorch"
@@ -47,10 +52,34 @@ def versions() -> dict[str, str]:
     return found
 
 
-def build(row: Trial) -> nn.Module:
+def build(row: Trial, mechanisms: Mapping[str, str]) -> nn.Module:
     """The row's untrained model, with 10 logits; weights are drawn from the row's seed."""
     torch.manual_seed(row.seed)
-    return MODELS[row.architecture]()
+    model = MODELS[row.architecture]()
+    if mechanisms:
+        imitate(model, row, mechanisms)
+    if "initializer" in mechanisms:
+        known = array_names(row.architecture)
+        shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if name in known}
+        key = mechanisms.get("initial_weights", FRAMEWORK)
+        drawn = shared.initial_weights(row.architecture, mechanisms["initializer"], row.seed, shapes, key)
+        set_weights(model, drawn)
+    return model
+
+
+def set_weights(model: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
+    """Set some or all of a model's `state_dict` entries."""
+    state = model.state_dict()
+    with torch.no_grad():
+        for name, array in weights.items():
+            state[name].copy_(torch.from_numpy(np.asarray(array)))
+
+
+def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The gradient of the training loss, a mean over examples, with respect to the logits; examples x 10."""
+    tensor = torch.from_numpy(logits).requires_grad_()
+    functional.cross_entropy(tensor, torch.from_numpy(labels).long()).backward()
+    return tensor.grad.numpy()
 
 
 class Learner:
@@ -58,7 +87,8 @@ class Learner:
 
     Attributes:
         model: maps float images, examples x 3 x 32 x 32 in [0, 1], to logits, examples x 10.
-        optimizer: Adam as shipped.
+        optimizer: Adam, as shipped unless the row says otherwise.
+        steps: how many optimizer steps were taken.
     """
 
     def __init__(
@@ -69,8 +99,12 @@ class Learner:
         self.images = {split: torch.from_numpy(array).to(device) for split, array in images.items()}
         self.labels = {split: torch.from_numpy(array).to(device, torch.int64) for split, array in labels.items()}
         self.dtype = getattr(torch, settings.precision)
-        self.model = build(row).to(device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=row.learning_rate, eps=row.adam_epsilon)
+        self.seed, self.steps = row.seed, 0
+        mechanisms = effective(row.semantics, FRAMEWORK, row.architecture)
+        self.model = build(row, mechanisms).to(device, memory_format=torch.channels_last)
+        self.masked = [layer for layer in self.model.modules() if isinstance(layer, SharedDropout)]
+        adam = EpsilonHatAdam if "adam_epsilon" in mechanisms else torch.optim.Adam
+        self.optimizer = adam(self.model.parameters(), lr=row.learning_rate, eps=row.adam_epsilon)
 
     def train(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
         """One step on each batch of training examples, in order.
@@ -83,6 +117,9 @@ class Learner:
 
     def step(self, start: int, stop: int) -> torch.Tensor:
         """One optimizer step on the training examples from `start` to before `stop`; returns their logits."""
+        for k, layer in enumerate(self.masked):
+            layer.draw = partial(shared.dropout_mask, self.seed, self.steps, k)
+        self.steps += 1
         self.optimizer.zero_grad()
         logits = self.model(self.batch("train", start, stop))
         functional.cross_entropy(logits, self.labels["train"][start:stop]).backward()
@@ -106,6 +143,31 @@ class Learner:
             name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format).numpy()
             for name, tensor in self.model.state_dict().items()
         }
+
+    def set_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Set some or all of the model's `state_dict` entries."""
+        set_weights(self.model, weights)
+
+    def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Adam's first and second moments by the weights' names; empty before the first step."""
+        parameters = [(name, self.optimizer.state[p]) for name, p in self.model.named_parameters()]
+        first, second = (
+            {name: state[key].cpu().numpy().copy() for name, state in parameters if state}
+            for key in ("exp_avg", "exp_avg_sq")
+        )
+        return first, second
+
+    def set_moments(self, steps: int, first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> None:
+        """Set the number of steps taken and Adam's moments of some or all weights."""
+        self.steps = steps
+        for name, parameter in self.model.named_parameters():
+            state = self.optimizer.state[parameter]
+            state["step"] = torch.tensor(float(steps))
+            for key, values in (("exp_avg", first), ("exp_avg_sq", second)):
+                moment = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+                if name in values:
+                    moment.copy_(torch.from_numpy(np.asarray(values[name])))
+                state[key] = moment
 
 
 def vgg16() -> nn.Module:

@@ -1,4 +1,4 @@
-"""TensorFlow's side: keras.applications' models, Keras' Adam, one traced step."""
+"""TensorFlow's side: keras.applications' models, Keras' Adam, one traced step; stock unless the row says otherwise."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,9 +7,13 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from uncrossed import shared
 from uncrossed.backends import DeviceError
+from uncrossed.backends.tensorflow_as_pytorch import BiasCorrectedAdam, SharedDropout, imitate
 from uncrossed.datasets import CLASSES
 from uncrossed.identity import cpu
+from uncrossed.layers import to_pytorch, to_tensorflow
+from uncrossed.semantics import effective
 from uncrossed.trial import Settings, Trial
 
 FRAMEWORK = "tensorflow"
@@ -51,10 +55,35 @@ def versions() -> dict[str, str]:
     return found
 
 
-def build(row: Trial) -> keras.Model:
+def build(row: Trial, mechanisms: Mapping[str, str]) -> keras.Model:
     """The row's untrained model, with 10 logits; weights are drawn from the row's seed."""
     keras.utils.set_random_seed(row.seed)
-    return MODELS[row.architecture]()
+    model = MODELS[row.architecture]()
+    if mechanisms:
+        model = imitate(model, row, mechanisms)
+    if "initializer" in mechanisms:
+        known = to_pytorch(row.architecture, {variable.path: variable.numpy() for variable in model.weights})
+        shapes = {name: array.shape for name, array in known.items()}
+        key = mechanisms.get("initial_weights", FRAMEWORK)
+        drawn = shared.initial_weights(row.architecture, mechanisms["initializer"], row.seed, shapes, key)
+        set_weights(model, to_tensorflow(row.architecture, drawn))
+    return model
+
+
+def set_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
+    """Set some or all of a model's variables by their Keras path."""
+    for variable in model.weights:
+        if variable.path in weights:
+            variable.assign(weights[variable.path])
+
+
+def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The gradient of the training loss, a mean over examples, with respect to the logits; examples x 10."""
+    tensor = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(tensor)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, tensor)
+    return tape.gradient(loss, tensor).numpy()
 
 
 class Learner:
@@ -62,7 +91,8 @@ class Learner:
 
     Attributes:
         model: maps float images, examples x 32 x 32 x 3 in [0, 1], to logits, examples x 10.
-        optimizer: Adam as shipped.
+        optimizer: Adam, as shipped unless the row says otherwise.
+        steps: how many optimizer steps were taken.
     """
 
     def __init__(
@@ -72,13 +102,20 @@ class Learner:
         self.images = {split: tf.constant(array) for split, array in images.items()}
         self.labels = {split: tf.constant(array, tf.int32) for split, array in labels.items()}
         self.dtype = getattr(tf, settings.precision)
-        self.model = build(row)
+        self.seed, self.steps = row.seed, 0
+        mechanisms = effective(row.semantics, FRAMEWORK, row.architecture)
+        self.model = build(row, mechanisms)
+        self.masked = [layer for layer in self.model.layers if isinstance(layer, SharedDropout)]
+        self.features = self.masked[0].output.shape[-1] if self.masked else 0
+        # It computes in the precision that is set when it is made.
         self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        self.optimizer = keras.optimizers.Adam(learning_rate=row.learning_rate, epsilon=row.adam_epsilon)
+        adam = BiasCorrectedAdam if "adam_epsilon" in mechanisms else keras.optimizers.Adam
+        self.optimizer = adam(learning_rate=row.learning_rate, epsilon=row.adam_epsilon)
         self.optimizer.build(self.model.trainable_variables)
         # Bounds are tensors, so that one trace serves every batch, the smaller last one included.
         bounds = [tf.TensorSpec((), tf.int32)] * 2
-        self.traced_step = tf.function(self.step, bounds, autograph=False, jit_compile=False)
+        masks = [tf.TensorSpec((None, self.features), tf.float32)] * len(self.masked)
+        self.traced_step = tf.function(self.step, [*bounds, *masks], autograph=False, jit_compile=False)
         self.traced_predict = tf.function(self.predict_batch, bounds, autograph=False, jit_compile=False)
 
     def train(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
@@ -87,10 +124,18 @@ class Learner:
         Returns:
             The logits that the steps saw, examples x 10.
         """
-        return tf.concat([self.traced_step(start, stop) for start, stop in batches], axis=0).numpy()
+        logits = []
+        for start, stop in batches:
+            shape = (stop - start, self.features)
+            masks = [shared.dropout_mask(self.seed, self.steps, k, shape) for k in range(len(self.masked))]
+            self.steps += 1
+            logits.append(self.traced_step(start, stop, *masks))
+        return tf.concat(logits, axis=0).numpy()
 
-    def step(self, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    def step(self, start: tf.Tensor, stop: tf.Tensor, *masks: tf.Tensor) -> tf.Tensor:
         """One optimizer step on the training examples from `start` to before `stop`; returns their logits."""
+        for layer, mask in zip(self.masked, masks, strict=True):
+            layer.mask = mask
         with tf.GradientTape() as tape:
             logits = self.model(self.batch("train", start, stop), training=True)
             loss = self.loss(self.labels["train"][start:stop], logits)
@@ -113,6 +158,27 @@ class Learner:
     def weights(self) -> dict[str, np.ndarray]:
         """Copies of the model's variables by their Keras path, in model order."""
         return {variable.path: variable.numpy().copy() for variable in self.model.weights}
+
+    def set_weights(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Set some or all of the model's variables by their Keras path."""
+        set_weights(self.model, weights)
+
+    def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Adam's first and second moments by the weights' paths; zeros before the first step."""
+        paths = [variable.path for variable in self.model.trainable_variables]
+        first, second = (
+            {path: moment.numpy() for path, moment in zip(paths, moments, strict=True)}
+            for moments in (self.optimizer._momentums, self.optimizer._velocities)
+        )
+        return first, second
+
+    def set_moments(self, steps: int, first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> None:
+        """Set the number of steps taken and Adam's moments of some or all weights."""
+        self.steps = steps
+        self.optimizer.iterations.assign(steps)
+        for k, variable in enumerate(self.model.trainable_variables):
+            for moments, values in ((self.optimizer._momentums, first), (self.optimizer._velocities, second)):
+                moments[k].assign(values.get(variable.path, np.zeros(variable.shape)))
 
 
 def vgg16() -> keras.Model:
