@@ -17,7 +17,7 @@ from uncrossed import manifest
 from uncrossed.errors import InputError
 from uncrossed.identity import code_sha256
 from uncrossed.study import Study
-from uncrossed.trial import NAME
+from uncrossed.trial import FRAMEWORKS, NAME
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError(
@@ -34,7 +34,8 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 RESULTS = f"results/{STUDY.name}"
-GPUS = 1 if STUDY.settings.device == "gpu" else 0
+ABLATION = any(row.base for row in STUDY.rows.values())
+TWINS = {framework: STUDY.twins(framework) for framework in FRAMEWORKS}
 
 
 wildcard_constraints:
@@ -62,3 +63,19 @@ def dataset_file(wildcards):
             f"snakemake {DATASET} --cores 1 --configfile {workflow.configfiles[0]}"
         )
     return DATASET
+
+
+def twin_file(framework):
+    """The trial file to copy from, as a function of wildcards: of a trial that trains to the same weights, if any."""
+
+    def twin(wildcards):
+        name = TWINS[framework].get(wildcards.trial)
+        return [] if name is None else f"{RESULTS}/trials/{name}/{framework}.h5"
+
+    return twin
+
+
+def gpus(framework):
+    """The GPUs of a training, as a function of wildcards."""
+    wanted = 1 if STUDY.settings.device == "gpu" else 0
+    return lambda wildcards: 0 if wildcards.trial in TWINS[framework] else wanted

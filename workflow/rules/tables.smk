@@ -31,10 +31,29 @@ rule tables:
         "python -m uncrossed tables {params.folder:q} > {log:q} 2>&1"
 
 
+rule attribution:
+    input:
+        rules.manifest.output,
+        rules.tables.output,
+    output:
+        f"{RESULTS}/tables/attribution.csv",
+        f"{RESULTS}/figures/attribution.svg",
+    log:
+        f"{RESULTS}/logs/attribution.log",
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        folder=subpath(input[0], parent=True),
+    shell:
+        "python -m uncrossed attribution {params.folder:q} > {log:q} 2>&1"
+
+
 rule checksums:
     input:
         rules.tables.input,
         rules.tables.output,
+        rules.attribution.output if ABLATION else [],
     output:
         f"{RESULTS}/SHA256SUMS",
     log:

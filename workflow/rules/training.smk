@@ -1,6 +1,7 @@
 rule train_pytorch:
     input:
         dataset=ancient(dataset_file),
+        twin=twin_file("pytorch"),
     output:
         result=f"{RESULTS}/trials/{{trial}}/pytorch.h5",
         record=f"{RESULTS}/trials/{{trial}}/pytorch.json",
@@ -10,18 +11,19 @@ rule train_pytorch:
         "../../envs/pytorch.yaml"
     threads: STUDY.settings.threads
     resources:
-        gpu=GPUS,
+        gpu=gpus("pytorch"),
     params:
         job=job,
         code=code_sha256("pytorch"),
     shell:
-        "python -m uncrossed train pytorch --job {params.job:q}"
-        " --dataset {input.dataset:q} --output {output.result:q} > {log:q} 2>&1"
+        "python -m uncrossed train pytorch --job {params.job:q} --dataset {input.dataset:q}"
+        " --output {output.result:q} --twin {input.twin:q} > {log:q} 2>&1"
 
 
 rule train_tensorflow:
     input:
         dataset=ancient(dataset_file),
+        twin=twin_file("tensorflow"),
     output:
         result=f"{RESULTS}/trials/{{trial}}/tensorflow.h5",
         record=f"{RESULTS}/trials/{{trial}}/tensorflow.json",
@@ -31,13 +33,13 @@ rule train_tensorflow:
         "../../envs/tensorflow.yaml"
     threads: STUDY.settings.threads
     resources:
-        gpu=GPUS,
+        gpu=gpus("tensorflow"),
     params:
         job=job,
         code=code_sha256("tensorflow"),
     shell:
-        "python -m uncrossed train tensorflow --job {params.job:q}"
-        " --dataset {input.dataset:q} --output {output.result:q} > {log:q} 2>&1"
+        "python -m uncrossed train tensorflow --job {params.job:q} --dataset {input.dataset:q}"
+        " --output {output.result:q} --twin {input.twin:q} > {log:q} 2>&1"
 
 
 rule pytorch:

@@ -6,6 +6,7 @@ Exit codes: 0, 1 when a command found a difference or could not finish, 2 for ba
 import argparse
 import json
 import os
+import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -62,6 +63,16 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--output", type=Path, required=True)
     command.set_defaults(run=manifest_sample)
 
+    command = group.add_parser(
+        "ablate", help="cross trials with semantics (each mechanism alone, all but one) and seeds"
+    )
+    command.add_argument("file", type=Path)
+    command.add_argument("--trials", help="comma-separated; default: all")
+    command.add_argument("--seeds", default="0,1,2", help="comma-separated (%(default)s)")
+    command.add_argument("--study", type=Path, help="a study file whose dataset and names of semantics apply")
+    command.add_argument("--output", type=Path, required=True)
+    command.set_defaults(run=manifest_ablate)
+
     command = commands.add_parser("dataset", help="fetch, verify and write a dataset")
     command.add_argument("definition", help="a built-in name, or a definition as JSON")
     command.add_argument("--output", type=Path, required=True)
@@ -74,6 +85,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--job", help="row, settings and dataset identity as one JSON object, as the workflow does")
     command.add_argument("--dataset", type=Path, required=True, help="a dataset file")
     command.add_argument("--output", type=Path, required=True, help="FILE.h5; the run record goes beside it")
+    command.add_argument(
+        "--twin", type=Path, nargs="?", help="a trial file with the same weights, to copy from instead"
+    )
     command.set_defaults(run=train)
 
     command = commands.add_parser("tables", help="make the tables of a study from its results")
@@ -84,6 +98,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path, help="results/STUDY")
     command.set_defaults(run=checksums)
 
+    command = commands.add_parser("attribution", help="how much each mechanism explains, in an ablation study")
+    command.add_argument("folder", type=Path, help="results/STUDY")
+    command.set_defaults(run=attribution)
+
     command = commands.add_parser("show", help="print a study's pairs, or one pair")
     command.add_argument("trial", nargs="?")
     command.add_argument("--study", type=Path, default=Path("results/cifar10"), help="its folder (%(default)s)")
@@ -92,6 +110,16 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("first", type=Path)
     command.add_argument("second", type=Path)
     command.set_defaults(run=compare)
+
+    command = commands.add_parser("trace", help="find the first step and layer where a row's two sides part, and why")
+    command.add_argument("--row", help="a manifest row as JSON, or a file that holds it")
+    command.add_argument("--settings", help="settings as JSON, or a file that holds them (the defaults, float64)")
+    command.add_argument("--dataset", type=Path, help="a dataset file")
+    command.add_argument("--steps", type=int, default=10, help="optimizer steps (%(default)s)")
+    command.add_argument("--output", type=Path, required=True, help="a folder for what both sides record")
+    command.add_argument("--record", choices=FRAMEWORKS, help="record this side only, in its own environment")
+    command.add_argument("--compare", action="store_true", help="compare what is recorded; needs no framework")
+    command.set_defaults(run=trace)
 
     command = commands.add_parser("prove", help="prove that nothing is left when every mechanism is aligned")
     command.add_argument("--architecture", action="append", choices=list(ARCHITECTURES), help="default: all")
@@ -139,6 +167,26 @@ def manifest_sample(options: argparse.Namespace) -> None:
     print(f"{options.output}: {len(rows)} trials")
 
 
+def manifest_ablate(options: argparse.Namespace) -> None:
+    """Write the manifest of an ablation and say how many trainings it takes."""
+    rows = _rows(options)
+    names = options.trials.split(",") if options.trials else list(rows)
+    for name in names:
+        if name not in rows:
+            raise InputError(f"--trials: no trial '{name}' in {options.file}; {nearest(name, rows)}")
+    try:
+        seeds = [int(seed) for seed in options.seeds.split(",")]
+    except ValueError as error:
+        raise InputError(f"--seeds: found '{options.seeds}'; allowed: integers separated by commas") from error
+    made = manifest.ablate((rows[name] for name in names), seeds)
+    manifest.write(options.output, made)
+    counts = [len({row.training(framework) for row in made}) for framework in FRAMEWORKS]
+    print(
+        f"{options.output}: {len(made)} trials; {counts[0]} PyTorch and {counts[1]} TensorFlow trainings, "
+        f"as {2 * len(made) - sum(counts)} of {2 * len(made)} have the same weights as another"
+    )
+
+
 def dataset(options: argparse.Namespace) -> None:
     """Write a dataset file."""
     from uncrossed import datasets
@@ -163,6 +211,8 @@ def train(options: argparse.Namespace) -> int:
     job = _job(options)
     if options.output.suffix != ".h5":
         raise InputError(f"--output {options.output}: allowed: a name that ends in .h5")
+    if options.twin:
+        return _copy_twin(options, job)
     data = datasets.read(options.dataset, job.dataset)
     try:
         job.row.check_examples(len(data.labels["train"]))
@@ -191,6 +241,32 @@ def train(options: argparse.Namespace) -> int:
     files.write_json(options.output.with_suffix(".json"), record)
     # The trial file comes last: where it exists, the training is complete.
     store.write(options.output, result)
+    return 0
+
+
+def _copy_twin(options: argparse.Namespace, job: Job) -> int:
+    """Make a trial file from that of a trial which trains to the same weights."""
+    from uncrossed import files, store
+    from uncrossed.identity import code_sha256
+    from uncrossed.trial import Trial
+
+    result = store.read(options.twin)
+    theirs, ours = result.attributes, job.row
+    row = Trial.check(theirs["row"], f"{options.twin}: row")
+    for what, found, wanted in (
+        ("framework", theirs["framework"], options.framework),
+        ("training", row.training(options.framework), ours.training(options.framework)),
+        ("settings", theirs["settings"], job.settings.model_dump(mode="json")),
+        ("dataset", theirs["dataset"], job.dataset.model_dump(mode="json") if job.dataset else theirs["dataset"]),
+        ("code", theirs["code_sha256"], code_sha256(options.framework)),
+    ):
+        if found != wanted:
+            raise InputError(f"--twin {options.twin}: its {what} is {found}; needed: {wanted}")
+    record = {"run": uuid.uuid4().hex, "twin": row.trial, "device": theirs["device"], "seconds_per_epoch": []}
+    theirs["row"] = ours.deciding()
+    files.write_json(options.output.with_suffix(".json"), record | {"versions": theirs["versions"]})
+    store.write(options.output, result)
+    print(f"the same training as {row.trial}: copied from {options.twin}", file=sys.stderr)
     return 0
 
 
@@ -237,6 +313,13 @@ def checksums(options: argparse.Namespace) -> None:
     tables.checksums(options.folder)
 
 
+def attribution(options: argparse.Namespace) -> None:
+    """Write and print the attribution of an ablation study."""
+    from uncrossed import attribution
+
+    print(attribution.printed(attribution.make(options.folder)))
+
+
 def show(options: argparse.Namespace) -> None:
     """Print the table of a study, or all that is known of one pair."""
     from uncrossed import tables
@@ -280,3 +363,37 @@ def prove(options: argparse.Namespace) -> int:
     if options.json:
         files.write_json(options.json, proof.as_json(gates))
     return 0 if all(gate.passed for gate in gates) else 1
+
+
+def trace(options: argparse.Namespace) -> int:
+    """Record one side or both, and compare."""
+    from uncrossed import backends, datasets, trace
+
+    if options.compare:
+        print(trace.printed(*trace.compare(options.output)))
+        return 0
+    if not options.row or not options.dataset:
+        raise InputError("a trace needs --row and --dataset, or --compare")
+    if options.steps < 1:
+        raise InputError(f"--steps: found {options.steps}; allowed: an integer >= 1")
+    settings = _json(options.settings, "--settings") if options.settings else {"precision": "float64"}
+    job = Job.check({"row": _json(options.row, "--row"), "settings": settings}, "--row or --settings")
+    data = datasets.read(options.dataset)
+    job.row.check_examples(len(data.labels["train"]))
+    if options.record:
+        try:
+            trace.record(
+                *(options.record, job.row, job.settings, data, options.steps, options.output),
+                report=lambda label: print(f"{options.record}: {label}", file=sys.stderr),
+            )
+        except (backends.DeviceError, ModuleNotFoundError) as error:
+            return _fail(error, 1)
+        return 0
+    common = ["--row", options.row, "--settings", json.dumps(settings), "--dataset", options.dataset]
+    common += ["--steps", options.steps, "--output", options.output]
+    for framework in FRAMEWORKS:
+        command = [sys.executable, "-m", "uncrossed", "trace", "--record", framework, *map(str, common)]
+        if subprocess.run(command).returncode:
+            return _fail(f"trace: recording {framework} failed", 1)
+    print(trace.printed(*trace.compare(options.output)))
+    return 0

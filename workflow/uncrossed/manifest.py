@@ -9,9 +9,9 @@ from pathlib import Path
 
 from uncrossed.errors import InputError, nearest
 from uncrossed.files import write_text
-from uncrossed.semantics import resolve, spell
+from uncrossed.semantics import resolve, spell, variants
 from uncrossed.space import PUBLISHED, Space
-from uncrossed.trial import Trial
+from uncrossed.trial import FRAMEWORKS, Trial
 
 COLUMNS = tuple(Trial.model_fields)
 REQUIRED = tuple(name for name, field in Trial.model_fields.items() if field.is_required())
@@ -111,6 +111,37 @@ def write(path: str | os.PathLike[str], rows: Iterable[Trial]) -> None:
 def sha256(rows: Iterable[Trial]) -> str:
     """The identity of a set of rows, whatever their order."""
     return hashlib.sha256(text(rows).encode()).hexdigest()
+
+
+def ablate(bases: Iterable[Trial], seeds: Iterable[int]) -> list[Trial]:
+    """Cross trials with semantics and seeds: native; each mechanism aligned alone; all but one; all.
+
+    What cannot differ is left out: mechanisms that do not touch the architecture, and rows that would train to the same
+    weights as another on both sides.
+
+    Args:
+        bases: the trials; their own semantics and seeds are not used.
+        seeds: each row is made once per seed.
+
+    Returns:
+        Rows named `{base}-{variant}-{seed}` with the base's name in `base`.
+
+    Raises:
+        InputError: a name that gets too long.
+    """
+    seeds = list(seeds)
+    rows = []
+    for base in bases:
+        for seed in seeds:
+            seen = set()
+            for label, semantics in variants(base.architecture).items():
+                values = {"trial": f"{base.trial}-{label}-{seed}", "seed": seed, "semantics": semantics}
+                row = Trial.check({**base.model_dump(), **values, "base": base.trial}, f"ablated trial {base.trial}")
+                trainings = tuple(row.training(framework) for framework in FRAMEWORKS)
+                if trainings not in seen:
+                    rows.append(row)
+                seen.add(trainings)
+    return rows
 
 
 def sample(architectures: Iterable[str], per_subspace: int, seed: int, space: Space = PUBLISHED) -> list[Trial]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from uncrossed import backends
 from uncrossed.layers import LAYERS, to_pytorch, to_tensorflow
-from uncrossed.semantics import BATCH_NORMALISED, MECHANISMS, resolve
+from uncrossed.semantics import BATCH_NORMALISED, MECHANISMS, flipped, resolve
 from uncrossed.training import batches
 from uncrossed.trial import Settings, Trial
 
@@ -160,17 +160,10 @@ def prove(
         name, (epsilon, rate) = "aligned", next(iter(epsilons.items()))
         for mechanism, description in MECHANISMS.items():
             if architecture in description.touches:
-                row = _row(architecture, f"{name};{flip(mechanism)}", epsilon, rate)
+                row = _row(architecture, flipped(mechanism), epsilon, rate)
                 gate, value = _worst(_copied(Pair(row, modules, settings), (1, 5)))
                 measured(row, name, mechanism, {gate: value})
     return gates
-
-
-def flip(mechanism: str) -> str:
-    """The change of `aligned` that leaves one mechanism as it ships."""
-    # Weights that are shared need one initializer, so this one cannot be flipped with them.
-    together = ";initial_weights=independent" if mechanism == "initializer" else ""
-    return f"{mechanism}={MECHANISMS[mechanism].settings[0]}{together}"
 
 
 def _row(architecture: str, semantics: str, epsilon: float, rate: float) -> Trial:

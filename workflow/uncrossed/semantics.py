@@ -174,11 +174,13 @@ def resolve(text: str, named: Mapping[str, str] | None = None) -> dict[str, str]
 
 
 def spell(settings: Mapping[str, str]) -> str:
-    """A text that resolves to `settings` without a study's own names: the built-in name, or native and its changes."""
-    for name, built_in in NAMED.items():
-        if built_in == settings:
-            return name
-    return ";".join(f"{name}={settings[name]}" for name in MECHANISMS if settings[name] != NATIVE[name])
+    """A text that resolves to `settings` without a study's own names: a built-in name, or the changes of `native`."""
+    changes = [f"{name}={settings[name]}" for name in MECHANISMS if settings[name] != NATIVE[name]]
+    if len(changes) != 1:
+        for name, built_in in NAMED.items():
+            if built_in == settings:
+                return name
+    return ";".join(changes)
 
 
 def effective(settings: Mapping[str, str], framework: str, architecture: str) -> dict[str, str]:
@@ -207,6 +209,31 @@ def drops_out(settings: Mapping[str, str], framework: str, architecture: str) ->
     """Whether the model of a framework has dropout."""
     side = framework if settings["dropout"] == "native" else settings["dropout"]
     return architecture in DROPPING_OUT and side == "pytorch"
+
+
+def flipped(mechanism: str) -> str:
+    """`aligned` with one mechanism left as it ships, as text."""
+    # Shared weights need one initializer: where that is native they cannot be shared.
+    together = ";initial_weights=independent" if mechanism == "initializer" else ""
+    return f"aligned;{mechanism}={NATIVE[mechanism]}{together}"
+
+
+def alone(mechanism: str) -> str:
+    """`native` with one mechanism aligned, and with what it needs to mean anything, as text."""
+    needs = {"initial_weights": "initializer=pytorch;", "dropout_masks": "dropout=pytorch;"}
+    setting = "shared" if mechanism in needs else "pytorch"
+    return f"native;{needs.get(mechanism, '')}{mechanism}={setting}"
+
+
+def variants(architecture: str) -> dict[str, str]:
+    """The semantics of an ablation by label: `native`, `only-MECHANISM`, `without-MECHANISM`, `aligned`."""
+    touching = [name for name, mechanism in MECHANISMS.items() if architecture in mechanism.touches]
+    return (
+        {"native": "native"}
+        | {f"only-{name}": alone(name) for name in touching}
+        | {f"without-{name}": flipped(name) for name in touching}
+        | {"aligned": "aligned"}
+    )
 
 
 def table() -> str:

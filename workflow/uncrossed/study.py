@@ -12,7 +12,7 @@ from pydantic import Field
 from uncrossed import manifest
 from uncrossed.datasets import BUILT_IN, Definition, check_identity, read_identity
 from uncrossed.errors import InputError, nearest
-from uncrossed.semantics import NAMED, resolve
+from uncrossed.semantics import NAMED, resolve, spell
 from uncrossed.trial import NAME, Job, Model, Name, Settings, Trial
 
 
@@ -107,6 +107,20 @@ class Study:
         if trial not in self.rows:
             raise InputError(f"no trial '{trial}' in {self.configuration.manifest}; {nearest(trial, self.rows)}")
         return Job(row=self.rows[trial], settings=self.settings, dataset=self.dataset.identity())
+
+    def twins(self, framework: str) -> dict[str, str]:
+        """Trials that need no training on a framework, each with the trial whose weights it shares.
+
+        Rows whose mechanisms leave a framework as it is train there to the same weights; of such rows, the one with the
+        fewest changed mechanisms is trained.
+        """
+        trained: dict[str, str] = {}
+        twins = {}
+        for row in sorted(self.rows.values(), key=lambda row: (len(spell(row.semantics).split(";")), row.trial)):
+            first = trained.setdefault(row.training(framework), row.trial)
+            if first != row.trial:
+                twins[row.trial] = first
+        return twins
 
     def check_dataset_file(self, path: str | os.PathLike[str]) -> None:
         """Refuse a dataset file, if there is one, that was made from another definition.

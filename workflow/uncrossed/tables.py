@@ -18,6 +18,8 @@ from uncrossed.trial import FRAMEWORKS, Trial
 
 # Of the tables, those whose bytes depend on nothing but the results.
 DETERMINISTIC = ("tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet")
+# The same, of what only some studies have.
+OPTIONAL = ("tables/attribution.csv", "figures/attribution.svg")
 
 
 def make(folder: str | os.PathLike[str], partial: bool = False) -> pd.DataFrame:
@@ -73,7 +75,7 @@ def checksums(folder: str | os.PathLike[str]) -> None:
     folder = Path(folder)
     trials = sorted(manifest.read(folder / "manifest.csv"))
     names = [f"trials/{trial}/{framework}.h5" for trial in trials for framework in FRAMEWORKS]
-    names = ["manifest.csv", *DETERMINISTIC, *names]
+    names = ["manifest.csv", *DETERMINISTIC, *(name for name in OPTIONAL if (folder / name).is_file()), *names]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise InputError(f"{folder / missing[0]}: missing, as are {len(missing) - 1} more; build the study first")

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from uncrossed.errors import InputError, nearest
-from uncrossed.semantics import ARCHITECTURES, BATCH_NORMALISED, resolve
+from uncrossed.layers import LAYERS
+from uncrossed.semantics import ARCHITECTURES, BATCH_NORMALISED, effective, resolve
 
 FRAMEWORKS = ("pytorch", "tensorflow")
 NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
@@ -97,9 +98,25 @@ class Trial(Model):
             values = {**values, "semantics": resolve(";".join(f"{k}={v}" for k, v in semantics.items()) or "native")}
         return values
 
+    @model_validator(mode="after")
+    def _mapped(self) -> Self:
+        if self.semantics["initial_weights"] == "shared" and self.architecture not in LAYERS:
+            raise InputError(
+                f"column 'semantics': initial_weights=shared needs a name map, and {self.architecture} has none; "
+                f"allowed with it: {', '.join(LAYERS)}"
+            )
+        return self
+
     def deciding(self) -> dict[str, Any]:
         """The row as plain data without its notes: what determines a result, and goes into its file."""
         return self.model_dump(mode="json", exclude={"space", "base"})
+
+    def training(self, framework: str) -> str:
+        """What determines one framework's weights, as JSON: rows where it is equal train to the same weights there."""
+        values = self.model_dump(mode="json", exclude={"space", "base", "trial", "semantics"})
+        return json.dumps(
+            values | {"mechanisms": effective(self.semantics, framework, self.architecture)}, sort_keys=True
+        )
 
     def check_examples(self, examples: int) -> None:
         """Check the batches that a training set of `examples` would give.
