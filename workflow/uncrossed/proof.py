@@ -141,6 +141,7 @@ def prove(
         threads: CPU threads.
     """
     settings = Settings(precision="float64", threads=threads)
+    # PyTorch first: imported after TensorFlow it crashes the process.
     modules = {name: backends.load(name, settings) for name in ("pytorch", "tensorflow")}
     for module in modules.values():
         module.configure(settings)
