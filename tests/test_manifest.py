@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from conftest import REPOSITORY, uncrossed
 from uncrossed import manifest
 from uncrossed.errors import InputError
+from uncrossed.layers import LAYERS
 from uncrossed.semantics import NATIVE, resolve, spell
 from uncrossed.space import PUBLISHED, Interval
 
@@ -63,6 +64,10 @@ FAULTS = {
         HEADER.strip() + ",semantics\na,smallcnn,0.1,32,1,3,adam_epsilon=native;adam_epsilon=native\n",
         ["'semantics'", "'adam_epsilon'", "twice"],
     ),
+    "shared weights of two distributions": (
+        HEADER.strip() + ",semantics\na,smallcnn,0.1,32,1,3,initial_weights=shared\n",
+        ["row 1", "'semantics'", "initial_weights=shared", "initializer=pytorch or initializer=tensorflow"],
+    ),
     "too few values": (HEADER + "a,smallcnn,0.1\n", ["row 1", "3 values", "6 columns"]),
     "no rows": (HEADER, ["no rows"]),
     "empty file": ("", ["empty"]),
@@ -79,6 +84,15 @@ def test_a_fault_is_named(fault, tmp_path):
         manifest.read(path, examples=1000)
     for part in [str(path), *parts]:
         assert part in str(caught.value)
+
+
+def test_shared_weights_need_a_name_map(tmp_path, monkeypatch):
+    path = tmp_path / "rows.csv"
+    path.write_text(HEADER.strip() + ",semantics\na,smallcnn,0.1,32,1,3,aligned\nb,vgg16,0.1,32,1,3,aligned\n")
+    assert len(manifest.read(path)) == 2
+    monkeypatch.delitem(LAYERS, "vgg16")
+    with pytest.raises(InputError, match=r"row 2 .*'semantics'.*vgg16 has none; allowed with it: resnet50"):
+        manifest.read(path)
 
 
 def test_one_example_in_the_last_batch_is_fine_without_batch_normalisation(tmp_path):

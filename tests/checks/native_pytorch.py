@@ -35,5 +35,5 @@ for architecture in ("resnet50", "densenet121"):
     assert seen.tobytes() == np.concatenate(expected).tobytes(), architecture
     for name, tensor in model.state_dict().items():
         assert learner.weights()[name].tobytes() == tensor.contiguous().numpy().tobytes(), name
-    assert type(learner.model) is type(model)
+    assert [type(module) for module in learner.model.modules()] == [type(module) for module in model.modules()]
     assert type(learner.optimizer) is torch.optim.Adam

@@ -34,4 +34,5 @@ for architecture, application in stock.items():
     for variable in model.weights:
         assert found[variable.path].tobytes() == variable.numpy().tobytes(), (architecture, variable.path)
     assert type(learner.model) is type(model)
+    assert [type(layer) for layer in learner.model.layers] == [type(layer) for layer in model.layers]
     assert type(learner.optimizer) is keras.optimizers.Adam

@@ -20,7 +20,6 @@ from uncrossed.training import batches
 from uncrossed.trial import Settings, Trial
 
 EXAMPLES, BATCH = 40, 16  # two whole batches and a partial one
-STEPS = 20
 SELF_RUNS = 5
 # The free run is judged from this step on; the state is copied after these numbers of steps.
 JUDGED_FROM, COPIED_AFTER = 5, (1, 5, 12, 19)
@@ -115,13 +114,17 @@ class Pair:
         return learner.predict([(0, EXAMPLES)])
 
 
+def norm(a: Arrays, b: Arrays | None, names: Iterable[str]) -> float:
+    """‖a - b‖, or ‖a‖, over all named arrays together."""
+    flat = (np.ravel(a[name] if b is None else a[name] - b[name]) for name in names)
+    return float(np.sqrt(sum(np.vdot(values, values) for values in flat)))
+
+
 def distance(a: Arrays, b: Arrays, names: Iterable[str], reference: Arrays | None = None) -> float:
-    """‖a - b‖ over ‖a - reference‖, or over ‖a‖ where there is no reference, over all named arrays together."""
-    top = bottom = 0.0
-    for name in names:
-        top += float(np.square(a[name] - b[name]).sum())
-        bottom += float(np.square(a[name] - (0 if reference is None else reference[name])).sum())
-    return float(np.sqrt(top / bottom)) if bottom else float(np.inf if top else 0)
+    """‖a - b‖ over ‖a - reference‖, or over ‖a‖ where there is no reference."""
+    names = list(names)
+    top, bottom = norm(a, b, names), norm(a, reference, names)
+    return top / bottom if bottom else float(np.inf if top else 0)
 
 
 def prove(
@@ -227,10 +230,15 @@ def _aligned(pair: Pair) -> dict[str, float]:
     trajectory: list[Arrays] = []
     gates = _copied(pair, COPIED_AFTER, trajectory)
     pair.copy(0, *start)
-    across = []
-    for step, reference in enumerate(trajectory):
-        pair.tensorflow.train(pair.batch(step))
-        across.append(distance(reference, pair.tensorflow_weights(), pair.trained, initial))
+
+    def away(train: Callable[[list[tuple[int, int]]], Any], weights: Callable[[], Arrays]) -> np.ndarray:
+        # How far a free run is from PyTorch's, after each judged step.
+        found = []
+        for step, reference in enumerate(trajectory):
+            train(pair.batch(step))
+            if step + 1 >= JUDGED_FROM:
+                found.append(norm(reference, weights(), pair.trained))
+        return np.array(found)
 
     def perturbed(size: float, seed: int) -> Any:
         random = np.random.default_rng(seed)
@@ -244,11 +252,8 @@ def _aligned(pair: Pair) -> dict[str, float]:
         return learner.moments()[0]
 
     def self_run(size: float, seed: int) -> np.ndarray:
-        learner, found = perturbed(size, seed), []
-        for step, reference in enumerate(trajectory):
-            learner.train(pair.batch(step))
-            found.append(distance(reference, learner.weights(), pair.trained, initial))
-        return np.array(found)
+        learner = perturbed(size, seed)
+        return away(learner.train, learner.weights)
 
     # How large a perturbation moves the first gradients as far as the frameworks' are apart.
     ulp, known = float(np.finfo(np.float64).eps), 1e-9
@@ -256,9 +261,9 @@ def _aligned(pair: Pair) -> dict[str, float]:
     answer = distance(gradients, first_gradients(perturbed(known, 99)), pair.trained)
     size = max(ulp, known * gates["first gradients"] / answer)
     largest = np.max([self_run(size, seed) for seed in range(SELF_RUNS)], axis=0)
-    judged = slice(JUDGED_FROM - 1, STEPS)
-    gates["free run over self-runs"] = float((np.array(across)[judged] / largest[judged]).max())
-    gates["free run over a one-ulp run"] = float((np.array(across)[judged] / self_run(ulp, SELF_RUNS)[judged]).max())
+    across = away(pair.tensorflow.train, pair.tensorflow_weights)
+    gates["free run over self-runs"] = float((across / largest).max())
+    gates["free run over a one-ulp run"] = float((across / self_run(ulp, SELF_RUNS)).max())
     return gates
 
 
