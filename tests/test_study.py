@@ -1,12 +1,13 @@
 """Study files and what reaches the user through Snakemake when they are wrong."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
 from conftest import REPOSITORY, Folder, run, uncrossed
-from uncrossed.datasets import Definition
+from uncrossed.datasets import BUILT_IN, Definition
 from uncrossed.errors import InputError
 from uncrossed.study import Configuration, Study
 from uncrossed.trial import Settings, Trial
@@ -21,7 +22,15 @@ FAULTS = {
     "unknown dataset": ({**MINIMAL, "dataset": "cifar"}, ["unknown dataset 'cifar'", "cifar10"]),
     "device": ({**MINIMAL, "settings": {"device": "tpu"}}, ["'settings.device'", "'tpu'", "cpu or gpu"]),
     "threads": ({**MINIMAL, "settings": {"threads": 0}}, ["'settings.threads'", "0", "1 to 1024"]),
-    "built-in dataset redefined": ({**MINIMAL, "datasets": {"cifar10": {}}}, ["cifar10", "built in"]),
+    "built-in dataset redefined": (
+        {**MINIMAL, "datasets": {"cifar10": {"train_examples": 5}}},
+        ["cifar10", "built in"],
+    ),
+    "archive without a SHA-256": (
+        {**MINIMAL, "datasets": {"y": {"format": "cifar10", "source": "a", "train_examples": 1, "test_examples": 1}}},
+        ["datasets.y", "needs both 'source' and 'sha256'"],
+    ),
+    "study named as the folder of datasets": ({**MINIMAL, "study": "datasets"}, ["'study'", "another name"]),
     "short SHA-256": (
         {**MINIMAL, "datasets": {"y": {"format": "cifar10", "sha256": "abc", "train_examples": 1, "test_examples": 1}}},
         ["datasets.y", "'sha256'", "64 hexadecimal digits"],
@@ -48,13 +57,21 @@ def test_malformed_yaml_is_named(tmp_path):
     with pytest.raises(InputError, match=r"study\.yaml: not well-formed YAML"):
         Study.load(path)
     (tmp_path / "rows.csv").write_text("")
-    assert "study.yaml" in uncrossed("manifest", "check", tmp_path / "rows.csv", "--study", path, code=2).stdout
+    assert "study.yaml" in uncrossed("manifest", "check", "--study", path, code=2).stdout
 
 
 def test_the_manifest_is_found_beside_the_study_file(tmp_path, monkeypatch):
     folder = Folder(tmp_path)
     monkeypatch.chdir("/")
     assert list(Study.load(folder.path / "study.yaml").rows) == ["first", "second"]
+
+
+def test_a_built_in_dataset_may_come_from_elsewhere(tmp_path):
+    folder = Folder(tmp_path)
+    folder.configure(dataset="cifar10", datasets={"cifar10": {"source": "archives/c.tar.gz"}})
+    dataset = Study.load(tmp_path / "study.yaml").dataset
+    assert Path(dataset.source).resolve() == tmp_path / "archives/c.tar.gz"
+    assert dataset.identity() == BUILT_IN["cifar10"].identity()
 
 
 def test_notes_do_not_reach_a_training(tmp_path):

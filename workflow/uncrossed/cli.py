@@ -47,8 +47,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     group = commands.add_parser("manifest", help="check and make manifests").add_subparsers(required=True, metavar="DO")
-    command = group.add_parser("check", help="check a manifest")
-    command.add_argument("file", type=Path)
+    command = group.add_parser("check", help="check a manifest, or a study and its manifest")
+    command.add_argument("file", type=Path, nargs="?", help="default: the study's")
     command.add_argument("--study", type=Path, help="a study file whose dataset and names of semantics apply")
     command.set_defaults(run=manifest_check)
     command = group.add_parser("row", help="print one row as JSON, all defaults filled in")
@@ -131,10 +131,10 @@ def parser() -> argparse.ArgumentParser:
 
 def manifest_check(options: argparse.Namespace) -> None:
     """Check a manifest and say what it holds."""
-    rows = _rows(options)
+    rows, file = _rows(options), options.file or options.study
     counts = {name: sum(row.architecture == name for row in rows.values()) for name in ARCHITECTURES}
     held = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    print(f"{options.file}: {len(rows)} trials ({held})")
+    print(f"{file}: {len(rows)} trials ({held})")
 
 
 def manifest_row(options: argparse.Namespace) -> None:
@@ -147,11 +147,13 @@ def manifest_row(options: argparse.Namespace) -> None:
 
 def _rows(options: argparse.Namespace) -> dict[str, Any]:
     if options.study is None:
+        if options.file is None:
+            raise InputError("manifest check needs a FILE, or --study")
         return manifest.read(options.file, examples=BUILT_IN["cifar10"].train_examples)
     from uncrossed.study import Study
 
     study = Study.load(options.study)
-    return manifest.read(options.file, study.semantics, study.dataset.train_examples)
+    return manifest.read(options.file or study.manifest, study.semantics, study.dataset.train_examples)
 
 
 def manifest_sample(options: argparse.Namespace) -> None:

@@ -15,11 +15,11 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import h5py
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 from tqdm import tqdm
 
 from uncrossed.errors import InputError
@@ -41,6 +41,12 @@ class Definition(DatasetIdentity):
     """A dataset's identity and where its source can be had."""
 
     source: str | None = Field(default=None, description="a URL or a path of the cifar10 archive")
+
+    @model_validator(mode="after")
+    def _fetchable(self) -> Self:
+        if self.format == "cifar10" and (self.source is None or self.sha256 is None):
+            raise InputError("format cifar10 needs both 'source' and 'sha256'")
+        return self
 
     def identity(self) -> DatasetIdentity:
         """The definition without the source's place: a mirror or a moved file is the same dataset."""
@@ -173,8 +179,6 @@ def _digits() -> tuple[Arrays, Arrays]:
 
 
 def _cifar10(definition: Definition) -> tuple[Arrays, Arrays]:
-    if definition.source is None or definition.sha256 is None:
-        raise InputError(f"dataset '{definition.name}': format cifar10 needs both 'source' and 'sha256'")
     with tempfile.TemporaryDirectory() as folder:
         archive = _fetch(definition.source, Path(folder))
         found = sha256(archive)

@@ -54,6 +54,8 @@ class Study:
         if not isinstance(values, Mapping):
             raise InputError(f"{path}: expected keys and values; allowed: {', '.join(Configuration.model_fields)}")
         self.configuration = Configuration.check(dict(values), str(path))
+        if self.name == "datasets":
+            raise InputError(f"{path}: key 'study': 'datasets' is the folder of the datasets; allowed: another name")
         self.dataset = self._definition()
         self.semantics = dict(self.configuration.semantics)
         for name, text in self.semantics.items():
@@ -96,7 +98,12 @@ class Study:
         Raises:
             InputError: the first fault in the manifest.
         """
-        return manifest.read(self._relative(self.configuration.manifest), self.semantics, self.dataset.train_examples)
+        return manifest.read(self.manifest, self.semantics, self.dataset.train_examples)
+
+    @property
+    def manifest(self) -> str:
+        """The manifest's path from the working directory; in the study file it is relative to that file's folder."""
+        return self._relative(self.configuration.manifest)
 
     def job(self, trial: str) -> Job:
         """The training job of one trial.
@@ -136,14 +143,15 @@ class Study:
 
     def _definition(self) -> Definition:
         name, own = self.configuration.dataset, self.configuration.datasets
-        for key in own:
-            if key in BUILT_IN:
-                raise InputError(f"{self.path}: datasets.{key} is built in; give another definition another name")
-        definitions = {
-            key: Definition.check({"name": key, **values}, f"{self.path}: datasets.{key}")
-            for key, values in own.items()
-        }
-        definitions |= BUILT_IN
+        definitions = dict(BUILT_IN)
+        for key, values in own.items():
+            if key in BUILT_IN and values.keys() != {"source"}:
+                raise InputError(
+                    f"{self.path}: datasets.{key} is built in; allowed: a 'source' of its own, and nothing else "
+                    "(another definition is another name)"
+                )
+            base = BUILT_IN[key].model_dump() if key in BUILT_IN else {"name": key}
+            definitions[key] = Definition.check(base | values, f"{self.path}: datasets.{key}")
         if name not in definitions:
             raise InputError(f"{self.path}: unknown dataset '{name}'; {nearest(name, definitions)}")
         definition = definitions[name]

@@ -13,6 +13,8 @@ from uncrossed.layers import LAYERS
 from uncrossed.semantics import ARCHITECTURES, BATCH_NORMALISED, effective, resolve
 
 FRAMEWORKS = ("pytorch", "tensorflow")
+# PyTorch refuses scalars that float32 cannot hold, among them a learning rate over its bias correction.
+LARGEST = 1e30
 NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
 Name = Annotated[str, Field(pattern=f"^{NAME}$", description=f"a name that matches {NAME}")]
 
@@ -71,9 +73,9 @@ class Trial(Model):
 
     trial: Name
     architecture: str = Field(description=f"one of {', '.join(ARCHITECTURES)}")
-    learning_rate: float = Field(gt=0, allow_inf_nan=False, description="a finite number > 0")
+    learning_rate: float = Field(gt=0, le=LARGEST, allow_inf_nan=False, description="a number > 0, at most 1e30")
     batch_size: int = Field(ge=1, description="an integer from 1 to the number of training examples")
-    adam_epsilon: float = Field(gt=0, allow_inf_nan=False, description="a finite number > 0")
+    adam_epsilon: float = Field(gt=0, le=LARGEST, allow_inf_nan=False, description="a number > 0, at most 1e30")
     epochs: int = Field(ge=1, description="an integer >= 1")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="an integer from 0 to 2^32-1")
     semantics: dict[str, str] = Field(
