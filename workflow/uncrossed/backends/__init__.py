@@ -10,6 +10,12 @@ from types import ModuleType
 
 from uncrossed.trial import Settings
 
+# Variables that would change bits without leaving a trace in a trial file.
+BEHIND_OUR_BACK = (
+    *("OMP_THREAD_LIMIT", "OMP_SCHEDULE", "MKL_CBWR", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA"),
+    *("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_FLAGS"),
+)
+
 
 class DeviceError(RuntimeError):
     """The device that was asked for is not there."""
@@ -31,6 +37,10 @@ def load(framework: str, settings: Settings) -> ModuleType:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(settings.threads)
+    # Never fewer threads than that, whatever the machine's load.
+    os.environ["OMP_DYNAMIC"] = os.environ["MKL_DYNAMIC"] = "FALSE"
+    for name in BEHIND_OUR_BACK:
+        os.environ.pop(name, None)
     if settings.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     return importlib.import_module(f"uncrossed.backends.{framework}")
