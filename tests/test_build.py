@@ -1,5 +1,6 @@
 """The build, through real Snakemake runs: what is made, what is made again, and what is not."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from conftest import REPOSITORY, ROWS, Folder, run, uncrossed, write_manifest
 from uncrossed import store
+from uncrossed.study import Study
 
 BOTH = ["pytorch first", "pytorch second", "tensorflow first", "tensorflow second"]
 SOURCES = ("Snakefile", "workflow", "envs", "config", "profiles")
@@ -157,6 +159,7 @@ def test_code_of_the_loop_retrains_both(folder, module):
     [
         ("training.py", "TEST_BATCH = 500", "# A comment.\nTEST_BATCH = 500"),
         ("backends/tensorflow.py", '"""TensorFlow\'s side', '"""The side of TensorFlow'),
+        ("backends/pytorch.py", '    """torchvision\'s ResNet50."""\n', ""),
         ("tables.py", "def printed(", "def printed_otherwise("),
         ("cli.py", "def show(", "def shown("),
     ],
@@ -210,6 +213,35 @@ def test_a_failed_training_leaves_no_trial_file_and_stops_no_other(tmp_path):
     trials = pd.read_csv(folder.results / "tables/trials.csv")
     assert set(trials["pytorch_status"]) == {"missing"}
     assert not trials["both_completed"].any()
+
+
+def test_code_of_the_dataset_is_noticed(folder, module):
+    module("datasets.py", "255 / 16", "200 / 16")
+    output = folder.snakemake("-n", code=1).stdout
+    assert "digits-few.h5: made by another version of this package; delete it and build it again" in output
+
+
+def test_results_that_do_not_belong_together_make_no_table(folder):
+    trials = folder.results / "trials/first"
+    shutil.copy(trials / "pytorch.h5", trials / "tensorflow.h5")
+    assert "made by pytorch" in uncrossed("tables", folder.results, code=2).stdout
+    row, data = Study.load(folder.path / "study.yaml").rows["first"], folder.path / "results/datasets/digits-few.h5"
+    settings = json.dumps({"threads": 1, "precision": "float64"})
+    command = ["train", "tensorflow", "--row", row.model_dump_json(), "--settings", settings, "--dataset", data]
+    uncrossed(*command, "--output", trials / "tensorflow.h5")
+    assert "made with settings=" in uncrossed("tables", folder.results, code=2).stdout
+    # The build knows what the study says, also where Snakemake's own records are gone.
+    shutil.rmtree(folder.path / ".snakemake")
+    folder.configure(settings={"threads": 2})
+    (folder.results / "tables/trials.csv").unlink()
+    assert "build it again" in folder.snakemake(code=1).stdout
+
+
+def test_a_base_that_is_only_a_note_builds(folder):
+    text = folder.manifest.read_text().replace("epochs\n", "epochs,base\n").replace(",2\n", ",2,first\n")
+    folder.manifest.write_text(text)
+    folder.snakemake()
+    assert list(pd.read_csv(folder.results / "tables/trials.csv")["base"]) == ["first", "first"]
 
 
 def test_a_result_of_another_row_is_refused_by_the_tables(folder):

@@ -140,6 +140,15 @@ def test_a_name_stands_for_one_definition(tmp_path, few):
     assert "train_examples=200" in output
 
 
+def test_a_file_of_other_code_is_refused(tmp_path, few):
+    path = tmp_path / "old.h5"
+    path.write_bytes(few.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.attrs["code_sha256"] = "0" * 64
+    with pytest.raises(InputError, match="another version of this package; delete it"):
+        datasets.read(path)
+
+
 def test_the_command_makes_built_in_datasets_and_refuses_others(tmp_path):
     uncrossed("dataset", "digits", "--output", tmp_path / "digits.h5")
     assert datasets.read_identity(tmp_path / "digits.h5").name == "digits"

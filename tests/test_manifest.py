@@ -47,7 +47,7 @@ FAULTS = {
     "not a number": (HEADER + "a,smallcnn,fast,32,1,3\n", ["'learning_rate'", "'fast'", "number"]),
     "half a batch": (HEADER + "a,smallcnn,0.1,32.5,1,3\n", ["'batch_size'", "'32.5'", "integer"]),
     "empty value": (HEADER + "a,smallcnn,,32,1,3\n", ["'learning_rate'", "''", "number"]),
-    "no epochs": (HEADER + "a,smallcnn,0.1,32,1,0\n", ["'epochs'", "'0'", ">= 1"]),
+    "no epochs": (HEADER + "a,smallcnn,0.1,32,1,0\n", ["'epochs'", "'0'", "1 to 1000000"]),
     "seed out of range": (HEADER.strip() + ",seed\na,smallcnn,0.1,32,1,3,4294967296\n", ["'seed'", "2^32-1"]),
     "batch larger than the set": (HEADER + "a,vgg16,0.1,1001,1,3\n", ["row 1", "'batch_size'", "1001", "1 to 1000"]),
     "lone last example": (HEADER + "a,smallcnn,0.1,999,1,3\n", ["'batch_size'", "999", "batch normalisation"]),
@@ -112,6 +112,26 @@ def test_the_command_refuses_with_one_line_and_exit_code_2(tmp_path):
     assert done.stdout.count("\n") == 1
     assert "'batch_size'" in done.stdout
     assert uncrossed("manifest", "check", tmp_path / "none.csv", code=2).stdout.count("\n") == 1
+
+
+def test_no_command_writes_a_manifest_that_is_refused(tmp_path):
+    bases = REPOSITORY / "config/manifests/ablation-bases.csv"
+    output = ["--output", tmp_path / "m.csv"]
+    twice = ["--seeds", "0,0", "--study", REPOSITORY / "config/ablation.yaml"]
+    for command in (
+        ["ablate", bases, "--seeds", "0,0", *study],
+        ["sample", "--architectures", "vgg16,vgg16", *study[2:]],
+    ):
+        assert "twice" in uncrossed("manifest", *command, *output, code=2).stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_base_alone_makes_no_ablation():
+    rows = manifest.read(REPOSITORY / "config/manifests/ablation.csv").values()
+    assert len(manifest.ablated(rows)["dense-few-steps"]) == 14 * 3
+    assert not manifest.ablated(row for row in rows if "aligned" not in row.trial)
+    longer = [row.model_copy(update={"epochs": 9}) if row.seed == 1 else row for row in rows]
+    assert not manifest.ablated(longer)
 
 
 def test_a_manifest_survives_writing_and_reading(tmp_path):

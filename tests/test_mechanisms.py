@@ -12,7 +12,6 @@ import pytest
 from conftest import REPOSITORY, ROWS, Folder, run, uncrossed
 from uncrossed import manifest, store
 from uncrossed.attribution import attribute
-from uncrossed.errors import InputError
 from uncrossed.proof import EPSILONS, LIMITS
 from uncrossed.semantics import (
     ARCHITECTURES,
@@ -156,9 +155,31 @@ def test_a_copy_equals_a_training(crossed, tmp_path):
     copied = crossed.results / "trials/c/pytorch.h5"
     assert uncrossed("compare", tmp_path / "c.h5", copied).stdout == "same file\n"
     other = crossed.results / "trials/d/pytorch.h5"
+    # A twin that is none is not copied: the trial is trained.
     command = ["train", "pytorch", "--job", job, "--dataset", data, "--output", tmp_path / "x.h5", "--twin", other]
-    assert "its training is" in uncrossed(*command, code=2).stdout
-    assert not (tmp_path / "x.h5").exists()
+    assert "not the same training as d: another row" in uncrossed(*command).stdout
+    assert (tmp_path / "x.h5").read_bytes() == copied.read_bytes()
+
+
+def test_rows_that_come_and_go_retrain_nothing_that_is_finished(crossed):
+    semantics = {
+        "a": "native",
+        "b": "stride=pytorch;conv_bias=tensorflow",
+        "c": "batchnorm_momentum=pytorch",
+        "d": "aligned",
+    }
+    try:
+        # A row that would have been the one to train comes, the one that was trained goes.
+        with_semantics(crossed, {"0": "native"} | semantics)
+        assert crossed.planned() == ["pytorch 0", "tensorflow 0"]
+        del semantics["a"]
+        with_semantics(crossed, semantics)
+        output = crossed.snakemake("-n").stdout
+        assert "rule tables" in output
+        assert "rule train" not in output
+    finally:
+        with_semantics(crossed, {"a": "native"} | semantics)
+    assert crossed.planned() == []
 
 
 def test_aligned_pairs_start_from_the_same_weights_and_others_do_not(crossed):
@@ -198,15 +219,19 @@ def test_the_ablation_leaves_out_what_cannot_differ(tmp_path):
     assert "2 PyTorch and 14 TensorFlow trainings" in output
 
 
+BASES = {"x": {f"{label}-{seed}": label for label in variants("densenet121") for seed in range(9)}}
+
+
 def ablated(gaps: dict[str, float], noise: float, seeds: int = 4) -> pd.DataFrame:
     """A table of trials with known gaps by variant; seeds move both accuracies by `noise` and gaps a little."""
     random = np.random.default_rng(0)
     rows = []
-    for label, text in variants("densenet121").items():
+    for label in variants("densenet121"):
         for seed in range(seeds):
             gap = gaps.get(label, gaps["native"]) + random.normal(0, 0.001)
             accuracy = 0.6 + noise * seed
-            rows.append({"base": "x", "architecture": "densenet121", "seed": seed, "semantics": spell(resolve(text))})
+            rows.append({"trial": f"{label}-{seed}", "architecture": "densenet121", "seed": seed})
+            rows[-1]["both_completed"] = True
             rows[-1] |= {"pytorch_test_accuracy": accuracy, "tensorflow_test_accuracy": accuracy - gap}
             rows[-1]["difference"] = gap
     return pd.DataFrame(rows)
@@ -214,7 +239,7 @@ def ablated(gaps: dict[str, float], noise: float, seeds: int = 4) -> pd.DataFram
 
 def test_the_attribution_finds_known_shares():
     gaps = {"native": 0.4, "only-batchnorm_momentum": 0.1, "without-batchnorm_momentum": 0.28, "aligned": 0.0}
-    found = attribute(ablated(gaps, 0.01)).set_index(["variant", "mechanism"])
+    found = attribute(ablated(gaps, 0.01), BASES).set_index(["variant", "mechanism"])
     row = found.loc[("only", "batchnorm_momentum")]
     assert row["share"] == pytest.approx(0.75, abs=0.02)
     assert row["share_low"] <= row["share"] <= row["share_high"]
@@ -224,19 +249,26 @@ def test_the_attribution_finds_known_shares():
 
 
 def test_no_share_is_said_of_a_gap_within_the_floors():
-    found = attribute(ablated({"native": 0.02, "aligned": 0.0}, 0.05))
+    found = attribute(ablated({"native": 0.02, "aligned": 0.0}, 0.05), BASES)
     assert not found["above_floors"].any()
     assert found["share"].isna().all()
-    one_seed = attribute(ablated({"native": 0.4, "aligned": 0.0}, 0.01, seeds=1))
+    one_seed = attribute(ablated({"native": 0.4, "aligned": 0.0}, 0.01, seeds=1), BASES)
     assert not one_seed["above_floors"].any(), "one seed has no floor"
-    with pytest.raises(InputError, match="no ablation"):
-        attribute(ablated({"native": 0.4, "aligned": 0.0}, 0.01).drop(columns="base"))
+
+
+def test_diverged_pairs_are_left_out_of_an_attribution():
+    trials = ablated({"native": 0.4, "aligned": 0.0}, 0.01)
+    diverged = trials["trial"] == "native-0"
+    trials.loc[diverged, ["both_completed", "difference"]] = [False, -0.9]
+    found = attribute(trials, BASES).set_index("variant")
+    assert found.loc["native", "gap"] == pytest.approx(0.4, abs=0.01)
+    assert found.loc["native", "seeds"] == 3
 
 
 def test_the_figure_of_an_attribution_is_the_same_every_time(tmp_path):
     from uncrossed.attribution import draw
 
-    found = attribute(ablated({"native": 0.4, "aligned": 0.0}, 0.01))
+    found = attribute(ablated({"native": 0.4, "aligned": 0.0}, 0.01), BASES)
     for name in "ab":
         draw(found, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()

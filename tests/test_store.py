@@ -1,5 +1,6 @@
 """The trial file: equal results are equal bytes, damage is named, nothing half-written is left."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -87,6 +88,17 @@ def test_every_flipped_bit_of_data_is_noticed(tmp_path):
             store.read(path)
 
 
+def test_every_flipped_bit_is_a_clear_error_or_harmless(tmp_path):
+    store.write(tmp_path / "a.h5", make())
+    whole = (tmp_path / "a.h5").read_bytes()
+    random = np.random.default_rng(1)
+    for place in random.integers(0, len(whole), 300):
+        flipped = bytes([whole[place] ^ (1 << int(random.integers(8)))])
+        (tmp_path / "b.h5").write_bytes(whole[:place] + flipped + whole[place + 1 :])
+        with contextlib.suppress(InputError):
+            compare(tmp_path / "a.h5", tmp_path / "b.h5")
+
+
 @pytest.mark.parametrize("kept", [0, 100, 3000, -1])
 def test_a_truncated_file_is_refused(kept, tmp_path):
     path = tmp_path / "a.h5"
@@ -153,6 +165,13 @@ def test_compare_tells_same_file_same_result_and_different(tmp_path):
     nothing = compare(tmp_path / "a.h5", tmp_path / "e.h5")
     assert "nothing recorded explains" in nothing.explanations[0]
     assert nothing.differences == {"predictions/logits": np.inf}
+    infinite, near = make(), make()
+    for result in (infinite, near):
+        result.logits[0, 0] = np.inf
+    near.logits[0, 1] += 0.5
+    store.write(tmp_path / "f.h5", infinite)
+    store.write(tmp_path / "g.h5", near)
+    assert compare(tmp_path / "f.h5", tmp_path / "g.h5").differences["predictions/logits"] == pytest.approx(0.5)
 
 
 def test_the_command_compare_has_the_documented_exit_codes(tmp_path):

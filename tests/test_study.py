@@ -30,6 +30,18 @@ FAULTS = {
         {**MINIMAL, "datasets": {"y": {"format": "cifar10", "source": "a", "train_examples": 1, "test_examples": 1}}},
         ["datasets.y", "needs both 'source' and 'sha256'"],
     ),
+    "dataset with two names": (
+        {**MINIMAL, "datasets": {"y": {"name": "digits", "format": "digits", "train_examples": 5, "test_examples": 5}}},
+        ["datasets.y", "'name'"],
+    ),
+    "digits with a source": (
+        {**MINIMAL, "datasets": {"y": {"format": "digits", "source": "a", "train_examples": 5, "test_examples": 5}}},
+        ["datasets.y", "leave out 'source'"],
+    ),
+    "more digits than there are": (
+        {**MINIMAL, "datasets": {"y": {"format": "digits", "train_examples": 5000, "test_examples": 5}}},
+        ["datasets.y", "5000", "1 to 1437"],
+    ),
     "study named as the folder of datasets": ({**MINIMAL, "study": "datasets"}, ["'study'", "another name"]),
     "short SHA-256": (
         {**MINIMAL, "datasets": {"y": {"format": "cifar10", "sha256": "abc", "train_examples": 1, "test_examples": 1}}},

@@ -90,7 +90,7 @@ def test_profile_slurm_plans_from_a_clone(tmp_path):
 def test_both_profiles_agree_on_what_makes_a_job_run_again():
     for name in ("local", "slurm"):
         profile = yaml.safe_load((REPOSITORY / f"profiles/{name}/config.yaml").read_text())
-        assert profile["rerun-triggers"] == ["mtime", "params", "input"]
+        assert profile["rerun-triggers"] == ["mtime", "params"]
         assert not profile.keys() & {"configfile", "config", "snakefile"}, "a profile says how to run, never what"
 
 

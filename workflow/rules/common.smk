@@ -1,3 +1,4 @@
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from uncrossed import manifest
 from uncrossed.errors import InputError
 from uncrossed.identity import code_sha256
 from uncrossed.study import Study
-from uncrossed.trial import FRAMEWORKS, NAME
+from uncrossed.trial import FRAMEWORKS, NAME, Job
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError(
@@ -34,8 +35,8 @@ except InputError as error:
     raise WorkflowError(str(error))
 
 RESULTS = f"results/{STUDY.name}"
-ABLATION = any(row.base for row in STUDY.rows.values())
-TWINS = {framework: STUDY.twins(framework) for framework in FRAMEWORKS}
+ABLATION = bool(manifest.ablated(STUDY.rows.values()))
+TWINS = {framework: STUDY.twins(framework, RESULTS) for framework in FRAMEWORKS}
 
 
 wildcard_constraints:
@@ -50,6 +51,23 @@ def job(wildcards):
         raise WorkflowError(str(error))
 
 
+def expected(wildcards):
+    """What all results of the study have in common, and the identity of its rows, as JSON."""
+    common = Job(
+        row=next(iter(STUDY.rows.values())),
+        settings=STUDY.settings,
+        dataset=STUDY.dataset.identity(),
+    )
+    values = {
+        key: value
+        for key, value in json.loads(common.canonical()).items()
+        if key != "row"
+    }
+    return json.dumps(
+        values | {"rows": manifest.sha256(STUDY.rows.values())}, sort_keys=True
+    )
+
+
 def dataset_file(wildcards):
     """The dataset as a training's input.
 
@@ -60,7 +78,7 @@ def dataset_file(wildcards):
     ):
         raise WorkflowError(
             f"{DATASET} is missing, but trials that were made with it are there. Make it first, so that they are kept: "
-            f"snakemake {DATASET} --cores 1 --configfile {workflow.configfiles[0]}"
+            f"snakemake {DATASET} --cores 1 --configfile {shlex.quote(str(workflow.configfiles[0]))}"
         )
     return DATASET
 

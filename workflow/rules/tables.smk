@@ -27,8 +27,9 @@ rule tables:
         "../../envs/workflow.yaml"
     params:
         folder=subpath(input[0], parent=True),
+        expected=expected,
     shell:
-        "python -m uncrossed tables {params.folder:q} > {log:q} 2>&1"
+        "python -m uncrossed tables {params.folder:q} --expected {params.expected:q} > {log:q} 2>&1"
 
 
 rule attribution:

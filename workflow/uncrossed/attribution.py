@@ -8,18 +8,23 @@ apart, and how far the aligned pair is, which only rounding in float32 separates
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from uncrossed import tables
+from uncrossed import manifest, tables
 from uncrossed.errors import InputError
 from uncrossed.files import complete, write_text
-from uncrossed.semantics import MECHANISMS, resolve, variants
+from uncrossed.semantics import MECHANISMS, variants
 
 RESAMPLES = 2000
+COLUMNS = [
+    *("base", "architecture", "variant", "mechanism", "seeds", "gap", "gap_low", "gap_high", "native_gap"),
+    *("seed_floor", "rounding_floor", "above_floors", "share", "share_low", "share_high"),
+]
 
 
 def make(folder: str | os.PathLike[str]) -> pd.DataFrame:
@@ -32,36 +37,40 @@ def make(folder: str | os.PathLike[str]) -> pd.DataFrame:
         InputError: no table of trials, or no base trial with native and aligned rows in it.
     """
     folder = Path(folder)
-    found = attribute(tables.read(folder))
+    bases = manifest.ablated(manifest.read(folder / "manifest.csv").values())
+    found = attribute(tables.read(folder), bases)
+    if not bases:
+        raise InputError(
+            f"{folder}: no base trial with native and aligned rows; `uncrossed manifest ablate` makes them"
+        )
     with complete(folder / "figures/attribution.svg") as temporary:
         draw(found, temporary)
     write_text(folder / "tables/attribution.csv", found.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     return found
 
 
-def attribute(trials: pd.DataFrame) -> pd.DataFrame:
+def attribute(trials: pd.DataFrame, bases: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
     """The table of `make`, from a table of trials.
 
     Args:
-        trials: with the columns trial, architecture, seed, semantics, base, both accuracies and their difference.
+        trials: with the columns trial, architecture, seed, both accuracies, their difference and `both_completed`;
+            pairs where that is false are left out, and a base without native or aligned pairs is.
+        bases: what `manifest.ablated` says.
     """
-    if "base" not in trials or trials["base"].isna().all():
-        raise InputError("no trial has a base: this is no ablation; `uncrossed manifest ablate` makes one")
-    trials = trials[trials["base"].notna()]
     records = []
-    for base, rows in trials.groupby("base", sort=True):
-        architecture = rows["architecture"].iloc[0]
-        labels = {str(resolve(text)): label for label, text in reversed(variants(architecture).items())}
-        rows = rows.assign(label=[labels.get(str(resolve(text))) for text in rows["semantics"]])
+    for base, labels in sorted(bases.items()):
+        rows = trials[trials["trial"].isin(labels.keys()) & trials["both_completed"]]
+        rows = rows.assign(label=rows["trial"].map(labels))
         gaps = {label: group.set_index("seed")["difference"] for label, group in rows.groupby("label")}
         if not {"native", "aligned"} <= gaps.keys():
-            raise InputError(f"base trial '{base}' has no native or no aligned rows; an attribution needs both")
+            continue
+        architecture = rows["architecture"].iloc[0]
         native = rows[rows["label"] == "native"]
         floors = _seed_floor(native), float(gaps["aligned"].abs().mean())
         for label in variants(architecture):
             if label in gaps:
-                records.append(_record(str(base), architecture, label, gaps[label], gaps["native"], floors))
-    return pd.DataFrame(records)
+                records.append(_record(base, architecture, label, gaps[label], gaps["native"], floors))
+    return pd.DataFrame(records, columns=COLUMNS)
 
 
 def _seed_floor(native: pd.DataFrame) -> float:
@@ -123,10 +132,14 @@ def draw(found: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     from matplotlib import pyplot as plt
 
     bases = list(found["base"].unique())
-    figure, axes = plt.subplots(1, len(bases), figsize=(2.6 * len(bases) + 1.4, 3.6), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, max(1, len(bases)), figsize=(2.6 * max(1, len(bases)) + 1.4, 3.6), sharey=True, squeeze=False
+    )
     names = [name for name in MECHANISMS if name in set(found["mechanism"])]
     places = {name: len(names) - k for k, name in enumerate(names)}
-    for axis, base in zip(axes[0], bases, strict=True):
+    if not bases:
+        axes[0, 0].set_title("no pair completed")
+    for axis, base in zip(axes[0], bases, strict=bool(bases)):
         rows = found[found["base"] == base]
         floors, whole = rows[["seed_floor", "rounding_floor"]].iloc[0], rows["native_gap"].iloc[0]
         axis.axvspan(-floors.max(), floors.max(), color="0.88", lw=0)

@@ -85,14 +85,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--job", help="row, settings and dataset identity as one JSON object, as the workflow does")
     command.add_argument("--dataset", type=Path, required=True, help="a dataset file")
     command.add_argument("--output", type=Path, required=True, help="FILE.h5; the run record goes beside it")
-    command.add_argument(
-        "--twin", type=Path, nargs="?", help="a trial file with the same weights, to copy from instead"
-    )
+    command.add_argument("--twin", type=Path, nargs="?", help="a trial file to copy from if it is of the same training")
     command.set_defaults(run=train)
 
     command = commands.add_parser("tables", help="make the tables of a study from its results")
     command.add_argument("folder", type=Path, help="results/STUDY")
     command.add_argument("--partial", action="store_true", help="list missing results instead of refusing")
+    command.add_argument("--expected", help="settings, dataset and SHA-256 of the rows that all must have, as JSON")
     command.set_defaults(run=tables)
     command = commands.add_parser("checksums", help="write a study's SHA256SUMS")
     command.add_argument("folder", type=Path, help="results/STUDY")
@@ -213,8 +212,13 @@ def train(options: argparse.Namespace) -> int:
     job = _job(options)
     if options.output.suffix != ".h5":
         raise InputError(f"--output {options.output}: allowed: a name that ends in .h5")
-    if options.twin:
-        return _copy_twin(options, job)
+    if options.twin and _copy_twin(options, job):
+        return 0
+    # Before the training, for the files may change while it runs.
+    code = code_sha256(options.framework)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(options.output.parent, os.W_OK):
+        raise InputError(f"--output {options.output}: its folder cannot be written to")
     data = datasets.read(options.dataset, job.dataset)
     try:
         job.row.check_examples(len(data.labels["train"]))
@@ -233,7 +237,7 @@ def train(options: argparse.Namespace) -> int:
         result, seconds = run(job, backend, data, progress, report)
     except (backends.DeviceError, ModuleNotFoundError) as error:
         return _fail(error, 1)
-    result.attributes["code_sha256"] = code_sha256(options.framework)
+    result.attributes["code_sha256"] = code
     record = {
         "run": uuid.uuid4().hex,
         "device": result.attributes["device"],
@@ -246,8 +250,8 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
-def _copy_twin(options: argparse.Namespace, job: Job) -> int:
-    """Make a trial file from that of a trial which trains to the same weights."""
+def _copy_twin(options: argparse.Namespace, job: Job) -> bool:
+    """Make a trial file from that of a trial which trains to the same weights; False where it does not."""
     from uncrossed import files, store
     from uncrossed.identity import code_sha256
     from uncrossed.trial import Trial
@@ -257,19 +261,20 @@ def _copy_twin(options: argparse.Namespace, job: Job) -> int:
     row = Trial.check(theirs["row"], f"{options.twin}: row")
     for what, found, wanted in (
         ("framework", theirs["framework"], options.framework),
-        ("training", row.training(options.framework), ours.training(options.framework)),
+        ("row", row.training(options.framework), ours.training(options.framework)),
         ("settings", theirs["settings"], job.settings.model_dump(mode="json")),
         ("dataset", theirs["dataset"], job.dataset.model_dump(mode="json") if job.dataset else theirs["dataset"]),
         ("code", theirs["code_sha256"], code_sha256(options.framework)),
     ):
         if found != wanted:
-            raise InputError(f"--twin {options.twin}: its {what} is {found}; needed: {wanted}")
+            print(f"not the same training as {row.trial}: another {what}; it is trained", file=sys.stderr)
+            return False
     record = {"run": uuid.uuid4().hex, "twin": row.trial, "device": theirs["device"], "seconds_per_epoch": []}
     theirs["row"] = ours.deciding()
     files.write_json(options.output.with_suffix(".json"), record | {"versions": theirs["versions"]})
     store.write(options.output, result)
     print(f"the same training as {row.trial}: copied from {options.twin}", file=sys.stderr)
-    return 0
+    return True
 
 
 def _job(options: argparse.Namespace) -> Job:
@@ -289,8 +294,8 @@ def _json(text: str, option: str) -> dict[str, Any]:
         where = f"{option} {text}"
         try:
             text = Path(text).read_text(encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{where}: neither a JSON object nor a readable file ({error.strerror})") from error
+        except (OSError, ValueError) as error:
+            raise InputError(f"{where}: neither a JSON object nor a readable file ({error})") from error
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -304,7 +309,8 @@ def tables(options: argparse.Namespace) -> None:
     """Make the tables of a study."""
     from uncrossed import tables
 
-    table = tables.make(options.folder, options.partial)
+    expected = _json(options.expected, "--expected") if options.expected else None
+    table = tables.make(options.folder, options.partial, expected)
     print(f"{options.folder / 'tables'}: {len(table)} trials")
 
 
@@ -353,6 +359,9 @@ def compare(options: argparse.Namespace) -> int:
 def prove(options: argparse.Namespace) -> int:
     """Print the table of all gates; exit 1 when one fails."""
     from uncrossed import files, proof
+
+    if options.threads < 1:
+        raise InputError(f"--threads: found {options.threads}; allowed: an integer >= 1")
 
     def report(gate: proof.Gate) -> None:
         state = "passed" if gate.passed else "FAILED"

@@ -71,6 +71,7 @@ def _explain(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
 def _largest(a: np.ndarray, b: np.ndarray) -> float:
     with np.errstate(invalid="ignore"):
         difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
-    # NaN in both places is no difference; NaN in one of them is an infinite one.
-    difference = np.where(np.isnan(a) & np.isnan(b), 0.0, np.where(np.isnan(difference), np.inf, difference))
+    # Equal infinities and NaN in both places are no difference; NaN in one of them is an infinite one.
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    difference = np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
     return float(difference.max(initial=0.0))

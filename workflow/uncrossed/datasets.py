@@ -14,6 +14,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -24,6 +25,7 @@ from tqdm import tqdm
 
 from uncrossed.errors import InputError
 from uncrossed.files import new_hdf5, sha256
+from uncrossed.identity import syntax_sha256
 from uncrossed.trial import DatasetIdentity
 
 CLASSES = 10
@@ -31,7 +33,7 @@ SPLITS = ("train", "test")
 CIFAR10_FOLDER = "cifar-10-batches-py"
 CIFAR10_FILES = {"train": [f"data_batch_{k}" for k in range(1, 6)], "test": ["test_batch"]}
 # scikit-learn's digits have no split of their own: the last fifth are test examples.
-DIGITS_TRAIN_EXAMPLES = 1437
+DIGITS_TRAIN_EXAMPLES, DIGITS_TEST_EXAMPLES = 1437, 360
 
 Arrays = dict[str, np.ndarray]
 Result = TypeVar("Result")
@@ -46,6 +48,12 @@ class Definition(DatasetIdentity):
     def _fetchable(self) -> Self:
         if self.format == "cifar10" and (self.source is None or self.sha256 is None):
             raise InputError("format cifar10 needs both 'source' and 'sha256'")
+        if self.format == "digits":
+            if self.source is not None or self.sha256 is not None:
+                raise InputError("format digits has no source of its own: leave out 'source' and 'sha256'")
+            for key, limit in (("train_examples", DIGITS_TRAIN_EXAMPLES), ("test_examples", DIGITS_TEST_EXAMPLES)):
+                if getattr(self, key) > limit:
+                    raise InputError(f"{key}: found {getattr(self, key)}; allowed for format digits: 1 to {limit}")
         return self
 
     def identity(self) -> DatasetIdentity:
@@ -62,7 +70,9 @@ BUILT_IN = {
         train_examples=50_000,
         test_examples=10_000,
     ),
-    "digits": Definition(name="digits", format="digits", train_examples=DIGITS_TRAIN_EXAMPLES, test_examples=360),
+    "digits": Definition(
+        name="digits", format="digits", train_examples=DIGITS_TRAIN_EXAMPLES, test_examples=DIGITS_TEST_EXAMPLES
+    ),
 }
 
 
@@ -101,6 +111,7 @@ def build(definition: Definition, output: str | os.PathLike[str]) -> None:
         images[split], labels[split] = images[split][:wanted], labels[split][:wanted]
     with new_hdf5(output) as file:
         file.attrs["identity"] = definition.identity().model_dump_json()
+        file.attrs["code_sha256"] = syntax_sha256("datasets")
         file.attrs["dataset_sha256"] = digest(images, labels)
         for split in SPLITS:
             file[f"{split}/images"] = images[split]
@@ -111,9 +122,16 @@ def read_identity(path: str | os.PathLike[str]) -> DatasetIdentity:
     """The identity that a dataset file was made from.
 
     Raises:
-        InputError: the file is missing or is not a dataset file.
+        InputError: the file is missing, is not a dataset file, or was made by other code than this.
     """
-    return _open(path, lambda file: DatasetIdentity.model_validate_json(file.attrs["identity"]))
+
+    def made(file: h5py.File) -> tuple[DatasetIdentity, str]:
+        return DatasetIdentity.model_validate_json(file.attrs["identity"]), str(file.attrs["code_sha256"])
+
+    identity, code = _open(path, made)
+    if code != syntax_sha256("datasets"):
+        raise InputError(f"{path}: made by another version of this package; delete it and build it again")
+    return identity
 
 
 def read(path: str | os.PathLike[str], expected: DatasetIdentity | None = None) -> Dataset:
@@ -203,7 +221,7 @@ def _fetch(source: str, folder: Path) -> Path:
             tqdm.wrapattr(response, "read", total=response.length, desc=source, disable=None) as body,
         ):
             shutil.copyfileobj(body, stream)
-    except ValueError as error:
+    except (ValueError, HTTPException) as error:
         raise InputError(f"dataset source {source}: {error}; allowed: a URL or the path of an archive") from error
     except OSError as error:
         raise InputError(f"dataset source {source}: cannot be downloaded ({error})") from error

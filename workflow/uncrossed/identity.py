@@ -8,20 +8,29 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 # The modules that decide a framework's result, besides its backend.
-DECIDING = ("semantics", "trial", "datasets", "layers", "shared", "training", "store", "backends/__init__")
+DECIDING = (
+    *("semantics", "trial", "datasets", "layers", "shared", "training", "store", "files", "identity"),
+    "backends/__init__",
+)
 
 
 @cache
 def code_sha256(framework: str) -> str:
     """SHA-256 over the syntax of the modules that decide a framework's result, without comments and docstrings."""
-    digest = hashlib.sha256()
     other = {"pytorch": "tensorflow", "tensorflow": "pytorch"}[framework]
-    for module in (*DECIDING, f"backends/{framework}", f"backends/{framework}_as_{other}"):
+    return syntax_sha256(*DECIDING, f"backends/{framework}", f"backends/{framework}_as_{other}")
+
+
+@cache
+def syntax_sha256(*modules: str) -> str:
+    """SHA-256 over the syntax of modules of this package, without comments and docstrings."""
+    digest = hashlib.sha256()
+    for module in modules:
         tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             body = getattr(node, "body", None)
             if isinstance(body, list) and body and _is_text(body[0]):
-                body[0] = ast.Pass()
+                node.body = body[1:] or [ast.Pass()]
         digest.update(f"{module}\n{ast.unparse(tree)}\n".encode())
     return digest.hexdigest()
 

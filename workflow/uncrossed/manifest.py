@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 
 from uncrossed.errors import InputError, nearest
@@ -39,6 +40,8 @@ def read(
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 ({error})") from error
+    except ValueError as error:
+        raise InputError(f"{str(path)!r}: not a path ({error})") from error
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         lines = [(reader.line_num, values) for values in reader if any(value.strip() for value in values)]
@@ -90,8 +93,15 @@ def _parse(values: dict[str, str], where: str, semantics: Mapping[str, str] | No
 
 
 def text(rows: Iterable[Trial]) -> str:
-    """Rows as a manifest, sorted by trial name, semantics spelled without a study's own names."""
+    """Rows as a manifest, sorted by trial name, semantics spelled without a study's own names.
+
+    Raises:
+        InputError: two rows of one name.
+    """
     rows = sorted(rows, key=lambda row: row.trial)
+    for row, after in pairwise(rows):
+        if row.trial == after.trial:
+            raise InputError(f"trial '{row.trial}' would be in the manifest twice")
     optional = [name for name in ("space", "base") if any(getattr(row, name) is not None for row in rows)]
     columns = [name for name in COLUMNS if name not in ("space", "base") or name in optional]
     stream = io.StringIO()
@@ -111,6 +121,26 @@ def write(path: str | os.PathLike[str], rows: Iterable[Trial]) -> None:
 def sha256(rows: Iterable[Trial]) -> str:
     """The identity of a set of rows, whatever their order."""
     return hashlib.sha256(text(rows).encode()).hexdigest()
+
+
+def ablated(rows: Iterable[Trial]) -> dict[str, dict[str, str]]:
+    """The base trials of an ablation: for each, its rows' trial names with their labels of `semantics.variants`.
+
+    A base counts where it has native and aligned rows, and where its rows differ in semantics and seed only.
+    """
+    found: dict[str, dict[str, str]] = {}
+    groups: dict[str, list[Trial]] = {}
+    for row in rows:
+        if row.base is not None:
+            groups.setdefault(row.base, []).append(row)
+    for base, group in groups.items():
+        labels = {spell(resolve(text)): label for label, text in reversed(variants(group[0].architecture).items())}
+        labelled = {row.trial: labels.get(spell(row.semantics), "") for row in group}
+        fixed = {row.model_dump_json(exclude={"trial", "seed", "semantics", "space"}) for row in group}
+        places = {(labelled[row.trial], row.seed) for row in group}
+        if len(fixed) == 1 and len(places) == len(group) and {"native", "aligned"} <= set(labelled.values()):
+            found[base] = {trial: label for trial, label in labelled.items() if label}
+    return found
 
 
 def ablate(bases: Iterable[Trial], seeds: Iterable[int]) -> list[Trial]:

@@ -29,6 +29,8 @@ OBJECTS = ("row", "settings", "dataset", "versions")
 TEXTS = ("schema", "framework", "status", "device", "dataset_sha256", "code_sha256", "content_sha256")
 
 Weights = dict[str, np.ndarray]
+# What h5py and json raise where bytes are not what they were.
+DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError)
 
 
 @dataclass
@@ -156,9 +158,9 @@ class opened:  # noqa: N801 - used as a function
             raise InputError(f"{self.path}: no such trial file")
         try:
             self.file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise InputError(f"{self.path}: not HDF5, or truncated ({error})") from error
-        schema = self.file.attrs.get("schema")
+            schema = self.file.attrs.get("schema")
+        except DAMAGE as error:
+            raise InputError(f"{self.path}: not HDF5, or damaged ({error})") from error
         if schema != SCHEMA:
             self.file.close()
             raise InputError(f"{self.path}: schema {schema!r}; allowed: {SCHEMA!r}")
@@ -167,7 +169,7 @@ class opened:  # noqa: N801 - used as a function
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         """Close, and turn what h5py raises into an InputError."""
         self.file.close()
-        if isinstance(error, OSError | KeyError | RuntimeError):
+        if isinstance(error, DAMAGE) and not isinstance(error, InputError):
             raise InputError(f"{self.path}: damaged ({error})") from error
 
 

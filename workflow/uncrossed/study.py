@@ -12,7 +12,7 @@ from pydantic import Field
 from uncrossed import manifest
 from uncrossed.datasets import BUILT_IN, Definition, check_identity, read_identity
 from uncrossed.errors import InputError, nearest
-from uncrossed.semantics import NAMED, resolve, spell
+from uncrossed.semantics import NAMED, NATIVE, resolve
 from uncrossed.trial import NAME, Job, Model, Name, Settings, Trial
 
 
@@ -115,19 +115,26 @@ class Study:
             raise InputError(f"no trial '{trial}' in {self.configuration.manifest}; {nearest(trial, self.rows)}")
         return Job(row=self.rows[trial], settings=self.settings, dataset=self.dataset.identity())
 
-    def twins(self, framework: str) -> dict[str, str]:
+    def twins(self, framework: str, results: str | os.PathLike[str]) -> dict[str, str]:
         """Trials that need no training on a framework, each with the trial whose weights it shares.
 
-        Rows whose mechanisms leave a framework as it is train there to the same weights; of such rows, the one with the
-        fewest changed mechanisms is trained.
+        Rows whose mechanisms leave a framework as it is train there to the same weights. Of such rows one is trained:
+        one whose result is there already, else the one with the fewest changed mechanisms.
+
+        Args:
+            framework: `pytorch` or `tensorflow`.
+            results: the study's folder of results.
         """
-        trained: dict[str, str] = {}
-        twins = {}
-        for row in sorted(self.rows.values(), key=lambda row: (len(spell(row.semantics).split(";")), row.trial)):
-            first = trained.setdefault(row.training(framework), row.trial)
-            if first != row.trial:
-                twins[row.trial] = first
-        return twins
+        equal: dict[str, list[Trial]] = {}
+        for row in self.rows.values():
+            equal.setdefault(row.training(framework), []).append(row)
+
+        def order(row: Trial) -> tuple[bool, int, str]:
+            missing = not Path(results, "trials", row.trial, f"{framework}.h5").exists()
+            return missing, sum(row.semantics[name] != setting for name, setting in NATIVE.items()), row.trial
+
+        groups = (sorted(rows, key=order) for rows in equal.values() if len(rows) > 1)
+        return {row.trial: first.trial for first, *others in groups for row in others}
 
     def check_dataset_file(self, path: str | os.PathLike[str]) -> None:
         """Refuse a dataset file, if there is one, that was made from another definition.
@@ -145,6 +152,8 @@ class Study:
         name, own = self.configuration.dataset, self.configuration.datasets
         definitions = dict(BUILT_IN)
         for key, values in own.items():
+            if "name" in values:
+                raise InputError(f"{self.path}: datasets.{key}: unknown key 'name'; '{key}' is its name")
             if key in BUILT_IN and values.keys() != {"source"}:
                 raise InputError(
                     f"{self.path}: datasets.{key} is built in; allowed: a 'source' of its own, and nothing else "

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,21 +22,28 @@ DETERMINISTIC = ("tables/trials.csv", "tables/trials.parquet", "tables/curves.pa
 OPTIONAL = ("tables/attribution.csv", "figures/attribution.svg")
 
 
-def make(folder: str | os.PathLike[str], partial: bool = False) -> pd.DataFrame:
+def make(
+    folder: str | os.PathLike[str], partial: bool = False, expected: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
     """Write `tables/` of a study.
 
     Args:
         folder: the study's folder, with `manifest.csv` and `trials/`.
         partial: list missing results as `missing` instead of refusing.
+        expected: `settings` and `dataset`, as in a job, that every result must have, and `rows`, the
+            `manifest.sha256` that the manifest must have; all may be left out.
 
     Returns:
         The table of trials.
 
     Raises:
-        InputError: a missing or damaged result, or one that was made from another row.
+        InputError: a missing or damaged result; one that was made from another row, or with other settings, on
+            another dataset or by other code than the rest.
     """
-    folder = Path(folder)
+    folder, expected = Path(folder), dict(expected or {})
     rows = manifest.read(folder / "manifest.csv")
+    if expected.pop("rows", None) not in (None, manifest.sha256(rows.values())):
+        raise InputError(f"{folder}/manifest.csv: not of the study's rows; delete it and build again")
     trials, curves, runs = [], [], []
     for row in tqdm(rows.values(), desc="tables", unit="trial", disable=None):
         record: dict[str, Any] = {**dict(row), "semantics": spell(row.semantics)}
@@ -46,12 +53,13 @@ def make(folder: str | os.PathLike[str], partial: bool = False) -> pd.DataFrame:
                 record |= _side(framework, "missing", {})
                 continue
             attributes, values = store.read_curves(path)
-            _check_row(path, attributes, row)
+            _check(path, attributes, row, framework, expected)
             # The last epoch's values: after divergence the curves are NaN, so the last finite accuracy counts.
             trained = int(pd.Series(values["test_accuracy"]).notna().sum())
             record |= _side(framework, attributes["status"], {k: v[trained - 1] for k, v in values.items()})
             curves.append(_curve_rows(row.trial, framework, values, trained))
-            runs.append(_run(path.with_suffix(".json"), row.trial, framework))
+            if not partial or path.with_suffix(".json").is_file():
+                runs.append(_run(path.with_suffix(".json"), row.trial, framework))
         pair = [record[f"{framework}_test_accuracy"] for framework in FRAMEWORKS]
         record["difference"] = pair[0] - pair[1]
         record["both_completed"] = all(record[f"{framework}_status"] == "completed" for framework in FRAMEWORKS)
@@ -121,7 +129,15 @@ def _run(path: Path, trial: str, framework: str) -> dict[str, Any]:
     }
 
 
-def _check_row(path: Path, attributes: dict[str, Any], row: Trial) -> None:
+def _check(path: Path, attributes: dict[str, Any], row: Trial, framework: str, expected: dict[str, Any]) -> None:
+    if attributes["framework"] != framework:
+        raise InputError(f"{path}: made by {attributes['framework']}; build it again")
+    # What one study has in common; the first result says what is not known beforehand.
+    common = {key: attributes[key] for key in ("settings", "dataset", "dataset_sha256")}
+    common[f"{framework} code_sha256"] = attributes["code_sha256"]
+    for key, value in common.items():
+        if expected.setdefault(key, value) != value:
+            raise InputError(f"{path}: made with {key}={value}, others with {expected[key]}; build it again")
     for key, value in row.deciding().items():
         if attributes["row"].get(key) != value:
             raise InputError(
@@ -143,4 +159,7 @@ def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -
     path = Path(folder) / "tables/trials.parquet"
     if not path.is_file():
         raise InputError(f"{path}: missing; build the study first")
-    return pd.read_parquet(path, columns=list(columns) if columns else None)
+    try:
+        return pd.read_parquet(path, columns=list(columns) if columns else None)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged ({error}); build the tables again") from error

@@ -4,7 +4,7 @@ A `Job` has one canonical JSON form with all defaults filled in; the build hands
 """
 
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -46,8 +46,8 @@ class Model(BaseModel):
         record: type[BaseModel] = cls
         for step in fault["loc"][:-1]:
             inner = record.model_fields.get(str(step))
-            if inner is not None and isinstance(inner.annotation, type) and issubclass(inner.annotation, BaseModel):
-                record = inner.annotation
+            kinds = (inner.annotation, *get_args(inner.annotation)) if inner is not None else ()
+            record = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), record)
         path = ".".join(str(step) for step in fault["loc"])
         name = str(fault["loc"][-1]) if fault["loc"] else ""
         if fault["type"] == "extra_forbidden":
@@ -76,13 +76,13 @@ class Trial(Model):
     learning_rate: float = Field(gt=0, le=LARGEST, allow_inf_nan=False, description="a number > 0, at most 1e30")
     batch_size: int = Field(ge=1, description="an integer from 1 to the number of training examples")
     adam_epsilon: float = Field(gt=0, le=LARGEST, allow_inf_nan=False, description="a number > 0, at most 1e30")
-    epochs: int = Field(ge=1, description="an integer >= 1")
+    epochs: int = Field(ge=1, le=10**6, description="an integer from 1 to 1000000")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="an integer from 0 to 2^32-1")
     semantics: dict[str, str] = Field(
         default_factory=lambda: resolve("native"), description="NAME or NAME;mechanism=setting;..."
     )
-    space: int | None = Field(default=None, ge=0, description="the number of a subspace, or empty")
-    base: str | None = Field(default=None, description="the name of the trial that this one varies, or empty")
+    space: int | None = Field(default=None, ge=0, lt=2**31, description="the number of a subspace, or empty")
+    base: Name | None = Field(default=None, description="the name of the trial that this one varies, or empty")
 
     @model_validator(mode="before")
     @classmethod
@@ -90,7 +90,7 @@ class Trial(Model):
         if not isinstance(values, dict):
             raise InputError("expected a row: an object with the fields " + ", ".join(cls.model_fields))
         architecture = values.get("architecture")
-        if architecture is not None and architecture not in ARCHITECTURES:
+        if isinstance(architecture, str) and architecture not in ARCHITECTURES:
             allowed = nearest(str(architecture), ARCHITECTURES)
             raise InputError(f"column 'architecture': found '{architecture}'; {allowed}")
         semantics = values.get("semantics")
