@@ -159,7 +159,7 @@ def test_code_of_the_loop_retrains_both(folder, module):
     [
         ("training.py", "TEST_BATCH = 500", "# A comment.\nTEST_BATCH = 500"),
         ("backends/tensorflow.py", '"""TensorFlow\'s side', '"""The side of TensorFlow'),
-        ("backends/pytorch.py", '    """torchvision\'s ResNet50."""\n', ""),
+        ("backends/pytorch.py", '    """Torchvision\'s ResNet50."""\n', ""),
         ("tables.py", "def printed(", "def printed_otherwise("),
         ("cli.py", "def show(", "def shown("),
     ],
