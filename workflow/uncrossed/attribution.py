@@ -68,7 +68,7 @@ def attribute(trials: pd.DataFrame, bases: Mapping[str, Mapping[str, str]]) -> p
         native = rows[rows["label"] == "native"]
         floors = _seed_floor(native), float(gaps["aligned"].abs().mean())
         for label in variants(architecture):
-            if label in gaps:
+            if label in gaps and not gaps[label].index.intersection(gaps["native"].index).empty:
                 records.append(_record(base, architecture, label, gaps[label], gaps["native"], floors))
     return pd.DataFrame(records, columns=COLUMNS)
 
