@@ -85,6 +85,7 @@ class Pair:
             f"{layer.pytorch}.bias" for layer in LAYERS[row.architecture] if normalised and layer.kind == "conv"
         }
         self.moving = [name for name in self.trained if name not in cancelled]
+        self.cancelled = [name for name in self.trained if name in cancelled]
 
     def learner(self, framework: str) -> Any:
         """A learner of the row."""
@@ -181,7 +182,7 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
     Args:
         pair: fresh learners.
         points: after how many steps the state is copied.
-        trajectory: is filled with PyTorch's weights after each step.
+        trajectory: is filled with PyTorch's weights after each step, those of steps that are not judged left out.
     """
     points = list(points)
     initial, other = pair.pytorch.weights(), pair.tensorflow_weights()
@@ -200,7 +201,7 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
         pair.pytorch.train(pair.batch(step))
         after = pair.pytorch.weights()
         if trajectory is not None:
-            trajectory.append(after)
+            trajectory.append(after if step + 1 >= JUDGED_FROM else {})
         if step == 0:
             gradients = pair.pytorch.moments()[0]
             pair.tensorflow.train(pair.batch(0))
@@ -214,6 +215,9 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
             rates.append(distance(after, found, pair.moving, before))
             weights.append(distance(after, found, pair.trained))
             statistics.append(distance(after, found, pair.statistics))
+            # Evaluation does not cancel those biases at once, for running means lag behind: give both the same.
+            biases = {name: after[name] for name in pair.cancelled}
+            pair.tensorflow.set_weights(to_tensorflow(pair.row.architecture, biases))
             logits.append(_relative(pair.logits(pair.pytorch), pair.logits(pair.tensorflow)))
     return gates | {
         "step from copied state": max(rates),
@@ -236,7 +240,7 @@ def _aligned(pair: Pair) -> dict[str, float]:
         found = []
         for step, reference in enumerate(trajectory):
             train(pair.batch(step))
-            if step + 1 >= JUDGED_FROM:
+            if reference:
                 found.append(norm(reference, weights(), pair.trained))
         return np.array(found)
 
