@@ -19,6 +19,5 @@ backend = backends.load(framework, settings)
 order = list(ARCHITECTURES) if "one" in folder else list(reversed(ARCHITECTURES))
 for architecture in order:
     row = {"trial": "t", "architecture": architecture, "learning_rate": 0.001, "batch_size": 30, "adam_epsilon": 1e-3}
-    result, _ = run(Job(row={**row, "epochs": 1, "seed": 3}, settings=settings), backend, data)
-    result.attributes["code_sha256"] = ""
+    result, _ = run(Job(row={**row, "epochs": 1, "seed": 3}, settings=settings), backend, data, code="")
     store.write(Path(folder) / architecture / f"{framework}.h5", result)

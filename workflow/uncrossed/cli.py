@@ -6,6 +6,7 @@ Exit codes: 0, 1 when a command found a difference or could not finish, 2 for ba
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -86,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--dataset", type=Path, required=True, help="a dataset file")
     command.add_argument("--output", type=Path, required=True, help="FILE.h5; the run record goes beside it")
     command.add_argument("--twin", type=Path, nargs="?", help="a trial file to copy from if it is of the same training")
+    command.add_argument("--checkpoint-seconds", type=float, help="instead of the setting")
     command.set_defaults(run=train)
 
     command = commands.add_parser("tables", help="make the tables of a study from its results")
@@ -205,9 +207,10 @@ def train(options: argparse.Namespace) -> int:
     """Train, write the run record and then the trial file."""
     from tqdm import tqdm
 
-    from uncrossed import backends, datasets, files, store
+    from uncrossed import backends, datasets
+    from uncrossed.checkpoint import Checkpoint
     from uncrossed.identity import code_sha256
-    from uncrossed.training import EpochReport, run
+    from uncrossed.training import EpochReport, Stopped, run
 
     job = _job(options)
     if options.output.suffix != ".h5":
@@ -232,27 +235,62 @@ def train(options: argparse.Namespace) -> int:
     def progress(batches: list[tuple[int, int]], epoch: int) -> Any:
         return tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
 
+    interval = job.settings.checkpoint_seconds if options.checkpoint_seconds is None else options.checkpoint_seconds
+    checkpoint = Checkpoint(options.output, interval)
+    stop = _Stop()
     try:
         backend = backends.load(options.framework, job.settings)
-        result, seconds = run(job, backend, data, progress, report)
+        result, seconds = run(job, backend, data, code, checkpoint, stop, progress, report)
     except (backends.DeviceError, ModuleNotFoundError) as error:
         return _fail(error, 1)
-    result.attributes["code_sha256"] = code
-    record = {
-        "run": uuid.uuid4().hex,
-        "device": result.attributes["device"],
-        "seconds_per_epoch": [round(value, 3) for value in seconds],
-        "versions": result.attributes["versions"],
-    }
-    files.write_json(options.output.with_suffix(".json"), record)
-    # The trial file comes last: where it exists, the training is complete.
-    store.write(options.output, result)
+    except Stopped as error:
+        _fail(f"{signal.Signals(stop.signal).name}: {error}", 1)
+        _die(stop.signal)
+    _write(options.output, result, seconds_per_epoch=[round(value, 3) for value in seconds])
+    checkpoint.remove()
     return 0
+
+
+class _Stop:
+    """Whether SIGTERM or SIGINT has come; before it is first asked there is nothing to save, and they end the process."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def __call__(self) -> bool:
+        self.asked = True
+        return self.signal is not None
+
+    def _handle(self, number: int, frame: Any) -> None:
+        # The second time somebody is in a hurry.
+        if not self.asked or self.signal is not None:
+            _die(number)
+        self.signal = number
+
+
+def _die(number: int) -> None:
+    """End as the signal would have ended the process, so that the caller sees it."""
+    sys.stderr.flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _write(output: Path, result: Any, **record: Any) -> None:
+    """Write the run record and then the trial file: where that exists, the training is complete."""
+    from uncrossed import files, store
+
+    attributes = result.attributes
+    about = {"run": uuid.uuid4().hex, "device": attributes["device"], "versions": attributes["versions"]}
+    files.write_json(output.with_suffix(".json"), about | record)
+    store.write(output, result)
 
 
 def _copy_twin(options: argparse.Namespace, job: Job) -> bool:
     """Make a trial file from that of a trial which trains to the same weights; False where it does not."""
-    from uncrossed import files, store
+    from uncrossed import store
     from uncrossed.identity import code_sha256
     from uncrossed.trial import Trial
 
@@ -269,10 +307,8 @@ def _copy_twin(options: argparse.Namespace, job: Job) -> bool:
         if found != wanted:
             print(f"not the same training as {row.trial}: another {what}; it is trained", file=sys.stderr)
             return False
-    record = {"run": uuid.uuid4().hex, "twin": row.trial, "device": theirs["device"], "seconds_per_epoch": []}
     theirs["row"] = ours.deciding()
-    files.write_json(options.output.with_suffix(".json"), record | {"versions": theirs["versions"]})
-    store.write(options.output, result)
+    _write(options.output, result, twin=row.trial, seconds_per_epoch=[])
     print(f"the same training as {row.trial}: copied from {options.twin}", file=sys.stderr)
     return True
 

@@ -1,6 +1,8 @@
 """Files that appear under their name only when they are complete."""
 
 import contextlib
+import fcntl
+import glob
 import hashlib
 import io
 import json
@@ -17,15 +19,24 @@ import h5py
 def complete(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path beside `path`; when the block ends well it is flushed to disk and renamed to `path`.
 
+    What a killed process left half-written is removed by the next that writes the same file: a living writer is told
+    from a dead one by the lock on its temporary file.
+
     Raises:
         OSError: what the file system said; nothing is left behind, and an older `path` stays as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for other in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        with contextlib.suppress(OSError), open(other, "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            other.unlink()
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
-        yield temporary
-        with open(temporary, "rb") as stream:
+        with open(temporary, "wb") as stream:
+            with contextlib.suppress(OSError):  # a file system without locks: what is left stays
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            yield temporary
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 # The modules that decide a framework's result, besides its backend.
 DECIDING = (
-    *("semantics", "trial", "datasets", "layers", "shared", "training", "store", "files", "identity"),
+    *("semantics", "trial", "datasets", "layers", "shared", "training", "checkpoint", "store", "files", "identity"),
     "backends/__init__",
 )
 

@@ -153,6 +153,10 @@ class Settings(Model):
     deterministic: bool = Field(default=True, description="true or false: the frameworks' determinism switches")
     tf32: bool = Field(default=False, description="true or false: TensorFloat-32 on GPUs that have it")
     onednn: bool = Field(default=True, description="true or false: oneDNN kernels on CPUs")
+    # Not among what a result is attributed to: an interrupted training ends with the same bytes.
+    checkpoint_seconds: float = Field(
+        default=60, ge=0, allow_inf_nan=False, exclude=True, description="seconds >= 0 between checkpoints"
+    )
 
     @field_validator("keep_epochs")
     @classmethod

@@ -169,6 +169,19 @@ class Learner:
                     moment.copy_(torch.from_numpy(np.asarray(values[name])))
                 state[key] = moment
 
+    def random(self) -> dict[str, np.ndarray]:
+        """The states of the random generators."""
+        states = {"cpu": torch.get_rng_state()}
+        if self.images["train"].is_cuda:
+            states["cuda"] = torch.cuda.get_rng_state()
+        return {name: state.numpy().copy() for name, state in states.items()}
+
+    def set_random(self, states: Mapping[str, np.ndarray]) -> None:
+        """Set the states of the random generators."""
+        torch.set_rng_state(torch.from_numpy(states["cpu"]))
+        if self.images["train"].is_cuda:
+            torch.cuda.set_rng_state(torch.from_numpy(states["cuda"]))
+
 
 def vgg16() -> nn.Module:
     """Torchvision's VGG16 without its average pool, so that the head is 512-4096-4096-10 as in the 2021 study."""

@@ -180,6 +180,17 @@ class Learner:
             for moments, values in ((self.optimizer._momentums, first), (self.optimizer._velocities, second)):
                 moments[k].assign(values.get(variable.path, np.zeros(variable.shape)))
 
+    def random(self) -> dict[str, np.ndarray]:
+        """The states of the random generators: those of the model's dropout layers."""
+        weights = {variable.path for variable in self.model.weights}
+        return {v.path: v.numpy().copy() for v in self.model.variables if v.path not in weights}
+
+    def set_random(self, states: Mapping[str, np.ndarray]) -> None:
+        """Set the states of the random generators."""
+        for variable in self.model.variables:
+            if variable.path in states:
+                variable.assign(states[variable.path])
+
 
 def vgg16() -> keras.Model:
     """keras.applications' VGG16 for 32 x 32 images."""
