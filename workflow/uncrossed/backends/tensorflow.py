@@ -105,6 +105,9 @@ class Learner:
         self.seed, self.steps = row.seed, 0
         mechanisms = effective(row.semantics, FRAMEWORK, row.architecture)
         self.model = build(row, mechanisms)
+        weights = {id(variable) for variable in self.model.weights}
+        # Of dropout layers; their paths depend on what the process built before.
+        self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
         self.masked = [layer for layer in self.model.layers if isinstance(layer, SharedDropout)]
         self.features = self.masked[0].output.shape[-1] if self.masked else 0
         # It computes in the precision that is set when it is made.
@@ -181,15 +184,13 @@ class Learner:
                 moments[k].assign(values.get(variable.path, np.zeros(variable.shape)))
 
     def random(self) -> dict[str, np.ndarray]:
-        """The states of the random generators: those of the model's dropout layers."""
-        weights = {variable.path for variable in self.model.weights}
-        return {v.path: v.numpy().copy() for v in self.model.variables if v.path not in weights}
+        """The states of the random generators."""
+        return {str(k): generator.numpy().copy() for k, generator in enumerate(self.generators)}
 
     def set_random(self, states: Mapping[str, np.ndarray]) -> None:
         """Set the states of the random generators."""
-        for variable in self.model.variables:
-            if variable.path in states:
-                variable.assign(states[variable.path])
+        for k, generator in enumerate(self.generators):
+            generator.assign(states[str(k)])
 
 
 def vgg16() -> keras.Model:
