@@ -1,6 +1,7 @@
 """Shared by the tests: the commands as users run them, small datasets, and small studies."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,16 @@ def write_manifest(path: Path, rows: dict[str, dict], architecture: str = "small
         values = {"architecture": architecture, "epochs": epochs, **row}
         lines.append(",".join([trial, *(str(values[name]) for name in columns)]))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def copy_sources(path: Path) -> Path:
+    """Copy what makes a build into the new folder `path`, so that a test may edit it; return the folder."""
+    path.mkdir()
+    for name in ("Snakefile", "workflow", "envs", "config", "profiles"):
+        source = REPOSITORY / name
+        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(source, path / name, ignore=ignore) if source.is_dir() else shutil.copy(source, path / name)
+    return path
 
 
 class Folder:

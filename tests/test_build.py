@@ -7,24 +7,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import REPOSITORY, ROWS, Folder, run, uncrossed, write_manifest
+from conftest import ROWS, Folder, copy_sources, run, uncrossed, write_manifest
 from uncrossed import store
 from uncrossed.study import Study
 
 BOTH = ["pytorch first", "pytorch second", "tensorflow first", "tensorflow second"]
-SOURCES = ("Snakefile", "workflow", "envs", "config", "profiles")
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """A finished study, built from a copy of the sources, so that tests may edit those."""
     root = tmp_path_factory.mktemp("built")
-    sources = root / "sources with a space"
-    sources.mkdir()
-    for name in SOURCES:
-        path = REPOSITORY / name
-        ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-        shutil.copytree(path, sources / name, ignore=ignore) if path.is_dir() else shutil.copy(path, sources / name)
+    sources = copy_sources(root / "sources with a space")
     (root / "work").mkdir()
     folder = Folder(root / "work", sources / "Snakefile")
     folder.snakemake()

@@ -77,7 +77,7 @@ print(sorted({'torch', 'tensorflow', 'keras', 'pandas', 'sklearn', 'snakemake'} 
 
 
 def test_profile_slurm_plans_from_a_clone(tmp_path):
-    # The stand-in answers what Snakemake asks conda in a dry-run; it builds nothing.
+    # What the stand-in builds where this is no dry-run: tests/test_conda.py.
     path = f"{REPOSITORY / 'tests/stand-in'}:{PATH}"
     command = ["snakemake", TRIAL, "-n", "--profile", "slurm", "--directory", tmp_path]
     output = run(*command, folder=REPOSITORY, PATH=path).stdout
