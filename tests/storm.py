@@ -72,11 +72,13 @@ def storm(framework: str, architecture: str, kills: int, data: Path, folder: Pat
     else:
         if not output.exists() and start(framework, row, data, output, 60).wait():
             raise SystemExit(f"{framework} {architecture}: failed after the storm:\n{log(output)}")
-    left = sorted(path.name for path in output.parent.iterdir() if path.name.startswith((output.stem, f".{output.stem}")))
+    left = sorted(
+        path.name for path in output.parent.iterdir() if path.name.startswith((output.stem, f".{output.stem}"))
+    )
     same = output.read_bytes() == reference.read_bytes() and left == [output.with_suffix(s).name for s in SUFFIXES]
     print(
-        f"{framework} {architecture}: {counts[signal.SIGTERM]} SIGTERM, {counts[signal.SIGKILL]} SIGKILL, {resumed} runs"
-        f" went on from a checkpoint, gone after {stopped:.1f} s at most; {'same bytes' if same else 'DIFFERENT'}"
+        f"{framework} {architecture}: {counts[signal.SIGTERM]} SIGTERM, {counts[signal.SIGKILL]} SIGKILL, {resumed}"
+        f" runs went on from a checkpoint, gone after {stopped:.1f} s at most; {'same bytes' if same else 'DIFFERENT'}"
         + ("" if same else f" {left}"),
         flush=True,
     )

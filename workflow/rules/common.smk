@@ -14,11 +14,11 @@ shell.prefix(
     ).replace("}", "}}")
 )
 
-from uncrossed import manifest
+from uncrossed import manifest, resources
 from uncrossed.errors import InputError
 from uncrossed.identity import code_sha256
 from uncrossed.study import Study
-from uncrossed.trial import FRAMEWORKS, NAME, Job
+from uncrossed.trial import FRAMEWORKS, NAME
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError(
@@ -53,19 +53,8 @@ def job(wildcards):
 
 def expected(wildcards):
     """What all results of the study have in common, and the identity of its rows, as JSON."""
-    common = Job(
-        row=next(iter(STUDY.rows.values())),
-        settings=STUDY.settings,
-        dataset=STUDY.dataset.identity(),
-    )
-    values = {
-        key: value
-        for key, value in json.loads(common.canonical()).items()
-        if key != "row"
-    }
-    return json.dumps(
-        values | {"rows": manifest.sha256(STUDY.rows.values())}, sort_keys=True
-    )
+    rows = manifest.sha256(STUDY.rows.values())
+    return json.dumps(STUDY.common() | {"rows": rows}, sort_keys=True)
 
 
 def dataset_file(wildcards):
@@ -97,3 +86,27 @@ def gpus(framework):
     """The GPUs of a training, as a function of wildcards."""
     wanted = 1 if STUDY.settings.device == "gpu" else 0
     return lambda wildcards: 0 if wildcards.trial in TWINS[framework] else wanted
+
+
+MINUTES, MEGABYTES = 0, 1
+
+
+def asked(framework, which):
+    """The minutes or MB that a training asks for, as a function of wildcards and attempt; a copy needs little."""
+    data, settings = STUDY.dataset, STUDY.settings
+
+    def amount(wildcards, attempt):
+        if wildcards.trial in TWINS[framework]:
+            return (10, 4000)[which] * attempt
+        row = STUDY.rows[wildcards.trial]
+        try:
+            return (
+                attempt
+                * resources.ask(
+                    framework, row, settings, data.train_examples, data.test_examples
+                )[which]
+            )
+        except InputError as error:
+            raise WorkflowError(str(error))
+
+    return amount

@@ -1,3 +1,6 @@
+# `exec`, so that Slurm's SIGTERM reaches the training and not a shell, whose end would be the job's.
+
+
 rule train_pytorch:
     input:
         dataset=ancient(dataset_file),
@@ -12,12 +15,16 @@ rule train_pytorch:
     threads: STUDY.settings.threads
     resources:
         gpu=gpus("pytorch"),
+        runtime=asked("pytorch", MINUTES),
+        mem_mb=asked("pytorch", MEGABYTES),
     params:
         job=job,
         code=code_sha256("pytorch"),
+        # A function of the output is not tracked: how often a training is saved is no reason to train again.
+        seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
     shell:
-        "python -m uncrossed train pytorch --job {params.job:q} --dataset {input.dataset:q}"
-        " --output {output.result:q} --twin {input.twin:q} > {log:q} 2>&1"
+        "exec python -m uncrossed train pytorch --job {params.job:q} --dataset {input.dataset:q}"
+        " --output {output.result:q} --twin {input.twin:q} --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
 
 
 rule train_tensorflow:
@@ -34,12 +41,16 @@ rule train_tensorflow:
     threads: STUDY.settings.threads
     resources:
         gpu=gpus("tensorflow"),
+        runtime=asked("tensorflow", MINUTES),
+        mem_mb=asked("tensorflow", MEGABYTES),
     params:
         job=job,
         code=code_sha256("tensorflow"),
+        # A function of the output is not tracked: how often a training is saved is no reason to train again.
+        seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
     shell:
-        "python -m uncrossed train tensorflow --job {params.job:q} --dataset {input.dataset:q}"
-        " --output {output.result:q} --twin {input.twin:q} > {log:q} 2>&1"
+        "exec python -m uncrossed train tensorflow --job {params.job:q} --dataset {input.dataset:q}"
+        " --output {output.result:q} --twin {input.twin:q} --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
 
 
 rule pytorch:

@@ -6,9 +6,11 @@ Exit codes: 0, 1 when a command found a difference or could not finish, 2 for ba
 import argparse
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from uncrossed.datasets import BUILT_IN, Definition
 from uncrossed.errors import InputError, nearest
 from uncrossed.semantics import ARCHITECTURES
 from uncrossed.trial import FRAMEWORKS, Job
+
+STARTED = time.monotonic()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -102,6 +106,10 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("attribution", help="how much each mechanism explains, in an ablation study")
     command.add_argument("folder", type=Path, help="results/STUDY")
     command.set_defaults(run=attribution)
+
+    command = commands.add_parser("speeds", help="put what a study's trainings took into the table of speeds")
+    command.add_argument("folder", type=Path, help="results/speeds: trials of several batch sizes per architecture")
+    command.set_defaults(run=speeds)
 
     command = commands.add_parser("show", help="print a study's pairs, or one pair")
     command.add_argument("trial", nargs="?")
@@ -252,7 +260,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 class _Stop:
-    """Whether SIGTERM or SIGINT has come; before it is first asked there is nothing to save, and they end the process."""
+    """Whether SIGTERM or SIGINT has come; before this is first asked nothing is to save, and they end the process."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -265,8 +273,8 @@ class _Stop:
         return self.signal is not None
 
     def _handle(self, number: int, frame: Any) -> None:
-        # The second time somebody is in a hurry.
-        if not self.asked or self.signal is not None:
+        # Slurm sends SIGTERM twice; who presses Ctrl-C twice is in a hurry.
+        if not self.asked or (number == signal.SIGINT and self.signal == signal.SIGINT):
             _die(number)
         self.signal = number
 
@@ -284,6 +292,8 @@ def _write(output: Path, result: Any, **record: Any) -> None:
 
     attributes = result.attributes
     about = {"run": uuid.uuid4().hex, "device": attributes["device"], "versions": attributes["versions"]}
+    about["seconds"] = round(time.monotonic() - STARTED, 3)
+    about["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     files.write_json(output.with_suffix(".json"), about | record)
     store.write(output, result)
 
@@ -362,6 +372,14 @@ def attribution(options: argparse.Namespace) -> None:
     from uncrossed import attribution
 
     print(attribution.printed(attribution.make(options.folder)))
+
+
+def speeds(options: argparse.Namespace) -> None:
+    """Measure speeds from a study's run records, and put them into the package's table."""
+    from uncrossed import resources, tables
+
+    measured = resources.measure(*tables.read_runs(options.folder))
+    print(f"{resources.update(measured)}: {len(measured)} lines measured")
 
 
 def show(options: argparse.Namespace) -> None:

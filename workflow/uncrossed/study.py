@@ -1,5 +1,6 @@
 """A study: the checked form of one YAML file in config/, with its manifest's rows and its dataset's definition."""
 
+import json
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -114,6 +115,11 @@ class Study:
         if trial not in self.rows:
             raise InputError(f"no trial '{trial}' in {self.configuration.manifest}; {nearest(trial, self.rows)}")
         return Job(row=self.rows[trial], settings=self.settings, dataset=self.dataset.identity())
+
+    def common(self) -> dict[str, Any]:
+        """What all trainings have in common, as in a job's canonical JSON."""
+        job = Job(row=next(iter(self.rows.values())), settings=self.settings, dataset=self.dataset.identity())
+        return {key: value for key, value in json.loads(job.canonical()).items() if key != "row"}
 
     def twins(self, framework: str, results: str | os.PathLike[str]) -> dict[str, str]:
         """Trials that need no training on a framework, each with the trial whose weights it shares.

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -124,7 +125,9 @@ def _run(path: Path, trial: str, framework: str) -> dict[str, Any]:
         raise InputError(f"{path}: run record missing or damaged ({error})") from error
     seconds = record.pop("seconds_per_epoch")
     versions = record.pop("versions")
-    return {"trial": trial, "framework": framework, **record, "epochs": len(seconds), "seconds": sum(seconds)} | {
+    spent = {"epochs": len(seconds), "training_seconds": sum(seconds)}
+    spent["median_epoch_seconds"] = float(np.median(seconds)) if seconds else None
+    return {"trial": trial, "framework": framework, **record, **spent} | {
         f"version_{name}": version for name, version in versions.items()
     }
 
@@ -163,3 +166,16 @@ def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -
         return pd.read_parquet(path, columns=list(columns) if columns else None)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error}); build the tables again") from error
+
+
+def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The runs of a study that trained, each with its trial's columns, and what the study's trainings have in common.
+
+    Raises:
+        InputError: the tables, or the first trial's files, are missing or damaged.
+    """
+    trials = read(folder)
+    runs = pd.read_parquet(Path(folder) / "tables/runs.parquet")
+    runs = runs[runs["epochs"] > 0].merge(trials, on="trial", suffixes=("", "_row"))
+    first = runs.iloc[0]
+    return runs, store.read_attributes(Path(folder) / f"trials/{first['trial']}/{first['framework']}.h5")

@@ -59,7 +59,7 @@ def measure(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     return float(losses.mean()), float(right.mean())
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # noqa: N818 - as asked, no error
     """The training was asked to stop, and did so between two steps."""
 
 
