@@ -74,13 +74,13 @@ SlurmdParameters=config_overrides
 GresTypes=gpu
 NodeName=node NodeHostname=localhost NodeAddr=127.0.0.1 CPUs=8 Boards=1 SocketsPerBoard=1 CoresPerSocket=8 \
 ThreadsPerCore=1 RealMemory=16000 Gres=gpu:2 State=UNKNOWN
-PartitionName=gpu Nodes=node Default=YES MaxTime=60 {low}
-PartitionName=cpu Nodes=node MaxTime=60 {low}
+PartitionName=gpu Nodes=node Default=YES MaxTime=1440 {low}
+PartitionName=cpu Nodes=node MaxTime=1440 {low}
 """
 URGENT = """\
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
-PartitionName=urgent Nodes=node MaxTime=60 PriorityTier=10 PreemptMode=OFF
+PartitionName=urgent Nodes=node MaxTime=1440 PriorityTier=10 PreemptMode=OFF
 """
 
 
