@@ -120,6 +120,14 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("second", type=Path)
     command.set_defaults(run=compare)
 
+    command = commands.add_parser("verify", help="check a study's files; exit 1 and name each fault")
+    command.add_argument("folder", type=Path, help="results/STUDY")
+    command.add_argument("--quarantine", action="store_true", help="move damaged files aside, to be built again")
+    command.set_defaults(run=verify)
+    command = commands.add_parser("doctor", help="what each framework sees here, what is wrong, and what to do")
+    command.add_argument("--probe", choices=FRAMEWORKS, help=argparse.SUPPRESS)
+    command.set_defaults(run=doctor)
+
     command = commands.add_parser("trace", help="find the first step and layer where a row's two sides part, and why")
     command.add_argument("--row", help="a manifest row as JSON, or a file that holds it")
     command.add_argument("--settings", help="settings as JSON, or a file that holds them (the defaults, float64)")
@@ -408,6 +416,33 @@ def compare(options: argparse.Namespace) -> int:
     for name, difference in found.differences.items():
         print(f"  {name}: {difference if isinstance(difference, str) else f'largest difference {difference:.3g}'}")
     return 1 if found.verdict == "different" else 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Name each fault of a study's files."""
+    from uncrossed.verify import verify
+
+    faults = verify(options.folder, options.quarantine)
+    for fault in faults:
+        print(fault)
+    print(f"{options.folder}: {len(faults)} faults" if faults else f"{options.folder}: all files are as they should be")
+    return 1 if faults else 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Print facts and problems; exit 1 when there is a problem."""
+    from uncrossed import doctor
+
+    if options.probe:
+        print(json.dumps(doctor.probe(options.probe)))
+        return 0
+    facts, problems = doctor.examine()
+    for name, value in facts:
+        print(f"{name:12} {value}")
+    for problem in problems:
+        print(f"\nPROBLEM: {problem}")
+    print(f"\n{len(problems)} problems" if problems else "\nno problems")
+    return 1 if problems else 0
 
 
 def prove(options: argparse.Namespace) -> int:

@@ -1,0 +1,202 @@
+"""A training that is stopped, killed or starved ends with the bytes that it would have had."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import pytest
+
+from conftest import Folder, need, run, uncrossed
+from uncrossed import store
+from uncrossed.trial import FRAMEWORKS
+
+CHECKS = Path(__file__).with_name("checks")
+ROW = {"trial": "a", "architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 30, "adam_epsilon": 0.1}
+
+
+def command(framework: str, data: Path, output: Path, epochs: int = 4, *arguments: object) -> list[str]:
+    """The command of a training that saves after every epoch."""
+    row = json.dumps({**ROW, "epochs": epochs})
+    words = ["uncrossed", "train", framework, "--row", row, "--dataset", data, "--output", output]
+    return list(map(str, [*words, "--checkpoint-seconds", 0, *arguments]))
+
+
+def stopped(framework: str, data: Path, output: Path, number: int = signal.SIGTERM, epochs: int = 4000) -> int:
+    """Start a long training and send it a signal once it has saved; how it ended."""
+    process = subprocess.Popen(command(framework, data, output, epochs), stderr=subprocess.DEVNULL)
+    while not output.with_suffix(".checkpoint.h5").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    return process.wait(20)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_stopped_at_any_moment_it_ends_with_the_same_bytes(framework, few, tmp_path):
+    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path)
+
+
+def test_random_kills_change_no_byte():
+    output = run(
+        sys.executable, Path(__file__).with_name("storm.py"), "--kills", 6, "--architectures", "smallcnn"
+    ).stdout
+    assert output.splitlines()[-1] == "6 kills, 2 trainings, 0 files that differ"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_seconds_and_keeps_the_checkpoint(number, few, tmp_path):
+    started = time.monotonic()
+    assert stopped("pytorch", few, tmp_path / "a.h5", number) == -number
+    assert time.monotonic() - started < 30
+    assert [path.name for path in tmp_path.iterdir()] == ["a.checkpoint.h5"]
+
+
+def damaged(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+
+
+def truncated(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def foreign(path: Path) -> None:
+    """A well-formed checkpoint of a training that ran under another version of PyTorch."""
+    from uncrossed import checkpoint
+
+    state, identity = checkpoint._read(path)
+    identity["versions"]["torch"] = "1.6.0"
+    checkpoint.Checkpoint(path.with_name("a.h5"), 0).save(identity, state)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [(damaged, "damaged"), (truncated, "damaged"), (empty, "damaged"), (foreign, "another versions")],
+)
+def test_a_checkpoint_that_is_not_this_trainings_is_set_aside(spoil, reason, few, tmp_path, ended):
+    shutil.copy(ended["checkpoint"], tmp_path / "a.checkpoint.h5")
+    spoil(tmp_path / "a.checkpoint.h5")
+    output = run(*command("pytorch", few, tmp_path / "a.h5")).stdout
+    assert "a.checkpoint.h5: not used, as it" in output
+    assert reason in output
+    assert "epoch 1/4" in output
+    assert (tmp_path / "a.h5").read_bytes() == ended["whole"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a.json"]
+
+
+@pytest.fixture(scope="module")
+def ended(few, tmp_path_factory):
+    """The bytes of a training, and a checkpoint of it."""
+    folder = tmp_path_factory.mktemp("ended")
+    run(*command("pytorch", few, folder / "a.h5"))
+    # Saved in its last epoch: its trial file cannot be written, as its name is a folder.
+    (folder / "b.h5").mkdir()
+    run(*command("pytorch", few, folder / "b.h5"), code=1)
+    return {"whole": (folder / "a.h5").read_bytes(), "checkpoint": folder / "b.checkpoint.h5"}
+
+
+def test_another_row_code_or_dataset_starts_anew(few, tmp_path, ended):
+    shutil.copy(ended["checkpoint"], tmp_path / "a.checkpoint.h5")
+    output = run(*command("pytorch", few, tmp_path / "a.h5", 3)).stdout
+    assert "not used, as it was made with another row; renamed to a.checkpoint.h5.unusable" in output
+    with h5py.File(ended["checkpoint"]) as file:
+        identity = json.loads(file["header"][()])["identity"]
+    assert {"row", "settings", "dataset_sha256", "code_sha256", "versions", "device", "framework"} <= identity.keys()
+
+
+def test_what_failed_at_the_end_goes_on_from_the_last_checkpoint(few, tmp_path, ended):
+    shutil.copy(ended["checkpoint"], tmp_path / "a.checkpoint.h5")
+    output = run(*command("pytorch", few, tmp_path / "a.h5")).stdout
+    assert "going on in epoch 4 after 9 steps" in output
+    assert "epoch 3/4" not in output
+    assert (tmp_path / "a.h5").read_bytes() == ended["whole"]
+    assert len(json.loads((tmp_path / "a.json").read_text())["seconds_per_epoch"]) == 4
+
+
+def test_checkpoints_cost_nothing_where_none_is_due(few, tmp_path):
+    arguments = command("pytorch", few, tmp_path / "a.h5")[:-2]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    seen = set()
+    while process.poll() is None:
+        seen |= {path.name for path in tmp_path.iterdir()}
+        time.sleep(0.01)
+    assert "checkpoint" not in " ".join(seen)
+    assert store.read(tmp_path / "a.h5").attributes["status"] == "completed"
+
+
+def test_a_disk_without_room_for_checkpoints_stops_no_training(few, tmp_path, ended):
+    need(subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode == 0, "user namespaces (unshare)")
+    # Room for the trial file of 130 kB, not for the checkpoint with Adam's moments.
+    script = 'mount -t tmpfs -o size=300k none "$0" && "$@" && cat "$0/a.h5" > "$0.h5"'
+    output = run("unshare", "-rm", "bash", "-c", script, tmp_path, *command("pytorch", few, tmp_path / "a.h5")).stdout
+    assert "cannot be written (No space left on device); the training goes on without it" in output
+    assert Path(f"{tmp_path}.h5").read_bytes() == ended["whole"]
+
+
+def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_not(tmp_path):
+    program = """
+import sys, time
+from uncrossed.files import complete
+with complete(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    print("writing", flush=True)
+    time.sleep(float(sys.argv[2]))
+    temporary.write_text("living")
+"""
+    start = [sys.executable, "-c", program, tmp_path / "x"]
+    killed = subprocess.Popen([*start, "60"], stdout=subprocess.PIPE)
+    killed.stdout.readline()
+    killed.kill()
+    killed.wait()
+    (left,) = tmp_path.iterdir()
+    living = subprocess.Popen([*start, "1"], stdout=subprocess.PIPE)
+    living.stdout.readline()
+    assert not left.exists()
+    run(*start, "0")
+    assert living.wait() == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_verify_names_damage_and_the_next_build_mends_it(tmp_path):
+    folder = Folder(tmp_path)
+    folder.snakemake()
+    sums = (folder.results / "SHA256SUMS").read_bytes()
+    assert "all files are as they should be" in uncrossed("verify", folder.results).stdout
+    trials = folder.results / "trials"
+    damaged(trials / "first/pytorch.h5")
+    truncated(trials / "second/tensorflow.h5")
+    shutil.copy(trials / "first/tensorflow.h5", trials / "second/pytorch.h5")
+    (folder.results / "manifest.csv").write_text("")
+    output = uncrossed("verify", folder.results, code=1).stdout
+    assert "second/pytorch.h5: holds framework tensorflow" in output
+    assert "4 faults" in output
+    output = uncrossed("verify", folder.results, "--quarantine", code=1).stdout
+    assert "moved to pytorch.h5.quarantined" in output
+    assert folder.planned() == ["pytorch first", "pytorch second", "tensorflow second"]
+    (folder.results / "manifest.csv").unlink()
+    folder.snakemake()
+    assert (folder.results / "SHA256SUMS").read_bytes() == sums
+    uncrossed("verify", folder.results)
+    # A damaged dataset: a training says so, verify moves it aside, and the build tells what to do.
+    data = tmp_path / "results/datasets/digits-few.h5"
+    damaged(data)
+    (trials / "first/pytorch.h5").unlink()
+    assert "digits-few.h5" in folder.snakemake(code=1).stdout
+    assert "digits-few.h5" in uncrossed("verify", folder.results, "--quarantine", code=1).stdout
+    assert "digits-few.h5 is missing, but trials" in folder.snakemake(code=1).stdout
+    folder.snakemake("results/datasets/digits-few.h5")
+    folder.snakemake()
+    assert (folder.results / "SHA256SUMS").read_bytes() == sums

@@ -1,0 +1,124 @@
+"""What each framework sees on this machine, what is wrong, and how to mend it."""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from uncrossed import backends, identity
+from uncrossed.trial import FRAMEWORKS, Settings
+
+# Snakemake looks after jobs with squeue only where Slurm remembers them this long; else it asks sacct.
+LEAST_JOB_AGE = 120
+
+
+def probe(framework: str) -> dict[str, Any]:
+    """What a framework sees, asked in this process: versions, its GPUs, and the device kind of each setting."""
+    # As a job on a GPU would load it; one on a CPU hides the GPUs.
+    backend = backends.load(framework, Settings(device="gpu"))
+    found: dict[str, Any] = {"versions": backend.versions(), "device": {}}
+    if framework == "pytorch":
+        import torch
+
+        found["gpus"] = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+        found["cuda"] = torch.version.cuda or "none: a CPU build"
+    else:
+        import tensorflow as tf
+
+        found["gpus"] = [
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        ]
+        found["cuda"] = tf.sysconfig.get_build_info().get("cuda_version", "none: a CPU build")
+    try:
+        found["device"] = backend.configure(Settings(device="gpu" if found["gpus"] else "cpu"))
+    except Exception as error:
+        found["error"] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def examine() -> tuple[list[tuple[str, str]], list[str]]:
+    """Examine this machine.
+
+    Returns:
+        Facts as name and value, and problems, each with what to do.
+    """
+    facts = [
+        ("uncrossed", f"{importlib.metadata.version('uncrossed')}, Python {sys.version.split()[0]}, {sys.executable}"),
+        ("cpu", f"{identity.cpu()}, {len(os.sched_getaffinity(0))} usable cores"),
+    ]
+    problems = []
+    gpus = _say("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
+    facts.append(("gpus", "; ".join(gpus.splitlines()) if gpus else "none: a study with `device: gpu` fails here"))
+    for framework in FRAMEWORKS:
+        done = subprocess.run(
+            [sys.executable, "-m", "uncrossed", "doctor", "--probe", framework], capture_output=True, text=True
+        )
+        try:
+            found = json.loads(done.stdout.splitlines()[-1])
+        except (ValueError, IndexError):
+            reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            facts.append((framework, "not usable"))
+            problems.append(
+                f"{framework} cannot be used ({reason}): install it with pip install '.[{framework}]', or let "
+                "Snakemake do so with --sdm conda"
+            )
+            continue
+        versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+        facts.append((framework, f"{versions}; built for CUDA {found['cuda']}"))
+        facts.append(("", f"sees {len(found['gpus'])} GPUs{_brackets(found['gpus'])}; device kind: {found['device']}"))
+        if "error" in found:
+            problems.append(f"{framework} cannot be set up for reproducible runs: {found['error']}")
+        if gpus and not found["gpus"]:
+            problems.append(
+                f"{framework} sees none of the GPUs that nvidia-smi lists: its build is for CUDA {found['cuda']}; a "
+                "driver may be too old for that, or another package's CUDA libraries may be in its way: use an "
+                "environment of its own (--sdm conda)"
+            )
+    settings = Settings()
+    facts.append(
+        (
+            "settings",
+            f"by default deterministic {settings.deterministic}, tf32 {settings.tf32}, onednn {settings.onednn} on "
+            "both sides; each trial file has them",
+        )
+    )
+    hidden = [name for name in backends.BEHIND_OUR_BACK if name in os.environ]
+    if hidden:
+        facts.append(("environment", f"ignored by trainings, since they would change results: {', '.join(hidden)}"))
+    conda = _say("conda", "--version")
+    facts.append(("conda", conda or "none: --profile slurm needs it, or --sdm env-modules beside it"))
+    slurm = _say("sinfo", "--version")
+    facts.append(("slurm", slurm or "none on the path"))
+    age = [
+        line.split("=")[1].split()[0] for line in _say("scontrol", "show", "config").splitlines() if "MinJobAge" in line
+    ]
+    if age and age[0].isdigit() and int(age[0]) < LEAST_JOB_AGE:
+        problems.append(
+            f"Slurm forgets jobs after {age[0]} s (MinJobAge), too soon for squeue: put `slurm-status-command: sacct` "
+            "into profiles/slurm/config.yaml, which needs Slurm's accounting database"
+        )
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    facts.append(("disk", f"{free:.0f} GB free here; the default study takes 210 GB"))
+    if free < 1:
+        problems.append("less than 1 GB is free in this folder: results will not fit")
+    if not os.access(Path.home(), os.W_OK):
+        problems.append(f"the home folder {Path.home()} cannot be written to: set XDG_CACHE_HOME to one that can")
+    return facts, problems
+
+
+def _brackets(names: list[str]) -> str:
+    return f" ({', '.join(names)})" if names else ""
+
+
+def _say(*command: str) -> str:
+    """A command's output; empty where there is no such command, or it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
