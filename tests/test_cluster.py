@@ -191,9 +191,12 @@ def test_snakemake_killed(cluster, checksums, tmp_path):
     first = Driver(folder, cluster)
     for framework in ("pytorch", "tensorflow"):
         first.running(framework, "first")
+    # One of its jobs is still there when the next Snakemake comes, however slow that is.
+    (training,) = processes(folder, "trials/first/tensorflow.h5")
+    os.kill(training, signal.SIGSTOP)
     os.killpg(first.process.pid, signal.SIGKILL)
     first.end(-signal.SIGKILL)
-    # One of its jobs ends well after its death, and one is lost to it while it still runs.
+    # Another ends well without it.
     done = folder.results / "trials/second/pytorch.h5"
     cluster.wait(done.exists, 60, "a job's end without Snakemake")
     finished = {path for path in folder.results.glob("trials/*/*.h5") if "checkpoint" not in path.name}
@@ -201,10 +204,10 @@ def test_snakemake_killed(cluster, checksums, tmp_path):
     run("snakemake", "--unlock", "--snakefile", folder.snakefile, "--configfile", "study.yaml", folder=folder.path)
     kept = {path: path.stat().st_mtime_ns for path in finished}
     second = Driver(folder, cluster)
-    second.end()
+    assert "of an earlier run are still in Slurm: they are ended" in second.end()
+    assert went_on(folder, "tensorflow", "first")
     assert (folder.results / "SHA256SUMS").read_bytes() == checksums
     assert {path: path.stat().st_mtime_ns for path in finished} == kept, "what was finished is not trained again"
-    # No training ran twice at once: where the second run submitted one, the first's had ended.
     assert not [job for job in cluster.jobs() if job["state"] in ("RUNNING", "PENDING")]
 
 
