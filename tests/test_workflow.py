@@ -10,7 +10,7 @@ from importlib import metadata
 import pytest
 import yaml
 
-from conftest import PATH, REPOSITORY, run
+from conftest import PATH, REPOSITORY, need, run
 
 TRIAL = "results/cifar10/trials/vgg16-s03-07/tensorflow.h5"
 
@@ -85,6 +85,15 @@ def test_profile_slurm_plans_from_a_clone(tmp_path):
     assert "gpu=1" in output
     # Without conda: run in the active environment.
     run(*command, "--sdm", "env-modules", folder=REPOSITORY)
+
+
+def test_a_full_home_folder_does_not_matter(tmp_path):
+    need(subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode == 0, "user namespaces (unshare)")
+    script = 'mount -t tmpfs -o size=4k none "$1" && echo >"$1/full" && export HOME="$1" && shift && "$@"'
+    arguments = ["-n", "-q", "rules", "--configfile", REPOSITORY / "config/demo.yaml", "--directory", tmp_path]
+    command = ["snakemake", "--profile", REPOSITORY / "profiles/local", *arguments]
+    (tmp_path / "home").mkdir()
+    run("unshare", "-rm", "sh", "-c", script, "sh", tmp_path / "home", *command, folder=REPOSITORY, XDG_CACHE_HOME="")
 
 
 def test_both_profiles_agree_on_what_makes_a_job_run_again():
