@@ -17,6 +17,7 @@ shell.prefix(
 from uncrossed import manifest, resources
 from uncrossed.errors import InputError
 from uncrossed.identity import code_sha256
+from uncrossed.search import suggestion_path
 from uncrossed.study import Study
 from uncrossed.trial import FRAMEWORKS, NAME
 
@@ -28,13 +29,15 @@ if len(workflow.configfiles) > 1:
 
 try:
     STUDY = Study(config, workflow.configfiles[0])
-    STUDY.rows
+    STUDY.trials
     DATASET = f"results/datasets/{STUDY.dataset.name}.h5"
     STUDY.check_dataset_file(DATASET)
+    RESULTS = f"results/{STUDY.name}"
+    # Rows as far as they are known: of a search those that it has suggested.
+    ROWS = STUDY.suggested(RESULTS) if STUDY.search else STUDY.rows
 except InputError as error:
     raise WorkflowError(str(error))
 
-RESULTS = f"results/{STUDY.name}"
 ABLATION = bool(manifest.ablated(STUDY.rows.values()))
 TWINS = {framework: STUDY.twins(framework, RESULTS) for framework in FRAMEWORKS}
 
@@ -44,7 +47,9 @@ wildcard_constraints:
 
 
 def job(wildcards):
-    """The one parameter that decides a training's result: its canonical JSON."""
+    """The one parameter that decides a training's result: its canonical JSON; a search's row is in a file."""
+    if STUDY.search:
+        return json.dumps(STUDY.common(), sort_keys=True, separators=(",", ":"))
     try:
         return STUDY.job(wildcards.trial).canonical()
     except InputError as error:
@@ -53,8 +58,8 @@ def job(wildcards):
 
 def expected(wildcards):
     """What all results of the study have in common, and the identity of its rows, as JSON."""
-    rows = manifest.sha256(STUDY.rows.values())
-    return json.dumps(STUDY.common() | {"rows": rows}, sort_keys=True)
+    rows = {} if STUDY.search else {"rows": manifest.sha256(STUDY.rows.values())}
+    return json.dumps(STUDY.common() | rows, sort_keys=True)
 
 
 def dataset_file(wildcards):
@@ -98,15 +103,36 @@ def asked(framework, which):
     def amount(wildcards, attempt):
         if wildcards.trial in TWINS[framework]:
             return (10, 4000)[which] * attempt
-        row = STUDY.rows[wildcards.trial]
+        known = ROWS.get(wildcards.trial)
+        rows = [known] if known else STUDY.largest(wildcards.trial)
+        examples = data.train_examples, data.test_examples
         try:
-            return (
-                attempt
-                * resources.ask(
-                    framework, row, settings, data.train_examples, data.test_examples
-                )[which]
+            return attempt * max(
+                resources.ask(framework, row, settings, *examples)[which]
+                for row in rows
             )
         except InputError as error:
             raise WorkflowError(str(error))
 
     return amount
+
+
+def row_file(wildcards):
+    """The suggested row as a training's input; without a search there is none."""
+    return str(suggestion_path(RESULTS, wildcards.trial)) if STUDY.search else []
+
+
+def seen(wildcards):
+    """The results that a suggestion sees. One that was made is kept, so it waits for nothing and nothing disturbs it."""
+    if suggestion_path(RESULTS, wildcards.trial).exists():
+        return []
+    return [
+        f"{RESULTS}/trials/{trial}/{framework}.h5"
+        for trial in STUDY.search.visible(wildcards.trial)
+        for framework in FRAMEWORKS
+    ]
+
+
+def built_rows():
+    """The rows of the study: of its manifest, or those that its search has suggested."""
+    return (STUDY.suggested(RESULTS) if STUDY.search else STUDY.rows).values()

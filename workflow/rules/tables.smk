@@ -1,4 +1,9 @@
 rule manifest:
+    input:
+        expand(
+            f"{RESULTS}/trials/{{trial}}/row.json",
+            trial=STUDY.trials if STUDY.search else [],
+        ),
     output:
         f"{RESULTS}/manifest.csv",
     log:
@@ -7,7 +12,7 @@ rule manifest:
     params:
         rows=manifest.sha256(STUDY.rows.values()),
     run:
-        manifest.write(output[0], STUDY.rows.values())
+        manifest.write(output[0], built_rows())
 
 
 rule tables:
@@ -55,6 +60,7 @@ rule checksums:
         rules.tables.input,
         rules.tables.output,
         rules.attribution.output if ABLATION else [],
+        rules.trajectory.output if STUDY.search else [],
     output:
         f"{RESULTS}/SHA256SUMS",
     log:

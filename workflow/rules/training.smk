@@ -5,6 +5,7 @@ rule train_pytorch:
     input:
         dataset=ancient(dataset_file),
         twin=twin_file("pytorch"),
+        row=row_file,
     output:
         result=f"{RESULTS}/trials/{{trial}}/pytorch.h5",
         record=f"{RESULTS}/trials/{{trial}}/pytorch.json",
@@ -24,13 +25,14 @@ rule train_pytorch:
         seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
     shell:
         "exec python -m uncrossed train pytorch --job {params.job:q} --dataset {input.dataset:q}"
-        " --output {output.result:q} --twin {input.twin:q} --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
+        " --output {output.result:q} --twin {input.twin:q} --row {input.row:q} --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
 
 
 rule train_tensorflow:
     input:
         dataset=ancient(dataset_file),
         twin=twin_file("tensorflow"),
+        row=row_file,
     output:
         result=f"{RESULTS}/trials/{{trial}}/tensorflow.h5",
         record=f"{RESULTS}/trials/{{trial}}/tensorflow.json",
@@ -50,16 +52,16 @@ rule train_tensorflow:
         seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
     shell:
         "exec python -m uncrossed train tensorflow --job {params.job:q} --dataset {input.dataset:q}"
-        " --output {output.result:q} --twin {input.twin:q} --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
+        " --output {output.result:q} --twin {input.twin:q} --row {input.row:q} --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
 
 
 rule pytorch:
     input:
-        expand(rules.train_pytorch.output, trial=STUDY.rows),
+        expand(rules.train_pytorch.output, trial=STUDY.trials),
     localrule: True
 
 
 rule tensorflow:
     input:
-        expand(rules.train_tensorflow.output, trial=STUDY.rows),
+        expand(rules.train_tensorflow.output, trial=STUDY.trials),
     localrule: True

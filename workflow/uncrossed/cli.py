@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("train", help="train one trial on one framework")
     command.add_argument("framework", choices=FRAMEWORKS)
-    command.add_argument("--row", help="a manifest row as JSON, or a file that holds it")
+    command.add_argument("--row", nargs="?", help="a manifest row as JSON, or a file that holds it or a suggestion")
     command.add_argument("--settings", help="settings as JSON, or a file that holds them (the defaults)")
     command.add_argument("--job", help="row, settings and dataset identity as one JSON object, as the workflow does")
     command.add_argument("--dataset", type=Path, required=True, help="a dataset file")
@@ -93,6 +93,23 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--twin", type=Path, nargs="?", help="a trial file to copy from if it is of the same training")
     command.add_argument("--checkpoint-seconds", type=float, help="instead of the setting")
     command.set_defaults(run=train)
+
+    group = commands.add_parser("search", help="suggest, check and show the trials of a search")
+    group = group.add_subparsers(required=True, metavar="DO")
+    for name, help_text in (
+        ("suggest", "make the row of one trial from the finished ones that it may see"),
+        ("check", "ask the algorithm again for every suggestion that was made; exit 1 when one differs"),
+        ("trajectory", "write the trajectory's table, JSON and figures"),
+        ("best", "print the best trials"),
+    ):
+        command = group.add_parser(name, help=help_text)
+        if name == "suggest":
+            command.add_argument("trial")
+        command.add_argument("--study", type=Path, required=True, help="a study file with a search")
+        command.add_argument("--results", type=Path, help="default: results/STUDY")
+        if name == "best":
+            command.add_argument("--count", type=int, default=5, help="of each architecture (%(default)s)")
+        command.set_defaults(run=search, do=name)
 
     command = commands.add_parser("tables", help="make the tables of a study from its results")
     command.add_argument("folder", type=Path, help="results/STUDY")
@@ -337,6 +354,8 @@ def _job(options: argparse.Namespace) -> Job:
         given = getattr(options, name)
         if given:
             values[name] = _json(given, f"--{name}")
+    if isinstance(values.get("row"), dict) and "search_sha256" in values["row"]:
+        values["row"] = values["row"].get("row")
     if "row" not in values:
         raise InputError("a training needs --row or --job")
     return Job.check(values, "--job" if options.job else f"--row {options.row}"[:80])
@@ -357,6 +376,36 @@ def _json(text: str, option: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{where}: found {type(value).__name__}; allowed: a JSON object")
     return value
+
+
+def search(options: argparse.Namespace) -> int:
+    """What a search asks for or shows."""
+    from uncrossed.search import suggest, suggestion_path, write_suggestion
+    from uncrossed.semantics import resolve
+    from uncrossed.study import Study
+
+    study = Study.load(options.study)
+    if study.search is None:
+        raise InputError(f"{options.study}: has a manifest; allowed: a study with a search")
+    results = options.results or Path("results") / study.name
+    if options.do == "suggest":
+        semantics = resolve(study.search.semantics, study.semantics)
+        made = suggest(study.search, options.trial, results, study.dataset.train_examples, semantics)
+        write_suggestion(suggestion_path(results, options.trial), made)
+        return 0
+    from uncrossed import trajectory
+
+    if options.do == "check":
+        faults = trajectory.check(study, results)
+        print("\n".join(faults) or f"{results}: every suggestion is what the algorithm suggests")
+        return 1 if faults else 0
+    if options.do == "trajectory":
+        print(f"{results}/tables/trajectory.csv: {len(trajectory.make(study, results))} trials")
+        return 0
+    if options.count < 1:
+        raise InputError(f"--count: found {options.count}; allowed: an integer >= 1")
+    print(trajectory.best(trajectory.read(results), study.search, options.count).to_string(index=False))
+    return 0
 
 
 def tables(options: argparse.Namespace) -> None:

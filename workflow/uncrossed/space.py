@@ -7,7 +7,7 @@ Subspace s takes the low half of dimension i where bit i of s is set, the high h
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,24 +31,31 @@ class Stream:
 
 @dataclass(frozen=True)
 class Interval:
-    """One dimension: all reals, or all integers, from `low` to `high`, both included."""
+    """One dimension: all reals, or all integers, from `low` to `high`, both included, on a linear or a log scale."""
 
     low: float
     high: float
     integer: bool = False
+    log: bool = False
 
     def halves(self, phi: float) -> tuple["Interval", "Interval"]:
-        """The low and the high half, each reaching over the middle by `phi` times half the length."""
-        half = (self.high - self.low) / 2
+        """The low and the high half, each reaching over the middle by `phi` times half the length (of its scale)."""
+        low, high = (math.log(self.low), math.log(self.high)) if self.log else (self.low, self.high)
+        half = (high - low) / 2
         overlap = half * phi
         # In this order of operations the bounds equal, to the last bit, those at which published trials lie.
-        up, down = self.low + (half + overlap), self.high - (half + overlap)
+        up, down = low + (half + overlap), high - (half + overlap)
+        if self.log:
+            up, down = math.exp(up), math.exp(down)
+        # Rounding must neither leave the interval nor leave a point between the halves.
+        up = min(max(up, self.low), self.high)
+        down = max(min(down, up, self.high), self.low)
         if self.integer:
             up, down = math.floor(up), math.ceil(down)
-        return Interval(self.low, up, self.integer), Interval(down, self.high, self.integer)
+        return replace(self, high=up), replace(self, low=down)
 
     def draw(self, random: Stream) -> float:
-        """A uniform point."""
+        """A uniform point of a linear scale."""
         if self.integer:
             return int(self.low) + random.integer(int(self.high) - int(self.low) + 1)
         return self.low + (self.high - self.low) * random.unit()
@@ -56,17 +63,22 @@ class Interval:
 
 @dataclass(frozen=True)
 class Space:
-    """A box of hyperparameters and how far its halves overlap."""
+    """A box of hyperparameters, how far its halves overlap, and which dimensions are split (None: all)."""
 
     box: dict[str, Interval]
     phi: float = 0.25
+    split: tuple[str, ...] | None = None
 
     def subspaces(self) -> list[dict[str, Interval]]:
-        """All 2^n combinations of halves, subspace number s at index s."""
-        halves = {name: interval.halves(self.phi) for name, interval in self.box.items()}
+        """All 2^n combinations of halves of the n split dimensions, subspace number s at index s."""
+        split = tuple(self.box) if self.split is None else self.split
+        halves = {name: self.box[name].halves(self.phi) for name in split}
         return [
-            {name: halves[name][0 if s >> i & 1 else 1] for i, name in enumerate(self.box)}
-            for s in range(2 ** len(self.box))
+            {
+                name: halves[name][0 if s >> split.index(name) & 1 else 1] if name in split else interval
+                for name, interval in self.box.items()
+            }
+            for s in range(2 ** len(split))
         ]
 
     def stream(self, seed: int, *key: object) -> Stream:

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from uncrossed import manifest
 from uncrossed.datasets import BUILT_IN, Definition, check_identity, read_identity
 from uncrossed.errors import InputError, nearest
+from uncrossed.search import Search, read_suggestion, suggestion_path
 from uncrossed.semantics import NAMED, NATIVE, resolve
 from uncrossed.trial import NAME, Job, Model, Name, Settings, Trial
+
+EXAMPLE = Trial(trial="t", architecture="smallcnn", learning_rate=1, batch_size=1, adam_epsilon=1, epochs=1)
 
 
 class Configuration(Model):
@@ -22,7 +25,8 @@ class Configuration(Model):
 
     study: Name = Field(description=f"its folder in results/: a name that matches {NAME}")
     dataset: Name = Field(description="cifar10, digits or a name from datasets")
-    manifest: str = Field(description="the path of a CSV file, relative to the study file")
+    manifest: str | None = Field(default=None, description="the path of a CSV file, relative to the study file")
+    search: Search | None = Field(default=None, description="instead of a manifest: see below")
     settings: Settings = Field(default=Settings(), description="what is fixed for all trainings of the study")
     datasets: dict[Name, dict[str, Any]] = Field(
         default_factory=dict, description="definitions of datasets by name, besides the built-in ones"
@@ -30,6 +34,12 @@ class Configuration(Model):
     semantics: dict[Name, str] = Field(
         default_factory=dict, description="the study's own names for combinations of mechanisms"
     )
+
+    @model_validator(mode="after")
+    def _one(self) -> "Configuration":
+        if (self.manifest is None) == (self.search is None):
+            raise InputError("a study has exactly one of the keys 'manifest' and 'search'")
+        return self
 
 
 class Study:
@@ -66,6 +76,8 @@ class Study:
                 resolve(text)
             except InputError as error:
                 raise InputError(f"{path}: semantics.{name}: {error}") from error
+        if self.search:
+            self._check_search(self.search)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Study":
@@ -92,14 +104,50 @@ class Study:
         """What is fixed for all trainings."""
         return self.configuration.settings
 
+    @property
+    def search(self) -> Search | None:
+        """The search that writes the manifest, if one does."""
+        return self.configuration.search
+
     @cached_property
-    def rows(self) -> dict[str, Trial]:
-        """The manifest's rows by trial name, in the manifest's order.
+    def trials(self) -> tuple[str, ...]:
+        """The names of all trials, which a search knows before their rows.
 
         Raises:
             InputError: the first fault in the manifest.
         """
+        return tuple(self.search.places if self.search else self.rows)
+
+    @cached_property
+    def rows(self) -> dict[str, Trial]:
+        """The manifest's rows by trial name, in the manifest's order; of a search none.
+
+        Raises:
+            InputError: the first fault in the manifest.
+        """
+        if self.search:
+            return {}
         return manifest.read(self.manifest, self.semantics, self.dataset.train_examples)
+
+    def suggested(self, results: str | os.PathLike[str]) -> dict[str, Trial]:
+        """The rows that the search has suggested so far, in its order.
+
+        Args:
+            results: the study's folder of results.
+
+        Raises:
+            InputError: a suggestion that is damaged, or was made by another search.
+        """
+        there = (trial for trial in self.trials if suggestion_path(results, trial).exists())
+        return {trial: read_suggestion(results, trial, self.search)["row"] for trial in there}
+
+    def largest(self, trial: str) -> list[Trial]:
+        """The rows of a search's trial that would take the most time and memory."""
+        place = self.search.places[trial]
+        box = self.search.space.subspaces()[place.space]
+        values = {name: interval.high for name, interval in box.items()} | {"architecture": place.architecture}
+        sizes = {min(bound, self.dataset.train_examples) for bound in (box["batch_size"].low, box["batch_size"].high)}
+        return [Trial.check({**values, "trial": trial, "batch_size": size}, trial) for size in sorted(sizes)]
 
     @property
     def manifest(self) -> str:
@@ -118,7 +166,7 @@ class Study:
 
     def common(self) -> dict[str, Any]:
         """What all trainings have in common, as in a job's canonical JSON."""
-        job = Job(row=next(iter(self.rows.values())), settings=self.settings, dataset=self.dataset.identity())
+        job = Job(row=EXAMPLE, settings=self.settings, dataset=self.dataset.identity())
         return {key: value for key, value in json.loads(job.canonical()).items() if key != "row"}
 
     def twins(self, framework: str, results: str | os.PathLike[str]) -> dict[str, str]:
@@ -150,6 +198,19 @@ class Study:
         """
         if Path(path).is_file():
             check_identity(path, read_identity(path), self.dataset.identity())
+
+    def _check_search(self, search: Search) -> None:
+        """Refuse what only the study's dataset and names of semantics tell."""
+        examples = self.dataset.train_examples
+        high = search.space.box["batch_size"].high
+        if high > examples:
+            raise InputError(
+                f"{self.path}: search.box.batch_size: found {high:g}; allowed: up to {examples}, the training examples"
+            )
+        try:
+            resolve(search.semantics, self.semantics)
+        except InputError as error:
+            raise InputError(f"{self.path}: search.semantics: {error}") from error
 
     def _relative(self, path: str) -> str:
         return os.path.relpath(self.path.parent / path)

@@ -20,7 +20,10 @@ from uncrossed.trial import FRAMEWORKS, Trial
 # Of the tables, those whose bytes depend on nothing but the results.
 DETERMINISTIC = ("tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet")
 # The same, of what only some studies have.
-OPTIONAL = ("tables/attribution.csv", "figures/attribution.svg")
+OPTIONAL = (
+    *("tables/attribution.csv", "figures/attribution.svg", "tables/trajectory.csv", "tables/trajectory.json"),
+    *("figures/search-progress.svg", "figures/search-box.svg"),
+)
 
 
 def make(
