@@ -9,7 +9,7 @@ if not workflow.configfiles:
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/cluster.smk"
+include: "workflow/rules/interrupted.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/search.smk"
 include: "workflow/rules/training.smk"

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from conftest import Folder, need, run, uncrossed
+from conftest import PATH, REPOSITORY, Folder, copy_sources, need, run, uncrossed
 from uncrossed import store
 from uncrossed.trial import FRAMEWORKS
 
@@ -186,10 +186,16 @@ def test_verify_names_damage_and_the_next_build_mends_it(tmp_path):
     output = uncrossed("verify", folder.results, "--quarantine", code=1).stdout
     assert "moved to pytorch.h5.quarantined" in output
     assert folder.planned() == ["pytorch first", "pytorch second", "tensorflow second"]
-    (folder.results / "manifest.csv").unlink()
     folder.snakemake()
     assert (folder.results / "SHA256SUMS").read_bytes() == sums
     uncrossed("verify", folder.results)
+    # What is sound is never moved: here the list is wrong.
+    listed = folder.results / "SHA256SUMS"
+    listed.write_text(listed.read_text().replace("a", "b", 1) + "nonsense\n")
+    output = uncrossed("verify", folder.results, "--quarantine", code=1).stdout
+    assert "is not a checksum and a name" in output
+    assert not list(trials.rglob("*.h5.quarantined1"))
+    listed.write_bytes(sums)
     # A damaged dataset: a training says so, verify moves it aside, and the build tells what to do.
     data = tmp_path / "results/datasets/digits-few.h5"
     damaged(data)
@@ -200,3 +206,60 @@ def test_verify_names_damage_and_the_next_build_mends_it(tmp_path):
     folder.snakemake("results/datasets/digits-few.h5")
     folder.snakemake()
     assert (folder.results / "SHA256SUMS").read_bytes() == sums
+
+
+@pytest.mark.parametrize("change", ["row", "code", "none"])
+def test_what_a_killed_run_leaves_is_taken_for_what_it_is(change, tmp_path):
+    """Snakemake alone is killed; its training goes on and ends, made from what was asked for then."""
+    sources = copy_sources(tmp_path / "sources")
+    (tmp_path / "work").mkdir()
+    folder = Folder(tmp_path / "work", sources / "Snakefile")
+    target = folder.results / "trials/first/pytorch.h5"
+    asked = ["results/tiny/trials/first/pytorch.h5"]
+    folder.snakemake(*asked)
+    clean = target.read_bytes()
+    backend, rows = sources / "workflow/uncrossed/backends/pytorch.py", folder.manifest.read_text()
+    code = backend.read_text()
+    if change == "code":
+        backend.write_text(code.replace("nn.Dropout(0.5)", "nn.Dropout(0.25)"))
+    else:
+        folder.manifest.write_text(rows.replace("0.02", "0.021"))
+    words = ["snakemake", *asked, "--snakefile", folder.snakefile, "--profile", REPOSITORY / "profiles/local"]
+    words += ["--configfile", "study.yaml"]
+    process = subprocess.Popen(
+        list(map(str, words)), cwd=folder.path, env={**os.environ, "PATH": PATH}, stderr=subprocess.DEVNULL
+    )
+    while not target.with_suffix(".job").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    while not target.exists():
+        time.sleep(0.1)
+    other = target.read_bytes()
+    assert other != clean
+    time.sleep(0.5)
+    run(*words[:1], "--unlock", *words[2:], folder=folder.path)
+    if change == "none":
+        # Asked for the same again: what ended is not trained again.
+        assert "Nothing to be done" in folder.snakemake(*asked).stdout
+        assert target.read_bytes() == other
+        return
+    backend.write_text(code)
+    folder.manifest.write_text(rows)
+    folder.snakemake(*asked)
+    assert target.read_bytes() == clean
+
+
+def test_a_training_that_is_left_is_stopped_by_the_next(few, tmp_path):
+    output = tmp_path / "a.h5"
+    left = subprocess.Popen(command("pytorch", few, output, 4000), stderr=subprocess.DEVNULL)
+    while not output.with_suffix(".checkpoint.h5").exists():
+        time.sleep(0.02)
+    text = run(*command("pytorch", few, output)).stdout
+    assert f"an earlier training is still at work (process {left.pid}): it is stopped" in text
+    assert left.wait() == -signal.SIGTERM
+    # It was of another row.
+    assert "not used, as it was made with another row" in text
+    assert store.read(output).attributes["row"]["epochs"] == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a.json"]

@@ -2,7 +2,8 @@
 
 Usage: python tests/benchmarks/planning.py [--repeat N] [--json FILE]
 
-The existing results are empty files: Snakemake looks at their times. Seconds are medians of whole processes.
+The existing trial files hold their attributes alone, the other results are empty: Snakemake looks at their times.
+Seconds are medians of whole processes.
 """
 
 import argparse
@@ -16,10 +17,13 @@ from pathlib import Path
 
 import h5py
 
+from uncrossed import store
 from uncrossed.datasets import BUILT_IN
+from uncrossed.identity import syntax_sha256
 from uncrossed.study import Study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+STUDY = Study.load(REPOSITORY / "config/config.yaml")
 TRIAL = "results/cifar10/trials/vgg16-s00-00/tensorflow.h5"
 LIMITS = {"default study": 8.0, "one trial": 3.0, "no-op": 12.0}
 
@@ -40,15 +44,21 @@ def fill(folder: Path) -> None:
     results = folder / "results/cifar10"
     names = ["tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet", "tables/runs.parquet"]
     sides = [f"{framework}.{kind}" for framework in ("pytorch", "tensorflow") for kind in ("h5", "json")]
-    trials = Study.load(REPOSITORY / "config/config.yaml").rows
+    trials = STUDY.rows
     ordered = ["manifest.csv", *(f"trials/{trial}/{side}" for trial in trials for side in sides), *names, "SHA256SUMS"]
     (folder / "results/datasets").mkdir(parents=True)
     with h5py.File(folder / "results/datasets/cifar10.h5", "w") as file:
         file.attrs["identity"] = BUILT_IN["cifar10"].identity().model_dump_json()
+        file.attrs["code_sha256"] = syntax_sha256("datasets")
     for age, name in enumerate(ordered):
         path = results / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+        if path.suffix == ".h5":
+            attributes = STUDY.attributes(STUDY.rows[path.parent.name], path.stem)
+            with h5py.File(path, "w") as file:
+                file.attrs.update(dict.fromkeys(store.TEXTS, "") | {"schema": store.SCHEMA, "versions": "{}"})
+                file.attrs.update({k: json.dumps(v) if k in store.OBJECTS else v for k, v in attributes.items()})
         # Later files are newer, as after a real build.
         os.utime(path, (1e9 + age, 1e9 + age))
 

@@ -59,7 +59,8 @@ def job(wildcards):
 def expected(wildcards):
     """What all results of the study have in common, and the identity of its rows, as JSON."""
     rows = {} if STUDY.search else {"rows": manifest.sha256(STUDY.rows.values())}
-    return json.dumps(STUDY.common() | rows, sort_keys=True)
+    code = {f"{name} code_sha256": code_sha256(name) for name in FRAMEWORKS}
+    return json.dumps(STUDY.common() | rows | code, sort_keys=True)
 
 
 def dataset_file(wildcards):

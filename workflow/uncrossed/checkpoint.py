@@ -3,6 +3,8 @@
 It holds the identity that the trial file will have; one of another row, code, software, device or dataset is not used.
 """
 
+import hashlib
+import io
 import json
 import sys
 import time
@@ -13,10 +15,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from uncrossed.files import new_hdf5
-from uncrossed.store import DAMAGE, Weights, array_sha256, content_sha256
+from uncrossed.files import complete, remove_left
+from uncrossed.store import DAMAGE, Weights
 
 SCHEMA = "uncrossed-checkpoint-1"
+BLOCK = 512
 
 
 @dataclass
@@ -104,16 +107,20 @@ class Checkpoint:
     def save(self, identity: dict[str, Any], state: State) -> bool:
         """Write a state, completely or not at all; where the file system refuses, say so and return False."""
         arrays = state.arrays()
-        entries = {name: (array.dtype.name, array.shape, array_sha256(array)) for name, array in arrays.items()}
         header = {"identity": identity, "epoch": state.epoch, "steps": state.steps, "names": list(arrays)}
+        buffer = io.BytesIO()
+        # HDF5 leaves the first block to its user: it holds the SHA-256 of the rest.
+        with h5py.File(buffer, "w", userblock_size=BLOCK) as file:
+            file.attrs["schema"] = SCHEMA
+            # Large: attributes are limited to 64 KiB.
+            file["header"] = json.dumps(header, sort_keys=True)
+            for name, array in arrays.items():
+                file[f"arrays/{name}"] = array
+        content = buffer.getbuffer()
+        content[:64] = hashlib.sha256(content[BLOCK:]).hexdigest().encode()
         try:
-            with new_hdf5(self.path) as file:
-                file.attrs["schema"] = SCHEMA
-                file.attrs["content_sha256"] = _identity(header, entries)
-                # Large: attributes are limited to 64 KiB.
-                file["header"] = json.dumps(header, sort_keys=True)
-                for name, array in arrays.items():
-                    file[f"arrays/{name}"] = array
+            with complete(self.path) as temporary:
+                temporary.write_bytes(content)
         except OSError as error:
             _say(f"{self.path}: cannot be written ({error.strerror or error}); the training goes on without it")
             return False
@@ -123,19 +130,21 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove it, and one that was set aside: the trial is complete."""
+        remove_left(self.path)
         self.path.unlink(missing_ok=True)
         self.aside.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> tuple[State, dict[str, Any]]:
-    with h5py.File(path, "r") as file:
+    content = path.read_bytes()
+    # Before HDF5 sees it: it may crash on what is damaged.
+    if content[:64] != hashlib.sha256(memoryview(content)[BLOCK:]).hexdigest().encode():
+        raise ValueError("its content does not match its SHA-256")
+    with h5py.File(io.BytesIO(content), "r") as file:
         if file.attrs["schema"] != SCHEMA:
             raise ValueError(f"schema {file.attrs['schema']!r}")
         header = json.loads(file["header"][()])
         arrays = {name: np.asarray(file[f"arrays/{name}"][()]) for name in header["names"]}
-        entries = {name: (array.dtype.name, array.shape, array_sha256(array)) for name, array in arrays.items()}
-        if file.attrs["content_sha256"] != _identity(header, entries):
-            raise ValueError("its content does not match its content_sha256")
     state = State(header["epoch"], header["steps"], {}, arrays.pop("logits"), arrays.pop("seconds"))
     for place, array in arrays.items():
         group, name = place.split("/", 1)
@@ -145,10 +154,6 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
         else:
             getattr(state, group)[name] = array
     return state, header["identity"]
-
-
-def _identity(header: dict[str, Any], entries: dict[str, tuple[str, tuple[int, ...], str]]) -> str:
-    return content_sha256({**entries, json.dumps(header, sort_keys=True): ("header", (), "")})
 
 
 def _say(message: str) -> None:

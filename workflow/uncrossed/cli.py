@@ -240,7 +240,7 @@ def train(options: argparse.Namespace) -> int:
     """Train, write the run record and then the trial file."""
     from tqdm import tqdm
 
-    from uncrossed import backends, datasets
+    from uncrossed import backends, datasets, interrupted
     from uncrossed.checkpoint import Checkpoint
     from uncrossed.identity import code_sha256
     from uncrossed.training import EpochReport, Stopped, run
@@ -271,17 +271,22 @@ def train(options: argparse.Namespace) -> int:
     interval = job.settings.checkpoint_seconds if options.checkpoint_seconds is None else options.checkpoint_seconds
     checkpoint = Checkpoint(options.output, interval)
     stop = _Stop()
-    try:
-        backend = backends.load(options.framework, job.settings)
-        result, seconds = run(job, backend, data, code, checkpoint, stop, progress, report)
-    except (backends.DeviceError, ModuleNotFoundError) as error:
-        return _fail(error, 1)
-    except Stopped as error:
-        _fail(f"{signal.Signals(stop.signal).name}: {error}", 1)
-        _die(stop.signal)
-    _write(options.output, result, seconds_per_epoch=[round(value, 3) for value in seconds])
-    checkpoint.remove()
-    return 0
+    with interrupted.alone(options.output):
+        resumed = checkpoint.path.exists()
+        try:
+            backend = backends.load(options.framework, job.settings)
+            result, seconds = run(job, backend, data, code, checkpoint, stop, progress, report)
+        except (backends.DeviceError, ModuleNotFoundError) as error:
+            return _fail(error, 1)
+        except Stopped as error:
+            _fail(f"{signal.Signals(stop.signal).name}: {error}", 1)
+        else:
+            spent = {"seconds_per_epoch": [round(value, 3) for value in seconds], "resumed": resumed}
+            _write(options.output, result, **spent)
+            checkpoint.remove()
+            return 0
+    _die(stop.signal)
+    return 1
 
 
 class _Stop:
@@ -326,6 +331,7 @@ def _write(output: Path, result: Any, **record: Any) -> None:
 def _copy_twin(options: argparse.Namespace, job: Job) -> bool:
     """Make a trial file from that of a trial which trains to the same weights; False where it does not."""
     from uncrossed import store
+    from uncrossed.checkpoint import Checkpoint
     from uncrossed.identity import code_sha256
     from uncrossed.trial import Trial
 
@@ -343,7 +349,8 @@ def _copy_twin(options: argparse.Namespace, job: Job) -> bool:
             print(f"not the same training as {row.trial}: another {what}; it is trained", file=sys.stderr)
             return False
     theirs["row"] = ours.deciding()
-    _write(options.output, result, twin=row.trial, seconds_per_epoch=[])
+    _write(options.output, result, twin=row.trial, seconds_per_epoch=[], resumed=False)
+    Checkpoint(options.output, 0).remove()
     print(f"the same training as {row.trial}: copied from {options.twin}", file=sys.stderr)
     return True
 

@@ -178,7 +178,7 @@ def _open(path: str | os.PathLike[str], use: Callable[[h5py.File], Result]) -> R
     if not Path(path).is_file():
         raise InputError(f"{path}: no such dataset file; `uncrossed dataset` or the build makes it")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             return use(file)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: damaged, or not a dataset file ({error}); delete it and build it again") from error

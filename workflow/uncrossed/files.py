@@ -27,20 +27,31 @@ def complete(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for other in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        with contextlib.suppress(OSError), open(other, "rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            other.unlink()
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    remove_left(path)
+    while True:
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+        stream = open(temporary, "wb")  # noqa: SIM115 - it may have to be another
+        with contextlib.suppress(OSError):  # a file system without locks: what is left stays
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        # Another writer may have taken it for left before it was locked.
+        if os.fstat(stream.fileno()).st_nlink:
+            break
+        stream.close()
     try:
-        with open(temporary, "wb") as stream:
-            with contextlib.suppress(OSError):  # a file system without locks: what is left stays
-                fcntl.flock(stream, fcntl.LOCK_EX)
+        with stream:
             yield temporary
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_left(path: Path) -> None:
+    """Remove what killed writers of a file left half-written."""
+    for other in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        with contextlib.suppress(OSError), open(other, "r+b") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            other.unlink()
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ and a half times that memory; where there are several kinds of a device, for wha
 from __future__ import annotations
 
 import csv
+import io
 import math
 from functools import cache
 from pathlib import Path
@@ -115,7 +116,7 @@ def measure(runs: pd.DataFrame, attributes: dict[str, Any]) -> list[Speed]:
             "threads": attributes["settings"]["threads"],
             "framework": framework,
             "architecture": architecture,
-            "start_seconds": float((group["seconds"] - group["epochs"] * epochs).max()),
+            "start_seconds": max(0.0, float((group["seconds"] - group["epochs"] * epochs).max())),
             **{"step_seconds": step, "example_seconds": example, "base_mb": base, "example_mb": each},
             "source": "measured",
         }
@@ -151,9 +152,11 @@ def update(measured: list[Speed]) -> Path:
         if what(speed, speed.device) not in exactly
         and not (speed.source == "assumed" and what(speed, speed.device.split()[0]) in broadly)
     ]
-    rows = [",".join(Speed.model_fields)]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(Speed.model_fields)
     for speed in sorted([*kept, *measured], key=lambda speed: what(speed, speed.device)):
         values = speed.model_dump().values()
-        rows.append(",".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in values))
-    write_text(TABLE, "\n".join(rows) + "\n")
+        writer.writerow(f"{value:.3g}" if isinstance(value, float) else value for value in values)
+    write_text(TABLE, stream.getvalue())
     return TABLE

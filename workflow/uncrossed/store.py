@@ -157,7 +157,7 @@ class opened:  # noqa: N801 - used as a function
         if not Path(self.path).is_file():
             raise InputError(f"{self.path}: no such trial file")
         try:
-            self.file = h5py.File(self.path, "r")
+            self.file = h5py.File(self.path, "r", locking=False)
             schema = self.file.attrs.get("schema")
         except DAMAGE as error:
             raise InputError(f"{self.path}: not HDF5, or damaged ({error})") from error

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from uncrossed import manifest
 from uncrossed.datasets import BUILT_IN, Definition, check_identity, read_identity
 from uncrossed.errors import InputError, nearest
+from uncrossed.identity import code_sha256
 from uncrossed.search import Search, read_suggestion, suggestion_path
 from uncrossed.semantics import NAMED, NATIVE, resolve
 from uncrossed.trial import NAME, Job, Model, Name, Settings, Trial
@@ -168,6 +169,15 @@ class Study:
         """What all trainings have in common, as in a job's canonical JSON."""
         job = Job(row=EXAMPLE, settings=self.settings, dataset=self.dataset.identity())
         return {key: value for key, value in json.loads(job.canonical()).items() if key != "row"}
+
+    def attributes(self, row: Trial, framework: str) -> dict[str, Any]:
+        """What a trial file must say of itself to be a result of this study and this code."""
+        common = self._common
+        return {"framework": framework, "row": row.deciding(), "code_sha256": code_sha256(framework), **common}
+
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        return self.common()
 
     def twins(self, framework: str, results: str | os.PathLike[str]) -> dict[str, str]:
         """Trials that need no training on a framework, each with the trial whose weights it shares.

@@ -177,8 +177,13 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
     Raises:
         InputError: the tables, or the first trial's files, are missing or damaged.
     """
-    trials = read(folder)
-    runs = pd.read_parquet(Path(folder) / "tables/runs.parquet")
-    runs = runs[runs["epochs"] > 0].merge(trials, on="trial", suffixes=("", "_row"))
+    trials, path = read(folder), Path(folder) / "tables/runs.parquet"
+    try:
+        runs = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: missing or damaged ({error}); build the tables again") from error
+    runs = runs[(runs["epochs"] > 0) & ~runs["resumed"]].merge(trials, on="trial", suffixes=("", "_row"))
+    if runs.empty:
+        raise InputError(f"{path}: no training that ran in one go")
     first = runs.iloc[0]
     return runs, store.read_attributes(Path(folder) / f"trials/{first['trial']}/{first['framework']}.h5")

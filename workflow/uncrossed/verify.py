@@ -1,7 +1,10 @@
 """Whether a study's files are what they say: damage is named, and moved aside where that is asked for."""
 
+import json
 import os
-from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,11 +18,12 @@ QUARANTINED = ".quarantined"
 
 
 def verify(folder: str | os.PathLike[str], quarantine: bool = False) -> list[str]:
-    """Check all trial files of a study, the datasets beside it, and its checksum list.
+    """Check all trial files and run records of a study, what SHA256SUMS lists, and the datasets beside it.
 
     Args:
         folder: `results/STUDY`, or `results/datasets`.
-        quarantine: rename damaged trial files and datasets to `*.quarantined`: the next build makes them again.
+        quarantine: rename damaged files to `*.quarantined`: the next build makes them again. A trial file or dataset
+            that is sound in itself, or that cannot be read at all, is never moved.
 
     Returns:
         One line for each fault.
@@ -27,55 +31,121 @@ def verify(folder: str | os.PathLike[str], quarantine: bool = False) -> list[str
     Raises:
         InputError: nothing to check.
     """
-    folder = Path(folder)
-    listed = _listed(folder)
-    files = sorted({*_trial_files(folder), *(path for path in listed if path.suffix != ".h5")})
+    folder = Path(folder).resolve()
+    listed, faults = _listed(folder)
     shared = folder if folder.name == "datasets" else folder.parent / "datasets"
-    files += sorted(shared.glob("*.h5"))
+    trials = sorted(path for framework in FRAMEWORKS for path in folder.glob(f"trials/*/{framework}.*"))
+    files = [path for path in trials if path.suffix in (".h5", ".json")] + sorted(shared.glob("*.h5"))
+    files += [path for path in listed if path not in files]
     if not files:
         raise InputError(f"{folder}: no trial files, checksums or datasets there")
-    faults = []
-    for path in tqdm(files, desc="verify", unit="file", disable=None):
-        fault = _fault(path, listed.get(path))
-        if fault is None:
-            continue
-        if quarantine and path.suffix == ".h5" and path.exists():
-            path.replace(path.with_name(path.name + QUARANTINED))
-            fault += f"; moved to {path.name}{QUARANTINED}"
-        faults.append(fault)
-    return faults + [f"{path}: missing, but listed in SHA256SUMS" for path in listed if path not in files]
+    with _Reader() as reader:
+        for path in tqdm(files, desc="verify", unit="file", disable=None):
+            fault, damaged = _check(path, listed.get(path), reader)
+            if fault is None:
+                continue
+            if quarantine and damaged:
+                aside = _free(path)
+                try:
+                    path.replace(aside)
+                    fault += f"; moved to {aside.name}"
+                except OSError as error:
+                    fault += f"; cannot be moved ({error.strerror})"
+            faults.append(fault)
+    return faults
 
 
-def _trial_files(folder: Path) -> Iterator[Path]:
-    for framework in FRAMEWORKS:
-        yield from folder.glob(f"trials/*/{framework}.h5")
+def _free(path: Path) -> Path:
+    names = (path.with_name(f"{path.name}{QUARANTINED}{number or ''}") for number in range(10**6))
+    return next(name for name in names if not name.exists())
 
 
-def _listed(folder: Path) -> dict[Path, str]:
+def _listed(folder: Path) -> tuple[dict[Path, str], list[str]]:
+    path, listed, faults = folder / "SHA256SUMS", {}, []
     try:
-        lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        return {}
-    return {folder / name: sha for sha, name in (line.split("  ", 1) for line in lines)}
+        return {}, []
+    except (OSError, UnicodeDecodeError) as error:
+        return {}, [f"{path}: cannot be read ({error})"]
+    for number, line in enumerate(lines, start=1):
+        sha, separator, name = line.partition("  ")
+        if separator and len(sha) == 64 and name:
+            listed[folder / name] = sha
+        else:
+            faults.append(f"{path}: line {number} is not a checksum and a name")
+    return listed, faults
 
 
-def _fault(path: Path, listed: str | None) -> str | None:
-    """What is wrong with a file, or None."""
+def _check(path: Path, listed: str | None, reader: "_Reader") -> tuple[str | None, bool]:
+    """What is wrong with a file, or None; and whether it is proven to be damaged."""
     try:
-        if path.parent.parent.name == "trials":
-            attributes = store.read(path).attributes
-            for what, found, wanted in (
-                ("framework", attributes["framework"], path.stem),
-                ("trial", attributes["row"].get("trial"), path.parent.name),
-            ):
-                if found != wanted:
-                    return f"{path}: holds {what} {found}"
-        elif path.suffix == ".h5":
-            datasets.read(path)
-        if listed is not None and sha256(path) != listed:
-            return f"{path}: its SHA-256 is not the one in SHA256SUMS"
+        found = sha256(path)
+    except FileNotFoundError:
+        return f"{path}: missing, but listed in SHA256SUMS", False
+    except OSError as error:
+        return f"{path}: cannot be read ({error.strerror})", False
+    if found == listed:
+        return None, False
+    if path.suffix == ".h5":
+        fault = reader.fault(path)
+        if fault:
+            return fault, True
+        return (
+            (f"{path}: sound, but another than SHA256SUMS lists; build the study again", False)
+            if listed
+            else (None, False)
+        )
+    if path.suffix == ".json" and listed is None:
+        try:
+            json.loads(path.read_bytes())["seconds_per_epoch"]
+        except (ValueError, KeyError, TypeError) as error:
+            return f"{path}: damaged ({error})", True
+        return None, False
+    return f"{path}: its SHA-256 is not the one in SHA256SUMS", True
+
+
+class _Reader:
+    """Reads HDF5 files in a process of its own, since HDF5 may crash or hang on what is damaged."""
+
+    def __enter__(self) -> "_Reader":
+        self.pool = self._new()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+    def fault(self, path: Path) -> str | None:
+        """What reading finds, or None; ten minutes are enough for any file."""
+        try:
+            return self.pool.submit(_read, path).result(timeout=600)
+        except (BrokenProcessPool, TimeoutError) as error:
+            for process in list((self.pool._processes or {}).values()):
+                process.kill()
+            self.pool.shutdown(cancel_futures=True)
+            self.pool = self._new()
+            what = "never ends reading it" if isinstance(error, TimeoutError) else "crashes on it"
+            return f"{path}: damaged (HDF5 {what})"
+
+    @staticmethod
+    def _new() -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+
+def _read(path: Path) -> str | None:
+    try:
+        if path.parent.parent.name != "trials":
+            name = datasets.read(path).identity.name
+            return None if name == path.stem else f"{path}: holds dataset {name}"
+        attributes = store.read(path).attributes
+        for what, found, wanted in (
+            ("framework", attributes["framework"], path.stem),
+            ("trial", attributes["row"].get("trial"), path.parent.name),
+        ):
+            if found != wanted:
+                return f"{path}: holds {what} {found}"
     except InputError as error:
         return str(error)
-    except OSError as error:
-        return f"{path}: {error.strerror}"
+    except (*store.DAMAGE, MemoryError, OverflowError) as error:
+        return f"{path}: damaged ({type(error).__name__}: {error})"
     return None
