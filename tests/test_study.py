@@ -9,6 +9,7 @@ import yaml
 from conftest import REPOSITORY, Folder, run, uncrossed
 from uncrossed.datasets import BUILT_IN, Definition
 from uncrossed.errors import InputError
+from uncrossed.search import Dimension, Search
 from uncrossed.study import Configuration, Study
 from uncrossed.trial import Settings, Trial
 
@@ -135,7 +136,7 @@ def test_python_dash_m_is_the_command():
     assert run("python", "-m", "uncrossed", "--help").stdout == uncrossed("--help").stdout
 
 
-@pytest.mark.parametrize("record", [Configuration, Settings, Definition, Trial])
+@pytest.mark.parametrize("record", [Configuration, Settings, Definition, Trial, Search, Dimension])
 def test_every_key_is_documented_as_errors_describe_it(record):
     document = (REPOSITORY / "config/README.md").read_text()
     for name, field in record.model_fields.items():
