@@ -18,7 +18,8 @@ MINIMAL = {"study": "x", "dataset": "digits", "manifest": "rows.csv"}
 FAULTS = {
     "unknown key": ({**MINIMAL, "manifset": "m.csv"}, ["'manifset'", "did you mean 'manifest'"]),
     "unknown setting": ({**MINIMAL, "settings": {"thread": 2}}, ["'settings.thread'", "did you mean 'threads'"]),
-    "missing key": ({"study": "x", "dataset": "digits"}, ["missing key 'manifest'"]),
+    "missing key": ({"study": "x", "manifest": "m.csv"}, ["missing key 'dataset'"]),
+    "neither manifest nor search": ({"study": "x", "dataset": "digits"}, ["exactly one of", "'manifest'", "'search'"]),
     "study that is no name": ({**MINIMAL, "study": "My study"}, ["'study'", "'My study'", "[a-z0-9]"]),
     "unknown dataset": ({**MINIMAL, "dataset": "cifar"}, ["unknown dataset 'cifar'", "cifar10"]),
     "device": ({**MINIMAL, "settings": {"device": "tpu"}}, ["'settings.device'", "'tpu'", "cpu or gpu"]),
