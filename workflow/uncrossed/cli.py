@@ -457,8 +457,7 @@ def show(options: argparse.Namespace) -> None:
     rows = table[table["trial"] == options.trial]
     if rows.empty:
         raise InputError(f"{options.study}: no trial '{options.trial}'; {nearest(options.trial, table['trial'])}")
-    for name, value in rows.iloc[0].items():
-        print(f"{name:28} {value}")
+    print(tables.printed_pair(options.study, rows.iloc[0]))
 
 
 def compare(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from uncrossed import manifest, store
 from uncrossed.errors import InputError
 from uncrossed.files import complete, sha256, write_text
-from uncrossed.semantics import spell
+from uncrossed.semantics import MECHANISMS, NATIVE, resolve, spell
 from uncrossed.trial import FRAMEWORKS, Trial
 
 # Of the tables, those whose bytes depend on nothing but the results.
@@ -107,6 +107,54 @@ def printed(table: pd.DataFrame) -> str:
         note = f"  ({', '.join(notes)})" if notes else ""
         lines.append(f"{row['trial']:32} {row['architecture']:12} {accuracies} {row['difference']:+10.4f}{note}")
     return "\n".join(lines)
+
+
+def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
+    """One pair as text: hyperparameters, what both sides reached, their curves, and which mechanisms set them apart.
+
+    Args:
+        folder: the study's.
+        row: of its table of trials.
+
+    Raises:
+        InputError: the table of curves is missing or damaged.
+    """
+    path = Path(folder) / "tables/curves.parquet"
+    try:
+        curves = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: missing or damaged ({error}); build the tables again") from error
+    names = ("learning_rate", "batch_size", "adam_epsilon", "epochs", "seed")
+    hyperparameters = [f"{name} {row[name]}" for name in names]
+    lines = [f"{row['trial']}: {row['architecture']}, {', '.join(hyperparameters)}, semantics {row['semantics']}", ""]
+    lines.append(f"{'':16} {'pytorch':>11} {'tensorflow':>11} {'difference':>11}")
+    lines.append(f"{'status':16} " + " ".join(f"{row[f'{framework}_status']:>11}" for framework in FRAMEWORKS))
+    for name in reversed(store.CURVES):
+        first, second = (row[f"{framework}_{name}"] for framework in FRAMEWORKS)
+        lines.append(f"{name.replace('_', ' '):16} {first:11.4f} {second:11.4f} {first - second:+11.4f}")
+    for name in ("test_accuracy", "train_loss"):
+        sides = {f: curves[(curves["trial"] == row["trial"]) & (curves["framework"] == f)][name] for f in FRAMEWORKS}
+        values = np.concatenate([side.to_numpy() for side in sides.values()])
+        values = values[np.isfinite(values)]
+        low, high = (0.0, 1.0) if name.endswith("accuracy") else (0.0, values.max() if len(values) else 1.0)
+        lines += ["", f"{name.replace('_', ' ')} by epoch, from {low:g} to {high:.3g}"]
+        lines += [f"  {framework:10} {_bars(side.to_numpy(), low, high)}" for framework, side in sides.items()]
+    settings = resolve(row["semantics"])
+    apart = [
+        mechanism
+        for mechanism, about in MECHANISMS.items()
+        if row["architecture"] in about.touches and settings[mechanism] == NATIVE[mechanism]
+    ]
+    return "\n".join([*lines, "", f"not aligned: {', '.join(apart) or 'nothing; what differs is rounding'}"])
+
+
+def _bars(values: np.ndarray, low: float, high: float, width: int = 60) -> str:
+    """Values as bars of eight heights, at most `width` of them; a value that is not finite is a cross."""
+    places = np.unique(np.linspace(0, len(values) - 1, min(len(values), width)).round().astype(int))
+    shown = values[places]
+    heights = "▁▂▃▄▅▆▇█"
+    scaled = ((np.asarray(shown) - low) / (high - low or 1) * len(heights)).clip(0, len(heights) - 1)
+    return "".join(heights[int(value)] if np.isfinite(value) else "x" for value in scaled)
 
 
 def _side(framework: str, status: str, values: dict[str, float]) -> dict[str, Any]:
