@@ -52,6 +52,7 @@ def examine() -> tuple[list[tuple[str, str]], list[str]]:
         ("cpu", f"{identity.cpu()}, {len(os.sched_getaffinity(0))} usable cores"),
     ]
     problems = []
+    conda = _say("conda", "--version")
     gpus = _say("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
     facts.append(("gpus", "; ".join(gpus.splitlines()) if gpus else "none: a study with `device: gpu` fails here"))
     for framework in FRAMEWORKS:
@@ -61,6 +62,9 @@ def examine() -> tuple[list[tuple[str, str]], list[str]]:
         try:
             found = json.loads(done.stdout.splitlines()[-1])
         except (ValueError, IndexError):
+            if "No module named" in done.stderr and conda:
+                facts.append((framework, "not in this environment: jobs have it by --sdm conda"))
+                continue
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             facts.append((framework, "not usable"))
             problems.append(
@@ -90,7 +94,6 @@ def examine() -> tuple[list[tuple[str, str]], list[str]]:
     hidden = [name for name in backends.BEHIND_OUR_BACK if name in os.environ]
     if hidden:
         facts.append(("environment", f"ignored by trainings, since they would change results: {', '.join(hidden)}"))
-    conda = _say("conda", "--version")
     facts.append(("conda", conda or "none: --profile slurm needs it, or --sdm env-modules beside it"))
     slurm = _say("sinfo", "--version")
     facts.append(("slurm", slurm or "none on the path"))

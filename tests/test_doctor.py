@@ -1,0 +1,33 @@
+"""The doctor: what each framework sees here, and what is wrong."""
+
+import sys
+
+from conftest import PATH, REPOSITORY, run, uncrossed
+
+
+def test_it_says_what_each_framework_sees():
+    output = uncrossed("doctor", code=None).stdout
+    for word in ("torch 2", "tensorflow 2", "keras 3", "device kind: ", "deterministic True", "GB free"):
+        assert word in output
+    assert "no problems" in output or "PROBLEM" in output
+
+
+def test_a_framework_that_is_missing_is_a_problem_unless_conda_brings_it(tmp_path):
+    # A folder ahead of the real one, whose module says that it is not there.
+    (tmp_path / "tensorflow").mkdir()
+    (tmp_path / "tensorflow/__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'tensorflow'\")")
+    command = [sys.executable, "-m", "uncrossed", "doctor"]
+    paths = f"{tmp_path}:{REPOSITORY / 'workflow'}"
+    output = run(*command, code=1, PYTHONPATH=paths).stdout
+    assert "PROBLEM: tensorflow cannot be used (ModuleNotFoundError: No module named 'tensorflow')" in output
+    assert "install it with pip" in output
+    output = run(*command, code=None, PYTHONPATH=paths, PATH=f"{REPOSITORY / 'tests/stand-in'}:{PATH}").stdout
+    assert "jobs have it by --sdm conda" in output
+    assert "tensorflow cannot be used" not in output
+
+
+def test_a_forgetful_slurm_is_a_problem(tmp_path):
+    (tmp_path / "scontrol").write_text("#!/bin/sh\necho 'MinJobAge               = 30 sec'\n")
+    (tmp_path / "scontrol").chmod(0o755)
+    output = uncrossed("doctor", code=1, PATH=f"{tmp_path}:{PATH}").stdout
+    assert "Slurm forgets jobs after 30 s" in output
