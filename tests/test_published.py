@@ -125,6 +125,8 @@ FAULTS = {
     "an unknown state": (write({"State": "odd"}), ["'State'", "'odd'", "finished, running"]),
     "code as a curve": (write({"tf_training_loss": "exit()"}), ["'tf_training_loss'", "'exit()'", "list of numbers"]),
     "a number as a curve": (write({"tf_training_loss": "3"}), ["'tf_training_loss'", "'3'", "list of numbers"]),
+    "a text as a curve": (write({"tf_training_loss": '"12"'}), ["'tf_training_loss'", "12", "list of numbers"]),
+    "an endless loss": (write({"tf_training_loss": f"[1{'0' * 400}]"}), ["'tf_training_loss'", "403 characters"]),
     "one run twice": (write({"Name": "dual_train_aB"}, {"Name": "dual_train_Ab"}), ["row 2", "vgg16-ab", "twice"]),
     "too few values": (write({}) + b"a,b\n", ["row 2", "2 values", f"{len(GOOD)} columns"]),
     "a column twice": (write({}).replace(b"User", b"epochs"), ["twice", "'epochs'"]),

@@ -107,12 +107,9 @@ def read(folder: str | os.PathLike[str] | None = None, url: str | None = None) -
     """
     tables = []
     for source in SOURCES:
-        place = (
-            str(Path(folder) / source.name)
-            if folder is not None
-            else f"{url or BASE_URL}/{COMMIT}/{FOLDER}/{source.path}"
-        )
-        content = _content(place, local=folder is not None)
+        local = folder is not None
+        place = str(Path(folder) / source.name) if local else f"{url or BASE_URL}/{COMMIT}/{FOLDER}/{source.path}"
+        content = _content(place, local)
         found = sha256(content).hexdigest()
         if found not in (source.original, source.cleaned):
             raise InputError(
@@ -188,9 +185,14 @@ def _row(values: Mapping[str, str], architecture: str, where: str) -> dict[str, 
             raise refused(column, "an integer" if kind is int else "a number") from None
 
     def losses(column: str) -> list[float] | None:
+        if not values[column]:
+            return None
         try:
-            return [float(loss) for loss in json.loads(values[column])] if values[column] else None
-        except (ValueError, TypeError, RecursionError):
+            found = json.loads(values[column])
+            if not isinstance(found, list):
+                raise TypeError
+            return [float(loss) for loss in found]
+        except (ValueError, TypeError, OverflowError, RecursionError):
             raise refused(column, "a list of numbers, or empty") from None
 
     run = re.fullmatch("dual_train_([0-9A-Za-z]{1,16})", values["Name"])
