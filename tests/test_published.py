@@ -234,6 +234,8 @@ def test_defects_are_named():
         lines = [line for line in defects(row) if line.startswith("vgg16-00000000:")]
         assert any(all(part in line for part in parts) for line in lines), (row, lines)
     assert any("1/10000 in 1 of 3 runs" in line for line in defects({"pt_test_acc": "0.75005"}))
+    table = published.parse(write({"pt_test_acc": "0.75"}, {"pt_test_acc": "0.8", "learning_rate": "0.1"}), "vgg16", "")
+    assert published.defects(table)[0] == "vgg16: all accuracies and 1 of 2 learning rates are rounded to 9 decimals"
     twice = defects({"adam_epsilon": "0.9"}, {"adam_epsilon": "0.9", "tf_test_acc": "0.6"})
     assert any(line.startswith("vgg16-00000000, vgg16-00000001: the same") and "+0.1500" in line for line in twice)
 
@@ -277,6 +279,7 @@ def test_the_committed_manifest_is_what_the_command_makes(tmp_path):
     assert (tmp_path / "m.csv").read_bytes() == MANIFEST.read_bytes()
     assert said.endswith("1200 trials (400 vgg16, 400 resnet50, 400 densenet121); 0 of 1200 published ones refused\n")
     for known in (
+        "vgg16: all accuracies and 399 of 400 learning rates are rounded to 9 decimals",
         *("vgg16-d24e215e: no curves", "vgg16-d24f6410: no curves", "resnet50-3450eb44: its state is 'running'"),
         *("resnet50-3450eb44: its runtime is 101120 s", "densenet121-9d7adbce, densenet121-b3eeede4: the same"),
     ):
