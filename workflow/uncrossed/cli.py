@@ -244,16 +244,16 @@ def manifest_import_published(options: argparse.Namespace) -> None:
         published.check_reference_path(options.reference)
     table = published.read(options.folder, options.url)
     rows, refused = published.trials(table)
-    for line in published.defects(table):
-        print(line)
-    for line in refused:
-        print(f"refused: {line}")
     if not rows:
         raise InputError(f"all {len(table)} published trials are refused, the first as {refused[0]}")
+    # Before anything is printed, for who reads it may not read all of it.
     if options.reference:
         published.write_reference(table, options.reference)
-        print(f"{options.reference}: {len(table)} published pairs")
     published.write_manifest(rows, options.output)
+    for line in (*published.defects(table), *(f"refused: {line}" for line in refused)):
+        print(line)
+    if options.reference:
+        print(f"{options.reference}: {len(table)} published pairs")
     print(f"{options.output}: {_held(rows)}; {len(refused)} of {len(table)} published ones refused")
 
 
