@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,15 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--study", type=Path, help="a study file whose dataset and names of semantics apply")
     command.add_argument("--output", type=Path, required=True)
     command.set_defaults(run=manifest_ablate)
+
+    command = group.add_parser(
+        "import-published", help="make a manifest of the 2021 study's trials, and name its defects"
+    )
+    command.add_argument("--folder", type=Path, help="take its tables from here instead of downloading them")
+    command.add_argument("--url", help="a mirror to download from (raw.githubusercontent.com/maxzvyagin/crossedwires)")
+    command.add_argument("--reference", type=Path, help="write what was measured too: FILE.parquet or FILE.csv")
+    command.add_argument("--output", type=Path, required=True)
+    command.set_defaults(run=manifest_import_published)
 
     command = commands.add_parser("dataset", help="fetch, verify and write a dataset")
     command.add_argument("definition", help="a built-in name, or a definition as JSON")
@@ -166,9 +176,12 @@ def parser() -> argparse.ArgumentParser:
 def manifest_check(options: argparse.Namespace) -> None:
     """Check a manifest and say what it holds."""
     rows, file = _rows(options), options.file or options.study
-    counts = {name: sum(row.architecture == name for row in rows.values()) for name in ARCHITECTURES}
-    held = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    print(f"{file}: {len(rows)} trials ({held})")
+    print(f"{file}: {_held(rows.values())}")
+
+
+def _held(rows: Collection[Any]) -> str:
+    counts = {name: sum(row.architecture == name for row in rows) for name in ARCHITECTURES}
+    return f"{len(rows)} trials ({', '.join(f'{count} {name}' for name, count in counts.items() if count)})"
 
 
 def manifest_row(options: argparse.Namespace) -> None:
@@ -221,6 +234,27 @@ def manifest_ablate(options: argparse.Namespace) -> None:
         f"{options.output}: {len(made)} trials; {counts[0]} PyTorch and {counts[1]} TensorFlow trainings, "
         f"as {2 * len(made) - sum(counts)} of {2 * len(made)} have the same weights as another"
     )
+
+
+def manifest_import_published(options: argparse.Namespace) -> None:
+    """Write the published trials as a manifest; print the defects of their tables and what is refused."""
+    from uncrossed import published
+
+    if options.reference:
+        published.check_reference_path(options.reference)
+    table = published.read(options.folder, options.url)
+    rows, refused = published.trials(table)
+    if not rows:
+        raise InputError(f"all {len(table)} published trials are refused, the first as {refused[0]}")
+    # Before anything is printed, for who reads it may not read all of it.
+    if options.reference:
+        published.write_reference(table, options.reference)
+    published.write_manifest(rows, options.output)
+    for line in (*published.defects(table), *(f"refused: {line}" for line in refused)):
+        print(line)
+    if options.reference:
+        print(f"{options.reference}: {len(table)} published pairs")
+    print(f"{options.output}: {_held(rows)}; {len(refused)} of {len(table)} published ones refused")
 
 
 def dataset(options: argparse.Namespace) -> None:
