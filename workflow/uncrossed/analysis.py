@@ -186,6 +186,7 @@ def _statistics(rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[tuple[str, 
         yield f"mutual_information_{name}", information
         # Of a bivariate normal distribution this is |correlation| (Linfoot 1957).
         yield f"normalised_mutual_information_{name}", tuple(np.sqrt(-np.expm1(-2 * np.array(information))))
+    yield "mutual_information_floor", _exactly(_mutual_information_floor(inputs, np.abs(difference)))
     yield "seed_floor", seed_floor(known)
     aligned = every.loc[every["semantics"].isin(ALIGNED), "difference"].dropna().abs().to_numpy()
     yield from bootstrap([aligned], lambda data, drawn, _: {"rounding_floor": data[0][drawn].mean(axis=1)}).items()
@@ -298,7 +299,7 @@ def correlation(first: np.ndarray, second: np.ndarray, counts: np.ndarray) -> np
     return np.where(scale > 1e-20, (counts * first * second).sum(axis=1), np.nan) / scale
 
 
-def mutual_information(values: np.ndarray, absolute: np.ndarray) -> Estimate:
+def mutual_information(values: np.ndarray, absolute: np.ndarray, repeats: int = REPEATS) -> Estimate:
     """Mutual information of a hyperparameter with |difference| in nats: mean, least and greatest of the repeats.
 
     The estimate from nearest neighbours of Kraskov, Stögbauer & Grassberger (2004), which scikit-learn cuts off at 0;
@@ -310,9 +311,19 @@ def mutual_information(values: np.ndarray, absolute: np.ndarray) -> Estimate:
         return _exactly(np.nan)
     found = [
         mutual_info_regression(values[:, None], absolute, n_neighbors=NEIGHBOURS, random_state=repeat)[0]
-        for repeat in range(REPEATS)
+        for repeat in range(repeats)
     ]
     return float(np.mean(found)), float(np.min(found)), float(np.max(found))
+
+
+def _mutual_information_floor(inputs: dict[str, np.ndarray], absolute: np.ndarray) -> float:
+    """What 95 % of estimates stay below where there is nothing to find: of |difference| in random order."""
+    random = np.random.default_rng(0)
+    values = [
+        mutual_information(value, random.permutation(absolute), 1) for value in inputs.values() for _ in range(10)
+    ]
+    values = [value for value, _, _ in values if np.isfinite(value)]
+    return float(np.quantile(values, 0.95)) if values else np.nan
 
 
 def seed_floor(rows: pd.DataFrame) -> Estimate:
