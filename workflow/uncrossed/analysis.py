@@ -381,18 +381,20 @@ def from_files(folder: Path, trials: pd.DataFrame, partial: bool = False) -> tup
 
 def _predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
     with store.opened(path) as file:
-        found = []
-        for name in ("logits", "labels"):
-            dataset = file[f"predictions/{name}"]
-            found.append(dataset[:])
-            if store.array_sha256(found[-1]) != dataset.attrs["sha256"]:
-                raise InputError(f"{path}: array 'predictions/{name}' does not match its sha256; build it again")
-    return found[0], found[1]
+        return _checked(path, file["predictions/logits"]), _checked(path, file["predictions/labels"])
 
 
 def _last_weights(path: Path) -> store.Weights:
-    result = store.read(path)
-    return result.weights[max(result.weights)]
+    with store.opened(path) as file:
+        group = file["weights"][max(file["weights"])]
+        return {str(name): _checked(path, group[name]) for name in group.attrs["names"]}
+
+
+def _checked(path: Path, dataset: Any) -> np.ndarray:
+    array = np.asarray(dataset[()])
+    if store.array_sha256(array) != dataset.attrs["sha256"]:
+        raise InputError(f"{path}: array '{dataset.name[1:]}' does not match its sha256; build it again")
+    return array
 
 
 def disagreement(pytorch: np.ndarray, tensorflow: np.ndarray, labels: np.ndarray) -> dict[str, float]:

@@ -43,6 +43,7 @@ STATE_STYLES = dict(
 )
 RESOLUTION = 200  # dots per inch
 CELLS = 6
+FEWEST_SMOOTHED = 40
 
 
 @dataclass
@@ -186,9 +187,13 @@ def histogram(shown: Shown) -> tuple[Any, str]:
             bottom += counts
         axis.axvline(0, color="0.3", lw=0.6)
         axis.locator_params("x", nbins=5)
+        axis.locator_params("y", integer=True)
         if len(rows):
             axis.axvline(rows["difference"].median(), color="black", lw=1, ls="--")
         axis.set_xlabel(DIFFERENCE)
+    sides = [-0.05, 0.05] if shown.rows.empty else [*shown.rows["difference"].agg(["min", "max"]), -0.05, 0.05]
+    axes[0].set_xlim(min(sides) - width, max(sides) + width)
+    axes[0].set_ylim(0, None if len(shown.rows) else 1)
     axes[0].set_ylabel(f"pairs per {width:g}")
     handles = [_patch(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
     handles += [*_floor_handles(shown), shown.plt.Line2D([], [], color="black", lw=1, ls="--", label="median")]
@@ -215,7 +220,8 @@ def scatter(shown: Shown) -> tuple[Any, str]:
         line = np.array([0, top])
         for floor, grey in ((f, FLOORS[label]) for label, f in shown.floors(name).items()):
             axis.fill_between(line, line - floor, line + floor, color=grey, lw=0)
-        axis.plot(line, line, color="0.3", lw=0.6)
+        if len(shown.of(name)):
+            axis.plot(line, line, color="0.3", lw=0.6)
         for state, rows in shown.of(name).groupby("state"):
             _points(axis, rows["pytorch_test_accuracy"], rows["tensorflow_test_accuracy"], state)
         axis.set(xlim=(0, top), ylim=(0, top), aspect="equal", xlabel="PyTorch test accuracy")
@@ -257,7 +263,7 @@ def information(shown: Shown) -> tuple[Any, str]:
     if np.isfinite(floors).any():
         axis.axhspan(0, np.nanmax(floors), color=FLOORS["another seed"], lw=0, zorder=0)
     if not known:
-        _say(axis, "too few pairs")
+        _say(axis, "too few pairs that differ")
     axis.set_xticks(range(len(INPUTS)), [LABELS[i].replace(" (", "\n(") for i in INPUTS])
     axis.set_ylabel("mutual information with\n|difference of test accuracy| (nats)")
     axis.set_ylim(bottom=0)
@@ -278,7 +284,7 @@ def _most(shown: Shown, architecture: str) -> str:
     found = {name: shown.value(architecture, f"mutual_information_{name}") for name in INPUTS}
     found = {name: v for name, v in found.items() if np.isfinite(v)}
     if not found:
-        return "too few pairs"
+        return "too few pairs that differ"
     best = max(found, key=found.get)
     rank = shown.value(architecture, f"rank_correlation_{best}")
     return f"most by {LABELS[best].split(' (')[0]}, {found[best]:.2f} nats (rank correlation {rank:+.2f})"
@@ -331,6 +337,7 @@ def distribution(shown: Shown) -> tuple[Any, str]:
 def steps(shown: Shown) -> tuple[Any, str]:
     """The difference against how long the models were trained, by learning rate."""
     from matplotlib.colors import LogNorm
+    from matplotlib.ticker import FuncFormatter, LogLocator
 
     figure, axes = shown.panels(2.5, 3, sharex=True, sharey=True)
     points = None
@@ -338,7 +345,7 @@ def steps(shown: Shown) -> tuple[Any, str]:
     if len(rates):
         # The lowest and highest rates of a box are few: they share the end colours.
         low, high = np.quantile(rates, [0.05, 0.95])
-        norm = LogNorm(low, max(high, low * 1.01))
+        norm = LogNorm(low, high) if high > low else LogNorm(low / 2, 2 * low)
     for axis, name in zip(axes, shown.architectures, strict=True):
         _bands(axis.axhspan, shown.floors(name), both=True)
         axis.axhline(0, color="0.3", lw=0.6)
@@ -347,11 +354,13 @@ def steps(shown: Shown) -> tuple[Any, str]:
             style = {"c": rows["learning_rate"], "cmap": "viridis", "norm": norm, "lw": 0.8 if marker == "x" else 0.2}
             style |= {} if marker == "x" else {"edgecolor": "0.2"}
             points = axis.scatter(rows["steps"], rows["difference"], s=14, marker=marker, **style)
-        axis.set_xscale("log")
+        _logarithmic(axis, shown.rows["steps"])
         axis.set_xlabel(LABELS["steps"])
     axes[0].set_ylabel(DIFFERENCE)
     if points is not None:
-        figure.colorbar(points, ax=axes, label="learning rate", extend="both")
+        ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": FuncFormatter(lambda rate, _: _short(rate))}
+        bar = figure.colorbar(points, ax=axes, label="learning rate", extend="both", **ticks)
+        bar.ax.minorticks_off()
     handles = [_marker(shown, s, "0.4") for s in STATE_STYLES if (shown.rows["state"] == s).any()]
     _legend(figure, handles + _floor_handles(shown), shown)
     return figure, (
@@ -396,6 +405,9 @@ def region(shown: Shown) -> tuple[Any, str]:
                 axis.text(x + 0.5, y + 0.42, f"n={counts[y, x]}", va="top", fontsize=4.5, **style)
         axis.set_xticks(range(len(edges[0])), [_short(v) for v in edges[0]], rotation=60)
         axis.set_yticks(range(len(edges[1])), [_short(v) for v in edges[1]])
+        for values, one in ((edges[0], axis.set_xticks), (edges[1], axis.set_yticks)):
+            if values[0] == values[-1]:
+                one([0.5], [_short(values[0])])
         axis.set_xlabel(LABELS["steps"])
     axes[0].set_ylabel(LABELS["learning_rate"])
     bar = figure.colorbar(image, ax=axes, label="mean " + ABSOLUTE)
@@ -439,21 +451,28 @@ def hyperparameters(shown: Shown) -> tuple[Any, str]:
             size = rows["difference"].abs()
             for state, part in rows.groupby("state"):
                 _points(axis, part[dimension], part["difference"].abs(), state, size=7)
-            window = max(5, len(rows) // 8)
-            if len(rows) >= 2 * window:
+            window = len(rows) // 8
+            if len(rows) >= FEWEST_SMOOTHED:
                 middle = rows[dimension].rolling(window, center=True).median()
                 axis.plot(middle, size.rolling(window, center=True).median(), color="white", lw=3)
                 axis.plot(middle, size.rolling(window, center=True).median(), color="black", lw=1.4)
             if not len(rows):
                 _say(axis, "no pair\ncompleted")
-            if dimension == "steps" or _spread(values):
-                axis.set_xscale("log")
+            if values.nunique() == 1:
+                axis.set_xticks([values.iloc[0]], [_short(values.iloc[0])])
+            elif dimension == "steps" or _spread(values):
+                _logarithmic(axis, values)
+            else:
+                axis.locator_params("x", nbins=4)
         column[-1].set_xlabel(LABELS[dimension])
     for line, name in zip(axes, names, strict=True):
         line[0].set_ylabel(f"{name}\n|difference|")
-    axes[0, 0].set_ylim(bottom=0)
+    top = max(0.05, shown.rows["difference"].abs().max() if len(shown.rows) else 1)
+    axes[0, 0].set_ylim(-0.03 * top, 1.05 * top)
     handles = [_marker(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
-    handles += [plt.Line2D([], [], color="black", lw=1.4, label="running median"), *_floor_handles(shown)]
+    if any(len(shown.of(name)) >= FEWEST_SMOOTHED for name in names):
+        handles.append(plt.Line2D([], [], color="black", lw=1.4, label="running median"))
+    handles += _floor_handles(shown)
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure, (
         "|Difference of test accuracy| against each hyperparameter and the optimizer steps; the line is the median of "
@@ -520,6 +539,20 @@ def _spread(values: pd.Series) -> bool:
     return len(values) > 1 and bool(values.quantile(0.75) > 5 * values.quantile(0.25) > 0)
 
 
+def _logarithmic(axis: Any, values: pd.Series) -> None:
+    """Make the horizontal axis logarithmic where the values span enough, with few labels."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if not len(values) or values.max() < 4 * values.min():
+        axis.locator_params("x", nbins=4)
+        return
+    axis.set_xscale("log")
+    if values.max() < 50 * values.min():
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda number, _: _short(number)))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
 def _bands(span: Callable[..., Any], floors: dict[str, float], both: bool, zorder: int = 0) -> None:
     for label, floor in sorted(floors.items(), key=lambda item: -item[1]):
         span(-floor if both else 0, floor, color=FLOORS[label], lw=0, zorder=zorder)
@@ -550,7 +583,7 @@ def _patch(shown: Shown, state: str) -> Any:
 
 
 def _legend(figure: Any, handles: list[Any], shown: Shown, columns: int | None = None) -> None:
-    columns = columns or min(6, 1 + len(shown.architectures) * 2)
+    columns = columns or int(figure.get_figwidth() / 1.6)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, max(1, len(handles))))
 
 
