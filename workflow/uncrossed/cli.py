@@ -134,6 +134,14 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path, help="results/STUDY")
     command.set_defaults(run=attribution)
 
+    command = commands.add_parser("analyse", help="summarise a study: statistics with bounds, and figures")
+    command.add_argument("folder", type=Path, help="results/STUDY, with its tables")
+    command.add_argument("--partial", action="store_true", help="leave out missing results instead of refusing")
+    command.add_argument(
+        "--examples", type=int, nargs=2, metavar=("TRAIN", "TEST"), help="the dataset's; default: what trial files say"
+    )
+    command.set_defaults(run=analyse)
+
     command = commands.add_parser("speeds", help="put what a study's trainings took into the table of speeds")
     command.add_argument("folder", type=Path, help="results/speeds: trials of several batch sizes per architecture")
     command.set_defaults(run=speeds)
@@ -470,6 +478,14 @@ def attribution(options: argparse.Namespace) -> None:
     from uncrossed import attribution
 
     print(attribution.printed(attribution.make(options.folder)))
+
+
+def analyse(options: argparse.Namespace) -> None:
+    """Write a study's summary and figures, and print the main numbers."""
+    from uncrossed import analysis
+
+    examples = tuple(options.examples) if options.examples else None
+    print(analysis.printed(analysis.make(options.folder, options.partial, examples)))
 
 
 def speeds(options: argparse.Namespace) -> None:

@@ -1,0 +1,363 @@
+"""The analysis: its numbers against small computations of another kind, its edge cases, its figures."""
+
+import json
+import time
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn.metrics import cohen_kappa_score
+
+from conftest import REPOSITORY, need, uncrossed
+from uncrossed import analysis, figures, store
+from uncrossed.errors import InputError
+
+PUBLISHED = REPOSITORY.parent / "shared/data/published"
+ROW = {"architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 32, "adam_epsilon": 1e-7, "epochs": 5}
+
+
+def table(accuracies, **columns):
+    """A table of trials from pairs of accuracies."""
+    values = np.array(accuracies, float).reshape(-1, 2)
+    sides = {"pytorch_test_accuracy": values[:, 0], "tensorflow_test_accuracy": values[:, 1]}
+    return pd.DataFrame({**{name: [value] * len(values) for name, value in ROW.items()}, **sides, **columns})
+
+
+def drawn(count, seed=0, **columns):
+    """A table of pairs whose difference shrinks with epochs, of two architectures."""
+    random = np.random.default_rng(seed)
+    epochs = random.integers(1, 50, count)
+    pytorch = random.uniform(0.4, 0.8, count)
+    values = {
+        "architecture": np.where(np.arange(count) % 2, "smallcnn", "vgg16"),
+        "learning_rate": random.uniform(1e-4, 0.1, count),
+        "batch_size": random.integers(10, 1000, count),
+        "adam_epsilon": random.uniform(1e-8, 1, count),
+        "epochs": epochs,
+    }
+    tensorflow = np.clip(pytorch - 0.5 / epochs + random.normal(0, 0.02, count), 0, 1)
+    return table(np.column_stack([pytorch, tensorflow]), **values, **columns)
+
+
+def summarise(trials, test=10_000):
+    """The summary of a table, by architecture, semantics and statistic."""
+    summary = analysis.summarise(analysis.prepared(trials, 50_000, test))
+    return summary.set_index(["architecture", "semantics", "statistic"])
+
+
+def number(summary, statistic, architecture="smallcnn", semantics="native"):
+    """A value of such a summary."""
+    return summary.loc[(architecture, semantics, statistic), "value"]
+
+
+def published():
+    """The published study as a table of trials."""
+    parts = []
+    for name, architecture in (("vgg", "vgg16"), ("resnet", "resnet50"), ("densenet", "densenet121")):
+        part = pd.read_csv(PUBLISHED / f"{name}_cifar10_wandb_export.csv")
+        part = part.rename(columns={"pt_test_acc": "pytorch_test_accuracy", "tf_test_acc": "tensorflow_test_accuracy"})
+        parts.append(part.assign(architecture=architecture, trial=part["Name"], semantics="published"))
+    columns = ["trial", "architecture", "semantics", *analysis.HYPERPARAMETERS]
+    return pd.concat(parts, ignore_index=True)[[*columns, "pytorch_test_accuracy", "tensorflow_test_accuracy"]]
+
+
+def test_differences_of_a_hand_made_table():
+    found = summarise(table([(0.9, 0.3), (0.5, 0.56), (0.7, 0.7), (0.8, 0.1), (0.1, 0.1)]))
+    expected = {
+        "pairs": 5,
+        "pairs_both_trained": 3,
+        "pairs_tensorflow_at_chance": 1,
+        "pairs_one_at_chance": 1,
+        "pairs_both_at_chance": 1,
+        "difference_mean": (0.6 - 0.06 + 0.7) / 5,
+        "difference_median": 0,
+        "difference_minimum": -0.06,
+        "difference_maximum": 0.7,
+        "difference_quantile_0.75": 0.6,
+        "absolute_difference_mean": 1.36 / 5,
+        "share_above_0.05": 0.6,
+        "share_above_0.1": 0.4,
+        "share_above_0.5": 0.4,
+        "share_won_by_pytorch": 0.4,
+        "trained_difference_mean": 0.18,
+        "trained_share_above_0.5": 1 / 3,
+    }
+    assert {name: number(found, name) for name in expected} == pytest.approx(expected, abs=1e-12)
+    pd.testing.assert_frame_equal(found.loc["all"], found.loc["smallcnn"])
+
+
+def test_chance_is_a_binomial_interval_of_the_test_size():
+    low, high = analysis.chance_interval(10_000)
+    assert (low, high) == pytest.approx((0.1 - 2.576 * 0.003, 0.1 + 2.576 * 0.003), abs=2e-4)
+    assert analysis.chance_interval(100)[1] > 0.17
+    states = analysis.prepared(table([(0.12, 0.05), (0.1, 0.1)]), 500, 10_000)["state"]
+    assert list(states) == ["TensorFlow at chance", "both at chance"]
+    assert list(analysis.prepared(table([(0.12, 0.12)]), 500, 100)["state"]) == ["both at chance"]
+
+
+def test_steps_count_the_last_partial_batch():
+    assert list(analysis.prepared(table([(0.5, 0.5)], batch_size=32, epochs=3), 100, 10)["steps"]) == [12]
+
+
+def test_correlations_agree_with_scipy():
+    trials = drawn(80)
+    trials["epochs"] = trials["epochs"] // 10  # ties
+    found = summarise(trials)
+    absolute = (trials["pytorch_test_accuracy"] - trials["tensorflow_test_accuracy"]).abs()
+    for name in analysis.HYPERPARAMETERS:
+        expected = stats.spearmanr(absolute, trials[name]).statistic
+        assert number(found, f"rank_correlation_{name}", "all") == pytest.approx(expected)
+    sides = trials["pytorch_test_accuracy"], trials["tensorflow_test_accuracy"]
+    assert number(found, "accuracy_pearson", "all") == pytest.approx(stats.pearsonr(*sides).statistic)
+    assert number(found, "accuracy_spearman", "all") == pytest.approx(stats.spearmanr(*sides).statistic)
+
+
+def test_ranks_of_a_resample_are_those_of_the_repeated_values():
+    random = np.random.default_rng(0)
+    values = random.integers(0, 6, 15)
+    indices = random.integers(0, 15, (20, 15))
+    counts = np.array([np.bincount(row, minlength=15) for row in indices]).astype(float)
+    found = analysis.ranks(values, counts)
+    for row, ranks in zip(indices, found, strict=True):
+        np.testing.assert_allclose(ranks[row], stats.rankdata(values[row]))
+
+
+def test_bootstrap_of_a_mean_is_the_textbook_interval():
+    values = np.random.default_rng(1).normal(size=400)
+    (found,) = analysis.bootstrap([values], lambda data, drawn, _: {"m": data[0][drawn].mean(axis=1)}).values()
+    half = 1.96 * values.std() / 20
+    assert found == pytest.approx((values.mean(), values.mean() - half, values.mean() + half), abs=0.01)
+    # Indices and counts say the same.
+    (other,) = analysis.bootstrap([values], lambda data, _, counts: {"m": counts @ data[0] / 400}).values()
+    assert other == pytest.approx(found)
+
+
+def test_bootstrap_intervals_cover(monkeypatch):
+    monkeypatch.setattr(analysis, "RESAMPLES", 400)
+    random = np.random.default_rng(2)
+    covered = []
+    for _ in range(200):
+        x = random.normal(size=(2, 60))
+        x[1] += x[0]
+        (found,) = analysis.bootstrap([*x], lambda data, _, c: {"r": analysis.correlation(*data, c)}).values()
+        covered.append(found[1] < np.sqrt(0.5) < found[2])
+    assert 0.87 < np.mean(covered) < 0.99
+
+
+def test_mutual_information_finds_what_a_normal_distribution_has_and_no_more():
+    x = np.random.default_rng(3).normal(size=(2, 2000))
+    mean, low, high = analysis.mutual_information(x[0], 0.8 * x[0] + 0.6 * x[1])
+    assert low <= mean <= high
+    assert mean == pytest.approx(-0.5 * np.log(1 - 0.64), abs=0.06)
+    assert analysis.mutual_information(x[0], x[1])[0] < 0.05
+    found = summarise(drawn(300))
+    information = number(found, "mutual_information_epochs", "all")
+    assert number(found, "normalised_mutual_information_epochs", "all") == pytest.approx(
+        np.sqrt(1 - np.exp(-2 * information))
+    )
+    assert information > 3 * number(found, "mutual_information_floor", "all")
+    assert number(found, "mutual_information_batch_size", "all") < 0.2 * information
+
+
+def test_floors():
+    trials = table(
+        [(0.5, 0.4), (0.6, 0.8), (0.9, 0.9), (0.5, 0.5), (0.7, 0.68)],
+        seed=[0, 1, 0, 0, 0],
+        batch_size=[32, 32, 64, 32, 64],
+        semantics=["native"] * 3 + ["aligned"] * 2,
+    )
+    found = summarise(trials)
+    assert number(found, "seed_floor") == pytest.approx((0.1 + 0.4) / 2)
+    assert np.isnan(number(found, "seed_floor", semantics="aligned"))
+    assert (
+        number(found, "rounding_floor") == number(found, "rounding_floor", semantics="aligned") == pytest.approx(0.01)
+    )
+    assert np.isnan(number(summarise(trials[:3]), "rounding_floor"))
+
+
+def test_diverged_and_missing_pairs_are_counted_and_left_out():
+    trials = table(
+        [(0.9, 0.4), (0.0, 0.4), (np.nan, 0.4), (np.nan, np.nan)],
+        pytorch_status=["completed", "diverged", "missing", "completed"],
+        tensorflow_status="completed",
+    )
+    found = summarise(trials)
+    assert [number(found, f"pairs_{state}") for state in ("diverged", "missing", "both_trained")] == [1, 2, 1]
+    assert number(found, "difference_mean") == pytest.approx(0.5)
+    # What a diverged model's accuracy is does not matter.
+    other = trials.assign(pytorch_test_accuracy=[0.9, 0.7, np.nan, np.nan])
+    pd.testing.assert_frame_equal(found, summarise(other))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_few_pairs_give_values_and_no_invented_bounds(count):
+    trials = table([(np.nan, 0.5)] + [(0.6 + k / 10, 0.5) for k in range(count)])
+    found = summarise(trials)
+    assert number(found, "pairs") == count + 1
+    assert np.isnan(number(found, "mutual_information_steps"))
+    assert np.isnan(number(found, "rank_correlation_epochs"))  # it does not vary
+    mean = found.loc[("smallcnn", "native", "difference_mean")]
+    assert mean.notna().tolist() == [count > 0, count > 1, count > 1]
+
+
+def test_bounds_hold_the_value():
+    found = summarise(drawn(200)).dropna()
+    found = found[~found.index.get_level_values("statistic").str.startswith("pairs")]
+    assert ((found["low"] <= found["value"]) & (found["value"] <= found["high"])).all()
+
+
+def test_disagreement_against_other_computations():
+    random = np.random.default_rng(4)
+    labels = random.integers(0, 9, 300)  # class 9 does not occur
+    pytorch = random.normal(size=(300, 10)).astype(np.float32)
+    pytorch[np.arange(300), labels] += 2
+    tensorflow = (pytorch + random.normal(size=(300, 10))).astype(np.float32)
+    found = analysis.disagreement(pytorch, tensorflow, labels)
+    guesses = pytorch.argmax(1), tensorflow.argmax(1)
+    assert found["kappa"] == pytest.approx(cohen_kappa_score(*guesses))
+    assert found["agreement"] == np.mean(guesses[0] == guesses[1])
+    gap = abs(np.mean(guesses[0] == labels) - np.mean(guesses[1] == labels))
+    assert found["churn"] == pytest.approx(1 - found["agreement"] - gap)
+    assert found["tensorflow_recall_3"] == np.mean(guesses[1][labels == 3] == 3)
+    assert np.isnan(found["pytorch_recall_9"])
+    same = analysis.disagreement(pytorch, pytorch, labels)
+    assert (same["agreement"], same["kappa"], same["churn"]) == (1, 1, 0)
+
+
+def test_kappa_and_calibration_by_hand():
+    # Two of four agree; both say class 0 for half and class 1 for half: expected agreement 1/2, kappa 0.
+    sides = [np.eye(2)[guesses] for guesses in ([0, 0, 1, 1], [0, 1, 0, 1])]
+    assert analysis.disagreement(*sides, np.array([0, 0, 1, 1]))["kappa"] == 0
+    constant = np.eye(2)[[0, 0]]
+    assert np.isnan(analysis.disagreement(constant, constant, np.array([0, 1]))["kappa"])
+    # Confidences 0.9, 0.9 (one right) and 0.6 (right): 2/3 |0.5 - 0.9| + 1/3 |1 - 0.6| = 0.4.
+    logits = np.log([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
+    assert analysis.calibration_error(logits, np.array([0, 1, 1])) == pytest.approx(0.4)
+    broken = analysis.disagreement(np.array([[np.nan, 1]]), np.array([[0.0, 1]]), np.array([1]))
+    assert all(np.isnan(value) for value in broken.values())
+
+
+def test_distances_of_weights():
+    kernel = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
+    pytorch = {"conv1.weight": kernel, "conv1.bias": np.array([3.0, 0]), "batchnorm1.num_batches_tracked": np.array(3)}
+    tensorflow = {"conv1/kernel": kernel.transpose(2, 3, 1, 0), "conv1/bias": np.array([0, 4.0])}
+    kernels, biases = analysis.distances("smallcnn", pytorch, tensorflow)
+    assert kernels == {"layer": "conv1", "array": "weight", "elements": 24, "distance": 0}
+    assert biases["distance"] == pytest.approx(5 / np.sqrt(12.5))  # orthogonal: √2
+
+
+def test_a_table_that_cannot_be_analysed_is_refused():
+    trials = table([(0.5, 0.5)])
+    for broken, message in (
+        (trials.drop(columns="epochs"), "no column 'epochs'"),
+        (trials.assign(epochs="many"), "column 'epochs' is .*; allowed: numbers"),
+        (trials[:0], "no rows"),
+    ):
+        with pytest.raises(InputError, match=f"here: {message}"):
+            analysis.prepared(broken, 100, 100, "here")
+    with pytest.raises(InputError, match="allowed: integers >= 1"):
+        analysis.prepared(trials, 0, 100)
+
+
+def write_study(folder, trials, semantics="aligned"):
+    """A study's folder with trial files of a model of three arrays."""
+    random = np.random.default_rng(5)
+    labels = np.repeat(np.arange(10), 6).astype(np.uint8)
+    row = {"semantics": {"initial_weights": "shared" if semantics == "aligned" else "independent"}}
+    for trial in trials["trial"]:
+        logits = random.normal(size=(60, 10)).astype(np.float32)
+        for framework in ("pytorch", "tensorflow"):
+            attributes = dict.fromkeys(store.TEXTS, "x") | {key: {} for key in store.OBJECTS}
+            attributes |= {"row": row, "dataset": {"train_examples": 200, "test_examples": 60}}
+            bias = "dense.bias" if framework == "pytorch" else "dense/bias"
+            curves = {name: np.zeros(1) for name in store.CURVES}
+            noise = random.normal(size=(60, 10)).astype(np.float32)
+            result = store.Result(attributes, curves, logits + noise, labels, {1: {bias: np.ones(10, np.float32)}})
+            store.write(folder / f"trials/{trial}/{framework}.h5", result)
+    (folder / "tables").mkdir()
+    trials.to_parquet(folder / "tables/trials.parquet", index=False)
+
+
+def test_the_command_writes_the_same_bytes_again(tmp_path):
+    trials = drawn(24, trial=[f"t{k}" for k in range(24)], semantics="aligned").assign(architecture="smallcnn")
+    outputs = []
+    for name in ("first", "second"):
+        write_study(tmp_path / name, trials)
+        outputs.append(uncrossed("analyse", tmp_path / name).stdout)
+    assert "smallcnn        24" in outputs[0]
+    made = {"tables/summary.csv", "tables/disagreement.csv", "tables/weights.csv", "figures/captions.json"}
+    made |= {f"figures/{name}.{kind}" for name in figures.FIGURES for kind in ("svg", "png")}
+    for name in made:
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes(), name
+    captions = json.loads((tmp_path / "first/figures/captions.json").read_text())
+    assert captions.keys() == figures.FIGURES.keys()
+    svg = (tmp_path / "first/figures/difference-steps.svg").read_text()
+    assert "optimizer steps</text>" in svg
+    assert "floor: float32 rounding" in svg
+    disagreement = pd.read_csv(tmp_path / "first/tables/disagreement.csv")
+    assert len(disagreement) == 24
+    assert (pd.read_csv(tmp_path / "first/tables/weights.csv")["distance"] == 0).all()
+
+
+def test_missing_results_are_refused_or_left_out(tmp_path):
+    trials = drawn(4, trial=list("abcd"))
+    write_study(tmp_path, trials, "native")
+    (tmp_path / "trials/c/tensorflow.h5").unlink()
+    assert "c/tensorflow.h5: no such trial file" in uncrossed("analyse", tmp_path, code=2).stdout
+    uncrossed("analyse", tmp_path, "--partial")
+    assert list(pd.read_csv(tmp_path / "tables/disagreement.csv")["trial"]) == ["a", "b", "d"]
+    assert not (tmp_path / "tables/weights.csv").exists()
+    with h5py.File(tmp_path / "trials/a/pytorch.h5", "r+") as file:
+        file["predictions/logits"][0, 0] = 9
+    damaged = uncrossed("analyse", tmp_path, "--partial", code=2).stdout
+    assert "a/pytorch.h5: array 'predictions/logits' does not match its sha256" in damaged
+    trials.assign(pytorch_status="completed", tensorflow_status=["completed"] * 3 + ["missing"]).to_parquet(
+        tmp_path / "tables/trials.parquet"
+    )
+    assert "trial 'd' and 0 more lack a result" in uncrossed("analyse", tmp_path, code=2).stdout
+    assert "trials.parquet: missing" in uncrossed("analyse", tmp_path / "nowhere", code=2).stdout
+
+
+def test_a_table_alone_needs_the_numbers_of_examples(tmp_path):
+    (tmp_path / "tables").mkdir()
+    drawn(5, trial=list("abcde")).to_parquet(tmp_path / "tables/trials.parquet")
+    assert "allowed: --examples TRAIN TEST" in uncrossed("analyse", tmp_path, code=2).stdout
+    uncrossed("analyse", tmp_path, "--examples", 50_000, 10_000)
+    assert not (tmp_path / "tables/disagreement.csv").exists()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "trials",
+    [
+        table([(0.6, 0.5), (0.7, 0.2), (0.5, 0.1)]),
+        table([(0.1, 0.1)] * 30),
+        table([(np.nan, 0.5)] * 2),
+        table([(0.5, 0.5), (0.0, 0.5)], architecture=["vgg16", "other"], pytorch_status=["completed", "diverged"]),
+    ],
+    ids=["three", "chance", "none", "one-of-two"],
+)
+def test_figures_of_few_and_of_useless_pairs(trials, tmp_path):
+    trials = analysis.prepared(trials, 50_000, 10_000)
+    captions = figures.draw(trials, analysis.summarise(trials), tmp_path)
+    assert all("nan" not in caption.split() for caption in captions.values())
+    assert len(list(tmp_path.iterdir())) == 2 * len(figures.FIGURES) + 1
+
+
+def test_the_published_study(tmp_path):
+    need(PUBLISHED.is_dir(), "the published tables")
+    (tmp_path / "tables").mkdir()
+    published().to_parquet(tmp_path / "tables/trials.parquet", index=False)
+    started = time.monotonic()
+    summary = analysis.make(tmp_path, examples=(50_000, 10_000))
+    assert time.monotonic() - started < 60
+    found = summary.set_index(["architecture", "semantics", "statistic"])
+    assert number(found, "pairs", "all", "published") == 1200
+    assert number(found, "difference_minimum", "vgg16", "published") == pytest.approx(-0.6815, abs=1e-4)
+    # The mean of the column that its authors published.
+    expected = {"vgg16": 0.1228, "resnet50": 0.0779, "densenet121": 0.1098}
+    for name, mean in expected.items():
+        assert number(found, "absolute_difference_mean", name, "published") == pytest.approx(mean, abs=1e-4)
