@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test storm lint lock bench clean help
+.PHONY: demo test published storm lint lock bench clean help
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/'
@@ -16,6 +16,9 @@ demo: .venv/ready ## build the demo study and print its table
 
 test: .venv/ready ## run the tests
 	pytest
+
+published: .venv/ready ## analyse the published tables of 2021 into results/published (FROM=FOLDER: offline)
+	uncrossed published $(if $(FROM),--folder '$(FROM)')
 
 storm: .venv/ready ## kill trainings at random moments; their files must be those of uninterrupted ones
 	python tests/storm.py

@@ -138,9 +138,18 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path, help="results/STUDY, with its tables")
     command.add_argument("--partial", action="store_true", help="leave out missing results instead of refusing")
     command.add_argument(
+        "--reference", type=Path, help="published pairs to set beside: FILE.parquet of import-published"
+    )
+    command.add_argument(
         "--examples", type=int, nargs=2, metavar=("TRAIN", "TEST"), help="the dataset's; default: what trial files say"
     )
     command.set_defaults(run=analyse)
+
+    command = commands.add_parser("published", help="analyse the published tables of 2021, without any training")
+    command.add_argument("--folder", type=Path, help="take its tables from here instead of downloading them")
+    command.add_argument("--url", help="a mirror to download from")
+    command.add_argument("--output", type=Path, default=Path("results/published"), help="(%(default)s)")
+    command.set_defaults(run=published)
 
     command = commands.add_parser("speeds", help="put what a study's trainings took into the table of speeds")
     command.add_argument("folder", type=Path, help="results/speeds: trials of several batch sizes per architecture")
@@ -485,7 +494,26 @@ def analyse(options: argparse.Namespace) -> None:
     from uncrossed import analysis
 
     examples = tuple(options.examples) if options.examples else None
-    print(analysis.printed(analysis.make(options.folder, options.partial, examples)))
+    summary = analysis.make(options.folder, options.partial, examples)
+    print(analysis.printed(summary))
+    if options.reference:
+        from uncrossed import published
+
+        print(published.write_beside(options.folder, options.reference, summary))
+
+
+def published(options: argparse.Namespace) -> None:
+    """Write the published pairs as a study, analyse them, and make their report."""
+    from uncrossed import analysis, published, report
+
+    table = published.read(options.folder, options.url)
+    for defect in published.defects(table):
+        print(defect)
+    published.study(table, options.output)
+    data = BUILT_IN["cifar10"]
+    summary = analysis.make(options.output, examples=(data.train_examples, data.test_examples))
+    print(analysis.printed(summary))
+    print(f"{report.make(options.output)}")
 
 
 def speeds(options: argparse.Namespace) -> None:

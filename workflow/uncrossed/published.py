@@ -26,7 +26,7 @@ from uncrossed.datasets import BUILT_IN
 from uncrossed.errors import InputError
 from uncrossed.files import complete, write_text
 from uncrossed.semantics import resolve, spell
-from uncrossed.trial import Trial
+from uncrossed.trial import FRAMEWORKS, Trial
 
 BASE_URL = "https://raw.githubusercontent.com/maxzvyagin/crossedwires"
 COMMIT = "220035c5b7252de1d83019945e36f6178eee11e0"
@@ -355,6 +355,30 @@ def write_reference(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
+def study(table: pd.DataFrame, folder: str | os.PathLike[str]) -> None:
+    """Write the published pairs as a study's tables, without models: what an analysis and a report need.
+
+    All of the pairs count as completed, as their accuracies are there.
+
+    Args:
+        table: the published pairs, as `read` gives them.
+        folder: for example `results/published`.
+    """
+    rows, _ = trials(table)
+    folder = Path(folder)
+    write_manifest(rows, folder / "manifest.csv")
+    write_reference(table, folder / "tables/reference.parquet")
+    pairs = table[["trial", "architecture", *HYPERPARAMETERS]].copy()
+    pairs["seed"], pairs["semantics"] = 0, "published"
+    for framework in FRAMEWORKS:
+        pairs[f"{framework}_status"] = "completed"
+        pairs[f"{framework}_test_accuracy"] = table[f"{framework}_test_accuracy"]
+    pairs["difference"], pairs["both_completed"] = table["difference"], True
+    write_text(folder / "tables/trials.csv", pairs.to_csv(index=False, lineterminator="\n"))
+    with complete(folder / "tables/trials.parquet") as temporary:
+        pairs.to_parquet(temporary, index=False)
+
+
 def beside(
     trials: pd.DataFrame, reference: pd.DataFrame, seed_floors: Mapping[str, float] | None = None
 ) -> pd.DataFrame:
@@ -403,3 +427,31 @@ def beside(
     table["verdict"] = within.where(known, "unknown")
     columns = ["trial", "architecture", *values, *(f"published_{name}" for name in (*values, "state"))]
     return table[[*columns, "apart", "seed_floor", "verdict"]]
+
+
+def write_beside(folder: str | os.PathLike[str], reference: str | os.PathLike[str], summary: pd.DataFrame) -> str:
+    """Write `tables/published.csv`: a study's trials beside the published pairs of their names.
+
+    The seed floor of an architecture follows from the study's own repeats: for normal noise with the mean distance m
+    between two seeds of one framework, the difference of a pair moves between two seeds with standard deviation
+    sqrt(2) sqrt(pi / 2) m, and 1.96 times that holds 95 %.
+
+    Args:
+        folder: the study's, with its tables.
+        reference: what `write_reference` wrote.
+        summary: of the study's analysis, with `seed_floor`.
+
+    Returns:
+        How many verdicts of each kind there are, as a line.
+    """
+    try:
+        pairs = pd.read_parquet(reference)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{reference}: not a reference table of published pairs ({error})") from error
+    rows = summary[(summary["statistic"] == "seed_floor") & summary["value"].notna()]
+    floors = rows.groupby("architecture")["value"].max() * 1.96 * math.sqrt(2) * math.sqrt(math.pi / 2)
+    found = beside(pd.read_parquet(Path(folder) / "tables/trials.parquet"), pairs, floors.to_dict())
+    path = Path(folder) / "tables/published.csv"
+    write_text(path, found.to_csv(index=False, lineterminator="\n"))
+    counts = found["verdict"].value_counts()
+    return f"{path}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
