@@ -124,6 +124,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("folder", type=Path, help="results/STUDY")
     command.set_defaults(run=attribution)
 
+    command = commands.add_parser("report", help="write a study as one HTML file that stands alone")
+    command.add_argument("folder", type=Path, help="results/STUDY, with its tables")
+    command.add_argument(
+        "--partial", action="store_true", help="list what is missing in the report instead of refusing"
+    )
+    command.set_defaults(run=report)
+
     command = commands.add_parser("speeds", help="put what a study's trainings took into the table of speeds")
     command.add_argument("folder", type=Path, help="results/speeds: trials of several batch sizes per architecture")
     command.set_defaults(run=speeds)
@@ -436,6 +443,13 @@ def attribution(options: argparse.Namespace) -> None:
     from uncrossed import attribution
 
     print(attribution.printed(attribution.make(options.folder)))
+
+
+def report(options: argparse.Namespace) -> None:
+    """Write the report of a study."""
+    from uncrossed import report
+
+    print(report.make(options.folder, options.partial))
 
 
 def speeds(options: argparse.Namespace) -> None:
