@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -16,14 +15,18 @@ from typing import Any
 
 
 class Browser:
-    """One page in a browser of its own. `faults` holds console errors and exceptions, `requests` all that it asked for."""
+    """One page in a browser of its own.
+
+    Attributes:
+        faults: console errors, warnings and exceptions.
+        requests: the addresses of all that the page asked for.
+    """
 
     def __init__(self, seconds: float = 20):
         """Start it; a call that takes longer than `seconds` raises."""
-        self.seconds, self.number, self.buffer = seconds, 0, b""
+        self.seconds, self.number, self.buffer, self.session = seconds, 0, b"", None
         self.faults: list[str] = []
         self.requests: list[str] = []
-        self.events: list[str] = []
 
     def __enter__(self) -> "Browser":
         """Start the browser and open an empty page."""
@@ -47,7 +50,6 @@ class Browser:
             for end in (theirs_in, theirs_out, *ends):
                 os.close(end)
             stack.callback(self._end)
-            self.session = None
             target = self.call("Target.createTarget", url="about:blank")["targetId"]
             self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             for domain in ("Page", "Runtime", "Log", "Network"):
@@ -70,7 +72,7 @@ class Browser:
         """Call a method of the protocol and return its result."""
         self.number += 1
         message = {"id": self.number, "method": method, "params": params}
-        if self.session if hasattr(self, "session") else None:
+        if self.session:
             message["sessionId"] = self.session
         os.write(self.out, json.dumps(message).encode() + b"\0")
         until = time.monotonic() + self.seconds
@@ -93,7 +95,6 @@ class Browser:
         text, self.buffer = self.buffer.split(b"\0", 1)
         message = json.loads(text)
         params = message.get("params", {})
-        self.events.append(message.get("method", ""))
         match message.get("method"):
             case "Runtime.exceptionThrown":
                 self.faults.append(json.dumps(params["exceptionDetails"]))
@@ -113,7 +114,6 @@ class Browser:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
         self.call("Page.navigate", url="about:blank")
-        self.events.clear()
         started = time.monotonic()
         self.call("Page.navigate", url=Path(path).resolve().as_uri())
         while not self.run("document.readyState === 'complete' && location.protocol === 'file:'"):
@@ -132,19 +132,17 @@ class Browser:
     def press(self, key: str) -> None:
         """Press a key on what has the focus."""
         text = {"Enter": "\r", "Space": " "}[key]
-        name = " " if key == "Space" else key
-        code = {"Enter": 13, "Space": 32}[key]
         for kind in ("keyDown", "keyUp"):
             self.call(
-                "Input.dispatchKeyEvent", type=kind, key=name, code=key, text=text, windowsVirtualKeyCode=code
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=" " if key == "Space" else key,
+                code=key,
+                text=text,
+                windowsVirtualKeyCode=ord(text),
             )
 
     def screenshot(self, path: Path, whole: bool = False) -> None:
         """Write what is seen, or the whole page, as PNG."""
         image = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         Path(path).write_bytes(base64.b64decode(image["data"]))
-
-
-def found() -> bool:
-    """Whether there is a browser."""
-    return shutil.which("chromium") is not None

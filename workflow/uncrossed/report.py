@@ -33,7 +33,8 @@ MEASURED = [
 # Captions of the figures that this package draws, where figures/captions.json has none.
 CAPTIONS = {
     "attribution": "How far the two frameworks are apart in each ablated trial: with native semantics, with one "
-    "mechanism aligned alone, with all but one aligned, and with all aligned. Bars are 95 % bootstrap intervals over seeds.",
+    "mechanism aligned alone, with all but one aligned, and with all aligned. Bars are 95% bootstrap intervals over "
+    "seeds.",
     "search-progress": "The best objective that the search had found after each trial.",
     "search-box": "Where in the box the search looked, and what it found there.",
 }
@@ -133,7 +134,7 @@ def read(folder: Path, partial: bool = False) -> Study:
         if name not in trials:
             raise InputError(f"{folder}/tables/trials.parquet: no column '{name}'")
     accuracies = [trials[name].astype(float) for name in needed[2:]]
-    defaults = {"semantics": "native", "difference": accuracies[0] - accuracies[1]}
+    defaults: dict[str, Any] = {"semantics": "native", "difference": accuracies[0] - accuracies[1]}
     defaults |= {f"{framework}_status": "completed" for framework in FRAMEWORKS}
     defaults["both_completed"] = accuracies[0].notna() & accuracies[1].notna()
     trials = trials.assign(**{name: value for name, value in defaults.items() if name not in trials})
@@ -399,7 +400,7 @@ def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Gr
 
 
 def _interval(values: np.ndarray, statistic: Any) -> tuple[float, float, float]:
-    """A statistic with its 95 % bootstrap bounds."""
+    """A statistic with its 95% bootstrap bounds."""
     if len(values) < 2:
         return float(statistic(values)), math.nan, math.nan
     drawn = values[np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))]
@@ -427,7 +428,7 @@ def _summary(study: Study, summary: pd.DataFrame | None, attribution: pd.DataFra
     parts.append(_comparison(sorted(found, key=lambda g: (g.architecture, g.semantics != "native", g.semantics))))
     given = summary is not None and summary["statistic"].isin(STATISTICS["mean"]).any()
     parts.append(
-        '<p class="soft">In brackets: 95 % bounds, '
+        '<p class="soft">In brackets: 95% bounds, '
         + ("as tables/summary.csv has them" if given else "by bootstrap over pairs")
         + ". Pairs are apart by the absolute difference; those that did not complete in both are left out.</p>"
     )
@@ -479,12 +480,12 @@ def _sentences(group: Group) -> str:
         f"With {_e(group.semantics)} semantics the mean difference, PyTorch minus TensorFlow, of {group.pairs} "
         f"{'pair' if group.pairs == 1 else 'pairs'} is {_number(group.mean[0], True)}{_bounds(*group.mean[1:])}, the "
         f"median {_number(group.median[0], True)}{_bounds(*group.median[1:])}.",
-        f"Pairs are {_number(group.apart)} apart on average, and {_number(abs(group.largest))} at most "
-        f"({_link(group.largest_trial)}); {group.above:.0%} differ by more than 0.1.",
+        f"Pairs are {_number(group.apart)} apart on average.",
+        *([_beyond(group)] if math.isfinite(group.seed_floor) else []),
+        f"At most they are {_number(abs(group.largest))} apart ({_link(group.largest_trial)}); "
+        f"{group.above:.0%} differ by more than 0.1.",
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]
-    if math.isfinite(group.seed_floor):
-        lines.append(_beyond(group))
     if math.isfinite(group.rounding_floor):
         lines.append(f"Rounding in float32 alone puts fully aligned pairs {_number(group.rounding_floor)} apart.")
     if group.left_out:
@@ -497,11 +498,17 @@ def _link(trial: str) -> str:
 
 
 def _explained(architecture: str, attribution: pd.DataFrame | None, brief: bool = False) -> str:
-    """What the ablation says of an architecture: per base trial the mechanism that explains most alone."""
+    """What the ablation says of an architecture: per base trial the mechanism that explains most alone.
+
+    In brief of the trial with the largest difference only.
+    """
     if attribution is None:
         return ""
     lines = []
-    for base, rows in attribution[attribution["architecture"] == architecture].groupby("base", sort=True):
+    mine = attribution[attribution["architecture"] == architecture]
+    if brief and "native_gap" in mine and mine["native_gap"].notna().any():
+        mine = mine[mine["base"] == mine.loc[mine["native_gap"].abs().idxmax(), "base"]]
+    for base, rows in mine.groupby("base", sort=True):
         alone = rows[(rows["variant"] == "only") & rows["share"].notna()].sort_values("share", ascending=False)
         first = rows.iloc[0]
         gap = f" of {_number(float(first['native_gap']), True)}" if "native_gap" in rows else ""
@@ -582,9 +589,9 @@ def _figures(folder: Path) -> str:
     parts = []
     for number, name in enumerate(order, 1):
         caption = captions.get(name) or CAPTIONS.get(name) or name.replace("-", " ")
-        image = inline_svg(drawn[name], f"figure{number}-", caption)
+        image, width = inline_svg(drawn[name], f"figure{number}-", caption)
         parts.append(
-            f'<figure><div class="paper scroll" tabindex="0">{image}</div>\n'
+            f'<figure><div class="paper" tabindex="0" style="max-width: {width}px">{image}</div>\n'
             f'<figcaption><a href="figures/{_e(name)}.svg">Figure {number}</a>. {_e(caption)}</figcaption></figure>'
         )
     if not parts:
@@ -596,8 +603,11 @@ def _figures(folder: Path) -> str:
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
 
-def inline_svg(path: Path, prefix: str, label: str) -> str:
+def inline_svg(path: Path, prefix: str, label: str) -> tuple[str, int]:
     """An SVG file as an element of a page: ids get a prefix; scripts, links to elsewhere and metadata are left out.
+
+    Returns:
+        The element and its natural width in pixels.
 
     Raises:
         InputError: not an SVG file.
@@ -610,10 +620,10 @@ def inline_svg(path: Path, prefix: str, label: str) -> str:
         raise InputError(f"{path}: damaged ({error})") from error
     if root.tag != f"{{{SVG}}}svg":
         raise InputError(f"{path}: not an SVG file")
-    kept = ("script", "metadata", "foreignObject")
+    left_out = ("script", "metadata", "foreignObject")
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag.removeprefix(f"{{{SVG}}}") in kept:
+            if child.tag.removeprefix(f"{{{SVG}}}") in left_out:
                 parent.remove(child)
     for element in root.iter():
         for name, value in list(element.attrib.items()):
@@ -635,9 +645,9 @@ def inline_svg(path: Path, prefix: str, label: str) -> str:
     if "viewBox" not in root.attrib:
         root.set("viewBox", f"0 0 {width:g} {height:g}")
     # Points are a third larger than pixels. On a narrow screen the figure scrolls before its text is too small.
-    root.set("style", f"max-width: {width * 4 / 3:.0f}px; min-width: {min(width, 520):.0f}px")
+    root.set("style", f"min-width: {min(width, 520):.0f}px")
     root.attrib |= {"id": f"{prefix}svg", "role": "img", "aria-label": label}
-    return ElementTree.tostring(root, encoding="unicode")
+    return ElementTree.tostring(root, encoding="unicode"), round(width * 4 / 3)
 
 
 def _own_urls(text: str, prefix: str) -> str:
@@ -661,8 +671,9 @@ def _table(study: Study) -> tuple[str, str, dict[str, Any]]:
     trials = study.trials
     parameters = [name for name in trials if name not in {*MEASURED, "trial", "architecture"}]
     varied = [name for name in parameters if trials[name].astype(str).nunique() > 1 and name != "base"]
-    columns = ["trial", "architecture", *(f"{framework}_test_accuracy" for framework in FRAMEWORKS), "difference"]
-    columns += varied
+    # What matters most is in view on a phone too.
+    accuracy = [f"{framework}_test_accuracy" for framework in FRAMEWORKS]
+    columns = ["trial", "difference", *accuracy, "architecture", *varied]
     labels = {f"{framework}_test_accuracy": NAMES[framework] for framework in FRAMEWORKS}
     states = [f"{framework}_status" for framework in FRAMEWORKS]
     if not trials[states].eq("completed").all(axis=None):
@@ -679,14 +690,13 @@ def _table(study: Study) -> tuple[str, str, dict[str, Any]]:
     for row in values:
         cells = []
         for name, value in zip(columns[1:], row[1:], strict=True):
-            if name in columns[2:5]:
+            if name in (*accuracy, "difference"):
                 text = "" if value is None else _number(value, name == "difference")
             else:
                 text = _e(_shown(value))
             cells.append(f'<td class="n">{text}</td>' if name in numeric else f"<td>{text}</td>")
         button = f'<button type="button" aria-expanded="false">{_e(row[0])}</button>'
         rows.append(f'<tr class="pair"><th scope="row">{button}</th>{"".join(cells)}</tr>')
-    accuracies = trials[columns[2:4]].to_numpy(float)
     data = {
         "study": study.name,
         # The default study needs no --configfile.
@@ -694,7 +704,7 @@ def _table(study: Study) -> tuple[str, str, dict[str, Any]]:
         "trials": list(trials["trial"]),
         "architectures": list(trials["architecture"]),
         "values": values,
-        "measured": [[_plain(value) for value in row] for row in accuracies],
+        "measured": [[_plain(value) for value in row] for row in trials[accuracy].to_numpy(float)],
         "differences": [_plain(value) for value in trials["difference"]],
         "parameters": parameters,
         "settings": [[_plain(value) for value in row] for row in trials[parameters].itertuples(index=False)],

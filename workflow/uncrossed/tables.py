@@ -22,7 +22,7 @@ DETERMINISTIC = ("tables/trials.csv", "tables/trials.parquet", "tables/curves.pa
 # The same, of what only some studies have.
 OPTIONAL = (
     *("tables/attribution.csv", "figures/attribution.svg", "tables/trajectory.csv", "tables/trajectory.json"),
-    *("figures/search-progress.svg", "figures/search-box.svg"),
+    *("figures/search-progress.svg", "figures/search-box.svg", "report.html"),
 )
 
 
