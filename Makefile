@@ -13,6 +13,7 @@ demo: .venv/ready ## build the demo study and print its table
 	@uncrossed show --study results/demo
 	@echo
 	@echo "results/demo: trials/ holds the models, tables/ the tables, SHA256SUMS the checksums"
+	@echo "results/demo/report.html: all of it in one page; open it in a browser"
 
 test: .venv/ready ## run the tests
 	pytest

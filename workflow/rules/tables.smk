@@ -55,12 +55,53 @@ rule attribution:
         "python -m uncrossed attribution {params.folder:q} > {log:q} 2>&1"
 
 
+rule analysis:
+    input:
+        rules.tables.input,
+        rules.tables.output,
+    output:
+        f"{RESULTS}/tables/summary.csv",
+        f"{RESULTS}/tables/disagreement.csv",
+        f"{RESULTS}/figures/captions.json",
+    log:
+        f"{RESULTS}/logs/analysis.log",
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        folder=subpath(input[0], parent=True),
+    shell:
+        "python -m uncrossed analyse {params.folder:q} > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        rules.tables.input,
+        rules.tables.output,
+        rules.analysis.output,
+        rules.attribution.output if ABLATION else [],
+        rules.trajectory.output if STUDY.search else [],
+    output:
+        report(f"{RESULTS}/report.html", category="Study"),
+    log:
+        f"{RESULTS}/logs/report.log",
+    localrule: True
+    conda:
+        "../../envs/workflow.yaml"
+    params:
+        folder=subpath(input[0], parent=True),
+    shell:
+        "python -m uncrossed report {params.folder:q} > {log:q} 2>&1"
+
+
 rule checksums:
     input:
         rules.tables.input,
         rules.tables.output,
         rules.attribution.output if ABLATION else [],
         rules.trajectory.output if STUDY.search else [],
+        rules.analysis.output,
+        rules.report.output,
     output:
         f"{RESULTS}/SHA256SUMS",
     log:

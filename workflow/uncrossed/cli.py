@@ -150,6 +150,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--url", help="a mirror to download from")
     command.add_argument("--output", type=Path, default=Path("results/published"), help="(%(default)s)")
     command.set_defaults(run=published)
+    command = commands.add_parser("report", help="write a study as one HTML file that stands alone")
+    command.add_argument("folder", type=Path, help="results/STUDY, with its tables")
+    command.add_argument(
+        "--partial", action="store_true", help="list what is missing in the report instead of refusing"
+    )
+    command.set_defaults(run=report)
 
     command = commands.add_parser("speeds", help="put what a study's trainings took into the table of speeds")
     command.add_argument("folder", type=Path, help="results/speeds: trials of several batch sizes per architecture")
@@ -514,6 +520,13 @@ def published(options: argparse.Namespace) -> None:
     summary = analysis.make(options.output, examples=(data.train_examples, data.test_examples))
     print(analysis.printed(summary))
     print(f"{report.make(options.output)}")
+
+
+def report(options: argparse.Namespace) -> None:
+    """Write the report of a study."""
+    from uncrossed import report
+
+    print(report.make(options.folder, options.partial))
 
 
 def speeds(options: argparse.Namespace) -> None:

@@ -21,8 +21,8 @@ from uncrossed.trial import FRAMEWORKS, Trial
 DETERMINISTIC = ("tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet")
 # The same, of what only some studies have.
 OPTIONAL = (
-    *("tables/attribution.csv", "figures/attribution.svg", "tables/trajectory.csv", "tables/trajectory.json"),
-    *("figures/search-progress.svg", "figures/search-box.svg"),
+    *("tables/summary.csv", "tables/disagreement.csv", "tables/weights.csv", "tables/attribution.csv"),
+    *("tables/trajectory.csv", "tables/trajectory.json", "figures/captions.json", "figures/*.svg", "report.html"),
 )
 
 
@@ -87,7 +87,8 @@ def checksums(folder: str | os.PathLike[str]) -> None:
     folder = Path(folder)
     trials = sorted(manifest.read(folder / "manifest.csv"))
     names = [f"trials/{trial}/{framework}.h5" for trial in trials for framework in FRAMEWORKS]
-    names = ["manifest.csv", *DETERMINISTIC, *(name for name in OPTIONAL if (folder / name).is_file()), *names]
+    found = sorted(str(path.relative_to(folder)) for pattern in OPTIONAL for path in folder.glob(pattern))
+    names = ["manifest.csv", *DETERMINISTIC, *found, *names]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise InputError(f"{folder / missing[0]}: missing, as are {len(missing) - 1} more; build the study first")

@@ -1,0 +1,68 @@
+"""How long do the tables and the report of a whole study take, and how long does a browser take to open it?
+
+`python tests/benchmarks/report.py` writes 1,200 made-up pairs, makes their tables and report, each in a process of its
+own, and opens the report in Chromium where there is one.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import synthetic
+from browser import Browser
+
+# Milliseconds that one click on a heading takes, with the layout that follows it.
+SORT = """(() => {
+  const started = performance.now();
+  document.querySelectorAll("#pairs thead button")[%d].click();
+  document.getElementById("pairs").offsetHeight;
+  return performance.now() - started;
+})()"""
+
+
+def timed(command: list[str], folder: Path) -> tuple[float, float]:
+    """Run a command of the package; its seconds and the MB of memory at its peak."""
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "uncrossed", *command, folder], stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"{command} failed")
+    return time.perf_counter() - started, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure, and say whether it is within the limits."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=1200, help="(%(default)s)")
+    parser.add_argument("--epochs", type=int, default=50, help="(%(default)s)")
+    parser.add_argument("--examples", type=int, default=1000, help="test examples; CIFAR-10 has 10000 (%(default)s)")
+    parser.add_argument("--keep", type=Path, help="write the study here and keep it")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary, "made-up")
+        synthetic.write(folder, synthetic.rows(options.pairs, options.epochs), options.examples)
+        found: list[tuple[str, float, float, str]] = []
+        for command, memory in (("tables", 1024), ("report", 1024)):
+            seconds, megabytes = timed([command], folder)
+            found += [(command, seconds, 60, "s"), (f"{command}, memory", megabytes, memory, "MB")]
+        path = folder / "report.html"
+        found.append(("report.html", path.stat().st_size / 1e6, 15, "MB"))
+        if shutil.which("chromium"):
+            with Browser(seconds=60) as browser:
+                found.append(("opens in", browser.open(path), 3, "s"))
+                slowest = max(browser.run(SORT % column) for column in (0, 1, 1, 5))
+                found.append(("sorts in", slowest, 200, "ms"))
+    for name, value, limit, unit in found:
+        print(f"{name:16} {value:8.1f} {unit:3} of {limit} {'' if value < limit else 'TOO MUCH'}")
+    sys.exit(any(value >= limit for _, value, limit, _ in found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""A study of made-up results, written with the package's own writers: what reads a study is tested without training."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from uncrossed import manifest, store, tables
+from uncrossed.trial import FRAMEWORKS, Trial
+
+VERSIONS = {"pytorch": {"torch": "2.0", "numpy": "2.0"}, "tensorflow": {"tensorflow": "2.0", "keras": "3.0"}}
+
+
+def rows(count: int, epochs: int, architectures: Sequence[str] = ("densenet121", "resnet50", "vgg16")) -> list[Trial]:
+    """Rows of random hyperparameters."""
+    random = np.random.default_rng(0)
+    return [
+        Trial(
+            trial=f"{architectures[k % len(architectures)]}-{k:04d}",
+            architecture=architectures[k % len(architectures)],
+            learning_rate=float(f"{10 ** random.uniform(-4, -1):.6g}"),
+            batch_size=int(random.integers(10, 250)),
+            adam_epsilon=float(f"{10 ** random.uniform(-8, 0):.6g}"),
+            epochs=epochs,
+            space=k % 16,
+        )
+        for k in range(count)
+    ]
+
+
+def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: int = 10, diverged: str = "") -> None:
+    """Write a study's manifest, trial files and run records; of the trial `diverged` only one epoch has numbers."""
+    manifest.write(folder / "manifest.csv", trials)
+    for number, row in enumerate(trials):
+        for k, framework in enumerate(FRAMEWORKS):
+            random = np.random.default_rng([number, k])
+            labels = np.resize(np.arange(classes, dtype=np.uint8), examples)
+            logits = random.standard_normal((examples, classes)).astype(np.float32)
+            # PyTorch's side knows more.
+            known = random.random(examples) < (0.9 - 0.6 * k) * random.uniform(0.6, 1)
+            logits[known, labels[known]] += 8
+            accuracy = float((logits.argmax(1) == labels).mean())
+            rise = 1 - 0.9 ** np.arange(1, row.epochs + 1)
+            rise = rise / rise[-1] * (1 + 0.02 * random.standard_normal(row.epochs))
+            curves = {name: (2.3 - 2 * rise if name.endswith("loss") else accuracy * rise) for name in store.CURVES}
+            curves["test_accuracy"][-1] = accuracy
+            status = "completed"
+            if row.trial == diverged:
+                status, logits[:] = "diverged", np.nan
+                curves = {name: np.where(np.arange(row.epochs) > 0, np.nan, 0.0) for name in store.CURVES}
+            attributes = {
+                "framework": framework,
+                "status": status,
+                "device": "cpu",
+                "dataset_sha256": "0" * 64,
+                "code_sha256": "0" * 64,
+                "row": row.deciding(),
+                "settings": {"device": "cpu", "threads": 1},
+                "dataset": {"name": "made-up", "train_examples": 1000, "test_examples": examples},
+                "versions": VERSIONS[framework],
+            }
+            path = folder / f"trials/{row.trial}/{framework}.h5"
+            store.write(path, store.Result(attributes, curves, logits, labels, {row.epochs: {"w": np.zeros(1)}}))
+            record = {"device": "cpu", "resumed": False, "seconds_per_epoch": [1.0], "versions": VERSIONS[framework]}
+            path.with_suffix(".json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def study(folder: Path, count: int, epochs: int = 3, **options) -> None:
+    """Write a study and its tables."""
+    write(folder, rows(count, epochs), **options)
+    tables.make(folder)
