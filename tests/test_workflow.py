@@ -10,7 +10,7 @@ from importlib import metadata
 import pytest
 import yaml
 
-from conftest import PATH, REPOSITORY, need, run
+from conftest import PATH, REPOSITORY, copy_sources, need, run
 
 TRIAL = "results/cifar10/trials/vgg16-s03-07/tensorflow.h5"
 
@@ -93,7 +93,19 @@ def test_a_full_home_folder_does_not_matter(tmp_path):
     arguments = ["-n", "-q", "rules", "--configfile", REPOSITORY / "config/demo.yaml", "--directory", tmp_path]
     command = ["snakemake", "--profile", REPOSITORY / "profiles/local", *arguments]
     (tmp_path / "home").mkdir()
-    run("unshare", "-rm", "sh", "-c", script, "sh", tmp_path / "home", *command, folder=REPOSITORY, XDG_CACHE_HOME="")
+    # As the README's troubleshooting says: Snakemake's own cache is in the home folder.
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    run("unshare", "-rm", "sh", "-c", script, "sh", tmp_path / "home", *command, folder=REPOSITORY, **cache)
+
+
+def test_an_edited_rule_is_read_again(tmp_path):
+    sources = copy_sources(tmp_path / "sources")
+    command = ["snakemake", "-n", "-q", "rules", "--profile", sources / "profiles/local", "--snakefile"]
+    command += [sources / "Snakefile", "--directory", tmp_path, "--configfile", REPOSITORY / "config/demo.yaml"]
+    assert "\nreport " in run(*command).stdout
+    rules = sources / "workflow/rules/tables.smk"
+    rules.write_text(rules.read_text().replace("        rules.report.output,\n", ""))
+    assert "\nreport " not in run(*command).stdout
 
 
 def test_both_profiles_agree_on_what_makes_a_job_run_again():
