@@ -185,10 +185,10 @@ def histogram(shown: Shown) -> tuple[Any, str]:
                 lw=0.4,
             )
             bottom += counts
-        axis.axvline(0, color="0.3", lw=0.6)
         axis.locator_params("x", nbins=5)
         axis.locator_params("y", integer=True)
         if len(rows):
+            axis.axvline(0, color="0.3", lw=0.6)
             axis.axvline(rows["difference"].median(), color="black", lw=1, ls="--")
         axis.set_xlabel(DIFFERENCE)
     sides = [-0.05, 0.05] if shown.rows.empty else [*shown.rows["difference"].agg(["min", "max"]), -0.05, 0.05]
