@@ -328,7 +328,7 @@ def _missing(study: Study) -> str:
     return (
         '<section class="missing" aria-labelledby="missing">\n<h2 id="missing">This report is partial</h2>\n'
         f"<p>{len(study.missing)} of {total} trial files are missing or damaged; {absent} of {len(study.trials)} pairs "
-        f"have no result in the tables. All numbers below are of the others.</p>\n<ul>{items}</ul>\n</section>"
+        f"have no result in the tables, and are in none of the numbers below.</p>\n<ul>{items}</ul>\n</section>"
     )
 
 
