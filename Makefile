@@ -30,8 +30,9 @@ lint: .venv/ready ## check format and style of code and workflow
 lock: .venv/ready ## resolve pyproject.toml into envs/ (UPGRADE=1 takes newer versions)
 	python envs/lock.py $(if $(UPGRADE),--upgrade)
 
-bench: .venv/ready ## time the planning of the default study
+bench: .venv/ready ## time the planning of the default study, and its tables and report
 	python tests/benchmarks/planning.py
+	python tests/benchmarks/report.py
 
 clean: ## remove the virtual environment and caches, never results
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis *.egg-info workflow/*.egg-info

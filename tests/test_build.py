@@ -93,6 +93,13 @@ def test_the_tables_say_what_the_files_hold(built):
     assert "did you mean 'second'" in uncrossed("show", "secnd", "--study", built.results, code=2).stdout
 
 
+def test_the_report_goes_into_that_of_snakemake(built):
+    page = (built.results / "report.html").read_text()
+    assert "2 pairs of smallcnn" in page
+    built.snakemake("--report", "snakemake.html")
+    assert "report.html" in (built.path / "snakemake.html").read_text()
+
+
 def test_the_manifest_that_was_built_builds_the_same_again(folder):
     folder.configure(manifest="results/tiny/manifest.csv")
     assert folder.planned() == []

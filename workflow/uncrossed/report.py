@@ -38,14 +38,17 @@ CAPTIONS = {
     "search-progress": "The best objective that the search had found after each trial.",
     "search-box": "Where in the box the search looked, and what it found there.",
 }
-# What tables/summary.csv may call a statistic.
+# What tables/summary.csv calls what a `Group` has.
 STATISTICS = {
-    "mean": ("mean", "mean_difference"),
-    "median": ("median", "median_difference"),
-    "seed_floor": ("seed_floor",),
-    "rounding_floor": ("rounding_floor",),
+    "mean": "difference_mean",
+    "median": "difference_median",
+    "apart": "absolute_difference_mean",
+    "trained": "trained_difference_mean",
+    "seed_floor": "seed_floor",
+    "rounding_floor": "rounding_floor",
 }
 RESAMPLES = 2000
+UNKNOWN = (math.nan, math.nan, math.nan)
 GENERIC_ROWS = 100
 
 
@@ -256,8 +259,10 @@ def _number(value: float, signed: bool = False) -> str:
     return ("\u2212" if value < 0 else "+" if signed else "") + text
 
 
-def _bounds(low: float, high: float) -> str:
-    return f" [{_number(low, True)}, {_number(high, True)}]" if math.isfinite(low) and math.isfinite(high) else ""
+def _estimate(values: tuple[float, float, float], signed: bool = False) -> str:
+    """A value with its bounds, where it has some."""
+    text = [_number(value, signed) for value in values]
+    return f"{text[0]} [{text[1]}, {text[2]}]" if all(map(math.isfinite, values)) else text[0]
 
 
 def _versions(versions: dict[str, str]) -> str:
@@ -323,7 +328,7 @@ def _missing(study: Study) -> str:
     return (
         '<section class="missing" aria-labelledby="missing">\n<h2 id="missing">This report is partial</h2>\n'
         f"<p>{len(study.missing)} of {total} trial files are missing or damaged; {absent} of {len(study.trials)} pairs "
-        f"have no result in the tables. All numbers below are of the others.</p>\n<ul>{items}</ul>\n</section>"
+        f"have no result in the tables, and are in none of the numbers below.</p>\n<ul>{items}</ul>\n</section>"
     )
 
 
@@ -337,13 +342,15 @@ class Group:
     left_out: int
     mean: tuple[float, float, float]
     median: tuple[float, float, float]
-    apart: float
+    apart: tuple[float, float, float]
     largest: float
     largest_trial: str
     above: float
     wins: tuple[int, int, int]
-    seed_floor: float = math.nan
-    rounding_floor: float = math.nan
+    # Of pairs with neither model at chance.
+    trained: tuple[float, float, float] = UNKNOWN
+    seed_floor: tuple[float, float, float] = UNKNOWN
+    rounding_floor: tuple[float, float, float] = UNKNOWN
 
 
 def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Group]:
@@ -358,19 +365,8 @@ def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Gr
         done = rows[rows["both_completed"].astype(bool)]
         values = done["difference"].to_numpy(float)
         if not values.size:
-            found.append(
-                Group(
-                    architecture,
-                    semantics,
-                    0,
-                    len(rows),
-                    *[(math.nan,) * 3] * 2,
-                    *[math.nan] * 2,
-                    "",
-                    math.nan,
-                    (0, 0, 0),
-                )
-            )
+            unknown = [UNKNOWN] * 3
+            found.append(Group(architecture, semantics, 0, len(rows), *unknown, math.nan, "", math.nan, (0, 0, 0)))
             continue
         largest = int(np.abs(values).argmax())
         group = Group(
@@ -380,7 +376,7 @@ def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Gr
             len(rows) - len(values),
             _interval(values, np.mean),
             _interval(values, np.median),
-            float(np.abs(values).mean()),
+            _interval(np.abs(values), np.mean),
             float(values[largest]),
             str(done["trial"].iloc[largest]),
             float((np.abs(values) > 0.1).mean()),
@@ -388,13 +384,11 @@ def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Gr
         )
         if summary is not None:
             said = summary[(summary["architecture"] == architecture) & (summary["semantics"] == semantics)]
-            for name, spellings in STATISTICS.items():
-                line = said[said["statistic"].isin(spellings)]
-                if line.empty or not math.isfinite(line["value"].iloc[0]):
-                    continue
-                value = float(line["value"].iloc[0])
-                bounds = [float(line[side].iloc[0]) if side in line else math.nan for side in ("low", "high")]
-                setattr(group, name, value if name.endswith("floor") else (value, *bounds))
+            for name, statistic in STATISTICS.items():
+                line = said[said["statistic"] == statistic]
+                if len(line) and math.isfinite(line["value"].iloc[0]):
+                    values = (line[side].iloc[0] if side in line else math.nan for side in ("value", "low", "high"))
+                    setattr(group, name, tuple(map(float, values)))
         found.append(group)
     return found
 
@@ -416,7 +410,7 @@ def _summary(study: Study, summary: pd.DataFrame | None, attribution: pd.DataFra
     if attribution is not None:
         for group in main.values():
             _floors(group, attribution)
-    ordered = sorted((g for g in main.values() if g.pairs), key=lambda g: (-g.apart, g.architecture))
+    ordered = sorted((g for g in main.values() if g.pairs), key=lambda g: (-g.apart[0], g.architecture))
     if not ordered:
         return "<p>No pair completed in both frameworks, so nothing can be said.</p>"
     parts = [f'<p class="answer">{_answer(ordered, attribution)}</p>']
@@ -426,7 +420,7 @@ def _summary(study: Study, summary: pd.DataFrame | None, attribution: pd.DataFra
         if explained:
             parts.append(f"<p>{explained}</p>")
     parts.append(_comparison(sorted(found, key=lambda g: (g.architecture, g.semantics != "native", g.semantics))))
-    given = summary is not None and summary["statistic"].isin(STATISTICS["mean"]).any()
+    given = summary is not None and summary["statistic"].eq(STATISTICS["mean"]).any()
     parts.append(
         '<p class="soft">In brackets: 95% bounds, '
         + ("as tables/summary.csv has them" if given else "by bootstrap over pairs")
@@ -441,16 +435,16 @@ def _floors(group: Group, attribution: pd.DataFrame) -> None:
     """Take floors that the summary does not have from the attribution: the largest of the architecture's trials."""
     rows = attribution[attribution["architecture"] == group.architecture]
     for name in ("seed_floor", "rounding_floor"):
-        if name in rows and not math.isfinite(getattr(group, name)) and rows[name].notna().any():
-            setattr(group, name, float(rows[name].max()))
+        if name in rows and not math.isfinite(getattr(group, name)[0]) and rows[name].notna().any():
+            setattr(group, name, (float(rows[name].max()), math.nan, math.nan))
 
 
 def _beyond(group: Group) -> str:
     """How far pairs are apart beyond seed noise."""
-    if not math.isfinite(group.seed_floor):
+    if not math.isfinite(group.seed_floor[0]):
         return "Seed noise was not measured in this study, so how much of that is noise cannot be said."
-    excess = group.apart - group.seed_floor
-    noise = f"two seeds of the same framework are {_number(group.seed_floor)} apart"
+    excess = group.apart[0] - group.seed_floor[0]
+    noise = f"two seeds of the same framework are on average {_estimate(group.seed_floor)} apart"
     if excess <= 0:
         return f"That is not beyond seed noise: {noise}."
     return f"That is {_number(excess)} beyond seed noise: {noise}."
@@ -459,11 +453,11 @@ def _beyond(group: Group) -> str:
 def _answer(ordered: list[Group], attribution: pd.DataFrame | None) -> str:
     """Which architecture differs most, by how much beyond seed noise, because of what."""
     first = ordered[0]
-    most = (
-        f"<strong>{_e(first.architecture)}</strong> differs most" if len(ordered) > 1 else f"{_e(first.architecture)}"
-    )
-    pairs = "its one pair is" if first.pairs == 1 else f"its {first.pairs} pairs are on average"
-    lines = [f"{most}: {pairs} {_number(first.apart)} apart in test accuracy.", _beyond(first)]
+    name = f"<strong>{_e(first.architecture)}</strong>"
+    pairs = "one pair" if first.pairs == 1 else f"{first.pairs} pairs"
+    verb = "is" if first.pairs == 1 else "are on average"
+    start = f"{name} differs most: its {pairs} {verb}" if len(ordered) > 1 else f"The {pairs} of {name} {verb}"
+    lines = [f"{start} {_estimate(first.apart)} apart in test accuracy.", _beyond(first)]
     lines.append(
         _explained(first.architecture, attribution, brief=True)
         or "What explains it was not measured in this study; an ablation would."
@@ -478,16 +472,20 @@ def _sentences(group: Group) -> str:
     counts += f", {ties} {'is a tie' if ties == 1 else 'are ties'}" if ties else ""
     lines = [
         f"With {_e(group.semantics)} semantics the mean difference, PyTorch minus TensorFlow, of {group.pairs} "
-        f"{'pair' if group.pairs == 1 else 'pairs'} is {_number(group.mean[0], True)}{_bounds(*group.mean[1:])}, the "
-        f"median {_number(group.median[0], True)}{_bounds(*group.median[1:])}.",
-        f"Pairs are {_number(group.apart)} apart on average.",
-        *([_beyond(group)] if math.isfinite(group.seed_floor) else []),
+        f"{'pair' if group.pairs == 1 else 'pairs'} is {_estimate(group.mean, True)}, the "
+        f"median {_estimate(group.median, True)}.",
+        f"Pairs are {_estimate(group.apart)} apart on average.",
+        *([_beyond(group)] if math.isfinite(group.seed_floor[0]) else []),
         f"At most they are {_number(abs(group.largest))} apart ({_link(group.largest_trial)}); "
         f"{group.above:.0%} differ by more than 0.1.",
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]
-    if math.isfinite(group.rounding_floor):
-        lines.append(f"Rounding in float32 alone puts fully aligned pairs {_number(group.rounding_floor)} apart.")
+    if math.isfinite(group.trained[0]):
+        lines.append(f"Where neither model is at chance the mean difference is {_estimate(group.trained, True)}.")
+    if math.isfinite(group.rounding_floor[0]):
+        lines.append(
+            f"Rounding in float32 alone puts fully aligned pairs {_estimate(group.rounding_floor)} apart on average."
+        )
     if group.left_out:
         lines.append(f"{group.left_out} more did not complete in both frameworks and are left out.")
     return " ".join(lines)
@@ -548,8 +546,8 @@ def _minus(line: str) -> str:
 def _comparison(found: list[Group]) -> str:
     """The groups side by side."""
     names = ["architecture", "semantics", "pairs", "mean", "median", "apart", "maximum", "above 0.1", "ahead"]
-    floors = any(math.isfinite(group.seed_floor) for group in found)
-    rounding = any(math.isfinite(group.rounding_floor) for group in found)
+    floors = any(math.isfinite(group.seed_floor[0]) for group in found)
+    rounding = any(math.isfinite(group.rounding_floor[0]) for group in found)
     names += ["seed floor"] * floors + ["rounding floor"] * rounding
     head = "".join(f'<th scope="col"{" class=n" if k > 1 else ""}>{name}</th>' for k, name in enumerate(names))
     lines = []
@@ -557,13 +555,13 @@ def _comparison(found: list[Group]) -> str:
         cells = [str(group.pairs), *["\u2013"] * 6]
         if group.pairs:
             cells[1:] = [
-                *(f"{_number(v[0], True)}{_bounds(*v[1:])}" for v in (group.mean, group.median)),
-                *(_number(group.apart), _number(group.largest, True), f"{group.above:.0%}"),
+                *(_estimate(values, True) for values in (group.mean, group.median)),
+                *(_estimate(group.apart), _number(group.largest, True), f"{group.above:.0%}"),
                 f"PyTorch {group.wins[0]}, TensorFlow {group.wins[1]}",
             ]
         for shown, value in ((floors, group.seed_floor), (rounding, group.rounding_floor)):
             if shown:
-                cells.append(_number(value) if math.isfinite(value) else "\u2013")
+                cells.append(_estimate(value) if math.isfinite(value[0]) else "\u2013")
         numbers = "".join(f'<td class="n">{cell}</td>' for cell in cells)
         lines.append(f'<tr><th scope="row">{_e(group.architecture)}</th><td>{_e(group.semantics)}</td>{numbers}</tr>')
     body = "\n".join(lines)
