@@ -39,6 +39,7 @@ def test_the_default_study_plans_1200_jobs_per_framework_without_conda_or_slurm(
         "train_tensorflow": 1200,
         "manifest": 1,
         "tables": 1,
+        "analysis": 1,
         "report": 1,
         "checksums": 1,
         "all": 1,

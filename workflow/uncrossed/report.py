@@ -23,6 +23,7 @@ from tqdm import tqdm
 from uncrossed import store, tables
 from uncrossed.errors import InputError
 from uncrossed.files import write_text
+from uncrossed.semantics import ARCHITECTURES, resolve, spell, variants
 from uncrossed.trial import FRAMEWORKS
 
 NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
@@ -563,12 +564,22 @@ def _comparison(found: list[Group]) -> str:
             if shown:
                 cells.append(_estimate(value) if math.isfinite(value[0]) else "\u2013")
         numbers = "".join(f'<td class="n">{cell}</td>' for cell in cells)
-        lines.append(f'<tr><th scope="row">{_e(group.architecture)}</th><td>{_e(group.semantics)}</td>{numbers}</tr>')
+        lines.append(f'<tr><th scope="row">{_e(group.architecture)}</th><td>{_e(_label(group))}</td>{numbers}</tr>')
     body = "\n".join(lines)
     return (
         '<h3>Side by side</h3>\n<div class="scroll" tabindex="0" role="region" aria-label="Summary of all groups">'
         f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
+
+
+def _label(group: Group) -> str:
+    """A group's semantics as an ablation calls them, where it has them."""
+    if group.architecture not in ARCHITECTURES:
+        return group.semantics
+    labels = {spell(resolve(text)): label for label, text in variants(group.architecture).items()}
+    label = labels.get(group.semantics, group.semantics)
+    kind, _, mechanism = label.partition("-")
+    return {"only": f"{mechanism} aligned alone", "without": f"all aligned but {mechanism}"}.get(kind, label)
 
 
 def _figures(folder: Path) -> str:
