@@ -213,7 +213,7 @@ def histogram(shown: Shown) -> tuple[Any, str]:
 
 def scatter(shown: Shown) -> tuple[Any, str]:
     """The two accuracies of each pair against each other."""
-    figure, axes = shown.panels(2.5, 3.2, sharex=True, sharey=True)
+    figure, axes = shown.panels(2.5, 3.6, sharex=True, sharey=True)
     accuracies = shown.rows[["pytorch_test_accuracy", "tensorflow_test_accuracy"]].to_numpy()
     top = min(1.02, accuracies.max() + 0.05) if len(accuracies) else 1
     for axis, name in zip(axes, shown.architectures, strict=True):
@@ -228,6 +228,8 @@ def scatter(shown: Shown) -> tuple[Any, str]:
     axes[0].set_ylabel("TensorFlow test accuracy")
     handles = [_marker(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
     handles += [*_floor_handles(shown), shown.plt.Line2D([], [], color="0.3", lw=0.6, label="equal")]
+    # With square panels the plain layout cuts the titles.
+    figure.set_layout_engine("compressed")
     _legend(figure, handles, shown)
     return figure, (
         "Test accuracy of both models of each pair. Points below the diagonal are pairs that PyTorch won; a row at the "
