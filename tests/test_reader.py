@@ -174,7 +174,7 @@ def test_all_arrays_in_order_come_in_large_steps(server):
     server.reset()
     assert len(dict(side.weights)) == 600
     size = (server.folder / f"trials/{BIG}/pytorch.h5").stat().st_size
-    assert len(server.requests) < 40
+    assert len(server.requests) < 30
     assert server.sent < size
 
 
@@ -195,13 +195,14 @@ def test_what_passes_is_tried_again(faults, server):
     assert server.faults == []
 
 
-def test_a_server_that_stays_down_is_given_up(server):
+def test_a_server_that_stays_down_is_given_up(server, tmp_path):
     side = package.open(server.url).trial(BIG).pytorch
     server.faults = [503] * 100
     with pytest.raises(InputError, match=r"pytorch\.h5: no sound answer in 6 attempts; the last: status 503"):
         side.logits  # noqa: B018
+    shutil.rmtree(tmp_path / "cache")
     server.faults = ["reset"] * 100
-    with pytest.raises(InputError, match=r"trials\.parquet: no sound answer|SHA256SUMS: no sound answer"):
+    with pytest.raises(InputError, match=r"trials\.parquet: no sound answer in 6 attempts"):
         package.open(server.url)
 
 

@@ -434,9 +434,9 @@ class Side:
         precision = self.attributes["settings"].get("precision", "float32")
         try:
             return build(backend, row, mechanisms, dict(self.weights.items()), precision)
+        except InputError:
+            raise
         except (RuntimeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
             raise InputError(f"{self._where}: its weights do not fit {row.architecture} ({error})") from error
 
 
@@ -517,7 +517,7 @@ def _tensorflow_model(backend: Any, row: Any, mechanisms: dict, weights: dict, p
         np.random.set_state(states[1])
     paths = [variable.path for variable in model.weights]
     if paths != list(weights):
-        raise InputError(f"the model's variables differ from the stored: {sorted(set(paths) ^ set(weights))[:3]}")
+        raise ValueError(f"only on one side, or in another order: {sorted(set(paths) ^ set(weights))[:3]}")
     model.set_weights(list(weights.values()))
     return model
 

@@ -339,8 +339,10 @@ class RangeFile(io.RawIOBase):
             return self.remote.fetch(self.name, start, stop, self.pin)[0]
         found = {k: self.blocks[k] for k in wanted if k in self.blocks}
         if missing:
-            first, last = missing[0] * BLOCK, (missing[-1] + 1) * BLOCK
-            last = max(last, first + CHUNK) if self.bulk else last
+            end = missing[-1] + 1
+            while self.bulk and (end - missing[0]) * BLOCK < CHUNK and end not in self.blocks:
+                end += 1
+            first, last = missing[0] * BLOCK, end * BLOCK
             body = self.remote.fetch(self.name, first, min(last, self.pin.size), self.pin)[0]
             self._store(first, body)
             found |= {k: body[k * BLOCK - first :][:BLOCK] for k in range(missing[0], missing[-1] + 1)}
