@@ -109,6 +109,7 @@ def test_select_by_value_and_by_comparison(built):
     assert len(study.select(architecture="!=vgg16")) == 4
     assert len(study.select(space="3")) == len(study.select(space=3)) == len(study.select(space=">=3", trial="<r")) == 1
     assert len(study.select(both_completed="false")) == 1
+    assert list(study.select(trial=[BIG, "vgg16-0005"], seed=0).trials["trial"]) == [BIG, "vgg16-0005"]
     assert len(study.select(base="x")) == 0 if "base" in trials else True
     with pytest.raises(InputError, match=r"no column 'architectur'; .* did you mean 'architecture'\?"):
         study.select(architectur="vgg16")
@@ -127,6 +128,7 @@ def test_names_that_are_not_there(place):
         side.weights["features_1_block.weigh"]
     assert side.weights.get("nothing") is None
     assert "" not in side.weights
+    assert "/curves/test_loss" not in side.weights
     with pytest.raises(InputError, match="no weights of epoch 2; allowed: 0, 3"):
         side.weights_at(2)
     with pytest.raises(InputError, match=r"no search: it has no tables/trajectory\.csv"):

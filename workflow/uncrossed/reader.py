@@ -37,13 +37,7 @@ if TYPE_CHECKING:
 FRAMEWORKS = ("pytorch", "tensorflow")
 SUMS = ("SHA256SUMS", "RELEASE_SHA256SUMS")
 TABLES = ("manifest.csv", "tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet", "tables/runs.parquet")
-OPERATORS = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    "!=": operator.ne,
-    ">": operator.gt,
-    "<": operator.lt,
-}
+OPERATORS = {">=": operator.ge, "<=": operator.le, "!=": operator.ne, ">": operator.gt, "<": operator.lt}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DAMAGE = (*store.DAMAGE, MemoryError, OverflowError)
 
@@ -153,8 +147,8 @@ class Study:
         """The study of fewer trials.
 
         Args:
-            conditions: for columns of `trials` the value, or a text that begins with < <= > >= or !=, as
-                `difference=">0.3"`. Where a column is empty no condition holds.
+            conditions: for columns of `trials` the value, a list of values, or a text that begins with < <= > >= or
+                !=, as `difference=">0.3"`. Where a column is empty no condition holds.
 
         Raises:
             InputError: an unknown column, or no number where the column holds numbers.
@@ -164,6 +158,9 @@ class Study:
             if name not in self.trials:
                 raise InputError(f"{self.root}: no column '{name}'; {nearest(name, self.trials.columns)}")
             column, compare = self.trials[name], operator.eq
+            if isinstance(value, list | tuple | set):
+                kept &= column.isin(list(value)).to_numpy(dtype=bool)
+                continue
             if isinstance(value, str):
                 sign = re.match(r"[<>]=?|!=", value)
                 compare = OPERATORS[sign.group()] if sign else operator.eq
@@ -199,19 +196,21 @@ class Study:
             InputError: a file is missing or damaged, or the disk is full; complete files stay.
         """
         folder, wanted = Path(folder), dict.fromkeys(TABLES, False)
-        wanted |= {name: True for name in self._listed if name.startswith("tables/") or name == "manifest.csv"}
+        # A release lists more than a build.
+        listed = self._sums(SUMS[1]) | self._sums(SUMS[0])
+        wanted |= {name: True for name in listed if name.startswith("tables/") or name == "manifest.csv"}
         for row in self.trials.to_dict("records"):
             for framework in FRAMEWORKS:
                 stem = f"trials/{row['trial']}/{framework}"
                 wanted |= {f"{stem}.h5": row.get(f"{framework}_status") != "missing", f"{stem}.json": False}
-            if "tables/trajectory.csv" in self._listed:
+            if "tables/trajectory.csv" in listed:
                 wanted[f"trials/{row['trial']}/row.json"] = False
         wanted |= dict.fromkeys(SUMS, False)
         done, pool = 0, ThreadPoolExecutor(4)
         try:
             with tqdm(total=len(wanted), desc="download", unit="file", disable=None if progress else True) as bar:
-                copy = functools.partial(self._copy, folder)
-                for _ in pool.map(copy, wanted, wanted.values()):
+                jobs = ((folder, name, needed, listed.get(name)) for name, needed in wanted.items())
+                for _ in pool.map(self._copy, *zip(*jobs, strict=True)):
                     done += 1
                     bar.update()
         except OSError as error:
@@ -223,8 +222,8 @@ class Study:
             pool.shutdown(cancel_futures=True)
         return folder
 
-    def _copy(self, folder: Path, name: str, needed: bool) -> None:
-        path, listed = folder / name, self._listed.get(name)
+    def _copy(self, folder: Path, name: str, needed: bool, listed: str | None) -> None:
+        path = folder / name
         if listed and path.is_file() and sha256(path) == listed:
             return
         digest, chunks = hashlib.sha256(), self.source.chunks(name)
@@ -247,14 +246,17 @@ class Study:
     @functools.cached_property
     def _listed(self) -> dict[str, str]:
         """The SHA-256 of files by name, from the first list that is there."""
-        for name in SUMS:
-            with suppress(MissingFileError):
-                lines = self.source.read(name).decode().splitlines()
-                pairs = [line.split("  ", 1) for line in lines]
-                if not all(len(pair) == 2 and re.fullmatch("[0-9a-f]{64}", pair[0]) for pair in pairs):
-                    raise InputError(f"{self.source.where(name)}: not a list of checksums and names")
-                return {file.removeprefix("./"): sha for sha, file in pairs}
-        return {}
+        return next(filter(None, map(self._sums, SUMS)), {})
+
+    def _sums(self, name: str) -> dict[str, str]:
+        try:
+            lines = self.source.read(name).decode(errors="replace").splitlines()
+        except MissingFileError:
+            return {}
+        pairs = [line.split("  ", 1) for line in lines]
+        if not all(len(pair) == 2 and re.fullmatch("[0-9a-f]{64}", pair[0]) for pair in pairs):
+            raise InputError(f"{self.source.where(name)}: not a list of checksums and names")
+        return {file.removeprefix("./"): sha for sha, file in pairs}
 
     def _parquet(self, name: str) -> "pd.DataFrame":
         try:
@@ -476,7 +478,7 @@ class Weights(Mapping):
 
     def __contains__(self, name: object) -> bool:
         """Whether there is such an array."""
-        if not isinstance(name, str) or not name.strip("/"):
+        if not isinstance(name, str) or not name or name != name.strip("/"):
             return False
         with self.side._reading() as file:
             return isinstance(file[self._group].get(name), h5py.Dataset)
@@ -541,11 +543,10 @@ def _typed(text: str, column: Any, name: str) -> Any:
         try:
             return float(text)
         except ValueError:
-            raise InputError(f"column '{name}': found '{text}'; allowed: a number, alone or after {_SIGNS}") from None
+            raise InputError(
+                f"column '{name}': found '{text}'; allowed: a number, alone or after {' '.join(OPERATORS)}"
+            ) from None
     return text
-
-
-_SIGNS = " ".join(OPERATORS)
 
 
 def _sound(path: Path, where: str) -> None:

@@ -85,17 +85,11 @@ class Folder:
 
 
 class Remote:
-    """A study's files under a URL; one connection per thread and process, which stays open.
-
-    Attributes:
-        requests: how many were sent.
-        received: bytes of the bodies that came.
-    """
+    """A study's files under a URL; one connection per thread and process, which stays open."""
 
     def __init__(self, root: str):
         """Take the URL of the study's folder, with http or https."""
-        self.root, self.requests, self.received = root.rstrip("/"), 0, 0
-        self._own, self._lock = threading.local(), threading.Lock()
+        self.root, self._own = root.rstrip("/"), threading.local()
 
     def where(self, name: str) -> str:
         """A file's URL."""
@@ -172,8 +166,6 @@ class Remote:
                     while piece := response.read(2**16):
                         got += piece
                     if len(got) == wanted or (stop is None and wanted < 0):
-                        with self._lock:
-                            self.received += len(got)
                         return bytes(got), pin._replace(size=max(pin.size, len(got)))
                     fault = f"the body ended after {len(got)} of {wanted} bytes"
             except ssl.SSLCertVerificationError as error:
@@ -230,8 +222,6 @@ class Remote:
         for _ in range(6):
             parts = urllib.parse.urlsplit(url)
             connection = self._connection(parts.scheme, parts.netloc)
-            with self._lock:
-                self.requests += 1
             target = parts.path + (f"?{parts.query}" if parts.query else "")
             connection.request("GET", self._own.prefix + (target or "/"), headers=headers)
             response = connection.getresponse()
