@@ -318,13 +318,12 @@ class Side:
     def _file(self) -> h5py.File:
         self._handle = self.source.hdf5(self._path)
         try:
-            # Locks are for writers; files like this one have none.
-            file = h5py.File(self._handle, "r", **({} if isinstance(self._handle, RangeFile) else {"locking": False}))
+            file = h5py.File(self._handle, "r")
             schema = file.attrs.get("schema")
         except DAMAGE as error:
             raise self._fault(f"not HDF5, or damaged ({error})") from error
         # h5py crashes where such a file is still open when the interpreter ends.
-        weakref.finalize(self, file.close)
+        weakref.finalize(self, _close, file, self._handle)
         if schema != store.SCHEMA:
             raise InputError(f"{self._where}: schema {schema!r}; allowed: {store.SCHEMA!r}")
         return file
@@ -547,6 +546,11 @@ def _typed(text: str, column: Any, name: str) -> Any:
                 f"column '{name}': found '{text}'; allowed: a number, alone or after {' '.join(OPERATORS)}"
             ) from None
     return text
+
+
+def _close(*files: Any) -> None:
+    for file in files:
+        file.close()
 
 
 def _sound(path: Path, where: str) -> None:

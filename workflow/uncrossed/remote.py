@@ -20,7 +20,7 @@ import urllib.request
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from uncrossed.errors import InputError
 from uncrossed.files import complete
@@ -77,11 +77,14 @@ class Folder:
         except OSError as error:
             raise InputError(f"{self.where(name)}: cannot be read ({error.strerror})") from error
 
-    def hdf5(self, name: str) -> str:
-        """What `h5py.File` opens; raises as `read` does."""
-        if not (self.root / name).is_file():
-            raise MissingFileError(f"{self.where(name)}: no such file")
-        return self.where(name)
+    def hdf5(self, name: str) -> BinaryIO:
+        """What `h5py.File` opens: a stream, which needs no lock; raises as `read` does."""
+        try:
+            return open(self.root / name, "rb")
+        except FileNotFoundError:
+            raise MissingFileError(f"{self.where(name)}: no such file") from None
+        except OSError as error:
+            raise InputError(f"{self.where(name)}: cannot be read ({error.strerror})") from error
 
 
 class Remote:
