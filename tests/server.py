@@ -1,0 +1,119 @@
+"""A local HTTP server that serves a folder's files by ranges as a bucket does, counts, and fails when it is told to."""
+
+import hashlib
+import re
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+
+class Server(ThreadingHTTPServer):
+    """Serves a folder.
+
+    Attributes:
+        url: where.
+        requests: the paths that were asked for, with the range where there was one.
+        sent: bytes of bodies.
+        faults: what to do instead of the next answers, in order: a status, or a name of `Handler.answer`.
+        only: faults strike paths that end so.
+        tags: whether answers have an ETag.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path):
+        """Start on a free port."""
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.folder, self.url = folder, f"http://127.0.0.1:{self.server_address[1]}"
+        self.requests: list[str] = []
+        self.sent, self.faults, self.only, self.tags = 0, [], "", True
+        self.before: Callable[[str], None] = lambda path: None
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    def __enter__(self) -> "Server":
+        """It runs."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.shutdown()
+        self.server_close()
+
+    def reset(self) -> None:
+        """Count from zero."""
+        self.requests, self.sent = [], 0
+
+    def handle_error(self, *_: object) -> None:
+        """Connections that the tests break are no news."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection, kept open as a bucket's."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
+    server: Server
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Answer, or fail."""
+        server, wanted = self.server, self.headers.get("Range")
+        server.requests.append(f"{self.path} {wanted or ''}".strip())
+        server.before(self.path)
+        fault = server.faults.pop(0) if server.faults and self.path.endswith(server.only) else None
+        path = server.folder / unquote(self.path).lstrip("/")
+        if isinstance(fault, int):
+            return self.reply(fault, b"<html>Try again</html>", {"Content-Type": "text/html", "Retry-After": "0"})
+        if fault == "page":
+            return self.reply(200, b"<html>Log in to this network</html>", {"Content-Type": "text/html"})
+        if fault == "moved":
+            return self.reply(302, b"", {"Location": f"{self.path}?elsewhere"})
+        path = Path(str(path).removesuffix("?elsewhere"))
+        if not path.is_file():
+            return self.reply(404, b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>", {})
+        body = path.read_bytes()
+        tag = f'"{hashlib.md5(body).hexdigest()}"'
+        headers = {"Content-Type": "application/octet-stream"} | ({"ETag": tag} if server.tags else {})
+        if self.headers.get("If-Match", tag) != tag:
+            return self.reply(412, b"<Error>PreconditionFailed</Error>", {})
+        if self.headers.get("If-None-Match") == tag:
+            return self.reply(304, b"", headers)
+        status, size = 200, len(body)
+        if wanted and fault != "whole":
+            first, last = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", wanted).groups())
+            last = min(last, size - 1)
+            if first >= size:
+                return self.reply(416, b"", {})
+            status, body = 206, body[first : last + 1]
+            shift = 1 if fault == "shifted" else 0
+            headers["Content-Range"] = f"bytes {first + shift}-{last + shift}/{size}"
+        if fault == "corrupted":
+            body = body[:-1] + bytes([body[-1] ^ 1])
+        if fault == "slow":
+            time.sleep(0.3)
+        return self.reply(status, body, headers, fault)
+
+    def reply(self, status: int, body: bytes, headers: dict[str, str], fault: str | None = None) -> None:
+        """Send it; `truncated` closes after half, `reset` breaks the connection there."""
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        sent = body[: len(body) // 2] if fault in ("truncated", "reset") else body
+        self.server.sent += len(sent)
+        self.wfile.write(sent)
+        self.wfile.flush()
+        if fault in ("truncated", "reset"):
+            self.close_connection = True
+        if fault == "reset":
+            time.sleep(0.05)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

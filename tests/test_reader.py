@@ -1,0 +1,493 @@
+"""Reading a study from a folder and over HTTP: right or refused, whatever the network does, and at a bounded cost."""
+
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+import synthetic
+import uncrossed as package
+from conftest import run
+from server import Server
+from uncrossed import remote, store, tables
+from uncrossed.errors import InputError
+from uncrossed.trial import FRAMEWORKS, Trial
+
+BIG = "vgg16-0002"
+EXTRA = 256 * 1024
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A study of six made-up trials; the files of one have 600 arrays, 12 MB and two kept epochs, one diverged."""
+    folder = tmp_path_factory.mktemp("built")
+    trials = synthetic.rows(6, 3)
+    synthetic.write(folder, trials, diverged="resnet50-0004")
+    random = np.random.default_rng(0)
+    for framework in FRAMEWORKS:
+        path = folder / f"trials/{BIG}/{framework}.h5"
+        result = store.read(path)
+        part = "kernel" if framework == "tensorflow" else "weight"
+        shapes = {k: (3, 3, 128, 32) if k % 100 == 7 else (64, 16) for k in range(600)}
+        separator = "/" if framework == "tensorflow" else "."
+        result.weights = {
+            epoch: {
+                f"features_{k}_block{separator}{part}": random.standard_normal(shape).astype(np.float32)
+                for k, shape in shapes.items()
+            }
+            for epoch in (0, 3)
+        }
+        store.write(path, result)
+        assert path.stat().st_size > 6_000_000
+    tables.make(folder)
+    (folder / "report.html").write_text("a report")
+    tables.checksums(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(built, tmp_path):
+    """A copy of the study that a test may damage."""
+    return Path(shutil.copytree(built, tmp_path / "copy"))
+
+
+@pytest.fixture
+def server(copy, monkeypatch, tmp_path):
+    """The copy behind HTTP, with short delays and a cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(remote, "FIRST_DELAY", 0.01)
+    with Server(copy) as running:
+        yield running
+
+
+@pytest.fixture(params=["folder", "http"])
+def place(request, server):
+    """The study in both places."""
+    return server.folder if request.param == "folder" else server.url
+
+
+def name_of(framework: str, k: int) -> str:
+    return f"features_{k}_block" + {"pytorch": ".weight", "tensorflow": "/kernel"}[framework]
+
+
+def test_tables_trials_and_arrays_are_those_of_the_files(place, built):
+    study = package.open(place)
+    pd.testing.assert_frame_equal(study.trials, tables.read(built))
+    pd.testing.assert_frame_equal(study.curves, pd.read_parquet(built / "tables/curves.parquet"))
+    assert len(study) == 6
+    assert str(study).endswith("6 trials>")
+    for framework in FRAMEWORKS:
+        side = getattr(study.trial(BIG), framework)
+        expected = store.read(built / f"trials/{BIG}/{framework}.h5")
+        assert side.attributes == expected.attributes
+        assert (side.status, side.epochs) == ("completed", (0, 3))
+        np.testing.assert_array_equal(side.logits, expected.logits)
+        np.testing.assert_array_equal(side.labels, expected.labels)
+        for name in store.CURVES:
+            np.testing.assert_array_equal(side.curves[name], expected.curves[name])
+        for weights, epoch in ((side.weights, 3), (side.weights_at(0), 0)):
+            assert list(weights) == list(expected.weights[epoch])
+            for name, array in weights.items():
+                assert array.dtype == np.float32
+                np.testing.assert_array_equal(array, expected.weights[epoch][name])
+    assert study.trial("resnet50-0004").tensorflow.status == "diverged"
+
+
+def test_select_by_value_and_by_comparison(built):
+    study = package.open(built)
+    trials = study.trials
+    chosen = study.select(architecture="resnet50", difference=">0", batch_size="<= 250", both_completed=True)
+    expected = trials.query("architecture == 'resnet50' and difference > 0 and both_completed")
+    assert list(chosen.trials["trial"]) == list(expected["trial"])
+    assert set(chosen.curves["trial"]) == set(expected["trial"])
+    assert len(study.select(architecture="!=vgg16")) == 4
+    assert len(study.select(space="3")) == len(study.select(space=3)) == len(study.select(space=">=3", trial="<r")) == 1
+    assert len(study.select(both_completed="false")) == 1
+    assert list(study.select(trial=[BIG, "vgg16-0005"], seed=0).trials["trial"]) == [BIG, "vgg16-0005"]
+    assert len(study.select(base="x")) == 0 if "base" in trials else True
+    with pytest.raises(InputError, match=r"no column 'architectur'; .* did you mean 'architecture'\?"):
+        study.select(architectur="vgg16")
+    with pytest.raises(InputError, match="column 'difference': found 'large'; allowed: a number"):
+        study.select(difference=">large")
+    with pytest.raises(InputError, match="column 'both_completed': found 'yes'"):
+        study.select(both_completed="yes")
+
+
+def test_names_that_are_not_there(place):
+    study = package.open(place)
+    with pytest.raises(InputError, match=r"no trial 'vgg16-002'; .* did you mean 'vgg16-0002'\?"):
+        study.trial("vgg16-002")
+    side = study.trial(BIG).pytorch
+    with pytest.raises(KeyError, match=r"no array 'features_1_block.weigh' .*mean 'features_1_block.weight'\?"):
+        side.weights["features_1_block.weigh"]
+    assert side.weights.get("nothing") is None
+    assert "" not in side.weights
+    assert "/curves/test_loss" not in side.weights
+    with pytest.raises(InputError, match="no weights of epoch 2; allowed: 0, 3"):
+        side.weights_at(2)
+    with pytest.raises(InputError, match=r"no search: it has no tables/trajectory\.csv"):
+        study.search  # noqa: B018
+
+
+def test_a_search_has_its_trajectory(place, copy):
+    pd.DataFrame({"trial": [BIG, "densenet121-0000"], "objective": [0.5, 0.1]}).to_csv(copy / "tables/trajectory.csv")
+    assert list(package.open(place).search["objective"]) == [0.5, 0.1]
+    assert list(package.open(place).select(trial=BIG).search["trial"]) == [BIG]
+
+
+@pytest.mark.parametrize("place", ["nowhere", "ftp://host/study", "https://host/study?key=1"])
+def test_what_is_no_study_is_refused(place):
+    with pytest.raises(InputError, match="allowed: "):
+        package.open(place)
+
+
+def test_a_url_without_a_study_is_refused(server):
+    with pytest.raises(InputError, match="no built study there; allowed: results/STUDY"):
+        package.open(f"{server.url}/tables")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("k", [7, 300, 599])
+def test_one_array_costs_its_bytes_and_at_most_256_kib(k, framework, server):
+    study = package.open(server.url)
+    server.reset()
+    array = getattr(study.trial(BIG), framework).weights[name_of(framework, k)]
+    assert server.sent <= array.nbytes + EXTRA
+    assert len(server.requests) <= 16
+
+
+def test_the_bound_holds_with_attributes_logits_and_a_list_of_names(server):
+    side = package.open(server.url).trial(BIG).pytorch
+    server.reset()
+    nbytes = side.logits.nbytes + sum(array.nbytes for array in side.curves.values())
+    assert side.attributes["row"]["trial"] == BIG
+    assert len(list(side.weights)) == 600
+    assert server.sent <= nbytes + EXTRA
+
+
+def test_all_arrays_in_order_come_in_large_steps(server):
+    side = package.open(server.url).trial(BIG).pytorch
+    server.reset()
+    assert len(dict(side.weights)) == 600
+    size = (server.folder / f"trials/{BIG}/pytorch.h5").stat().st_size
+    assert len(server.requests) < 30
+    assert server.sent < size
+
+
+@pytest.mark.parametrize(
+    "faults", [[429, 503], [500, 502, 504, 429, 503], ["reset", "truncated"], ["truncated"] * 3, ["slow"], ["moved"]]
+)
+def test_what_passes_is_tried_again(faults, server):
+    server.faults = list(faults)
+    study = package.open(server.url)
+    assert server.faults == []
+    side, expected = study.trial(BIG).tensorflow, store.read(server.folder / f"trials/{BIG}/tensorflow.h5")
+    server.faults = list(faults)
+    name = name_of("tensorflow", 7)
+    np.testing.assert_array_equal(side.weights[name], expected.weights[3][name])
+    server.faults = list(faults)
+    for name, array in side.weights.items():
+        np.testing.assert_array_equal(array, expected.weights[3][name])
+    assert server.faults == []
+
+
+def test_a_server_that_stays_down_is_given_up(server, tmp_path):
+    side = package.open(server.url).trial(BIG).pytorch
+    server.faults = [503] * 100
+    with pytest.raises(InputError, match=r"pytorch\.h5: no sound answer in 6 attempts; the last: status 503"):
+        side.logits  # noqa: B018
+    shutil.rmtree(tmp_path / "cache")
+    server.faults = ["reset"] * 100
+    with pytest.raises(InputError, match=r"trials\.parquet: no sound answer in 6 attempts"):
+        package.open(server.url)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("whole", r"sends the file whole .* range requests are needed"),
+        ("page", r"sends the file whole \(text/html\)"),
+        ("shifted", "Content-Range is 'bytes"),
+        (400, "status 400"),
+    ],
+)
+def test_answers_that_are_not_the_bytes_asked_for_are_refused(fault, message, server):
+    study = package.open(server.url)
+    server.faults = [fault]
+    with pytest.raises(InputError, match=message):
+        study.trial(BIG).pytorch.logits  # noqa: B018
+    side = study.trial(BIG).pytorch
+    assert side.status == "completed"
+    server.faults = [fault]
+    with pytest.raises(InputError, match=message):
+        side.weights[name_of("pytorch", 507)]
+    assert side.weights[name_of("pytorch", 507)].nbytes == 147456
+
+
+def test_a_web_page_instead_of_a_table_is_refused(server):
+    server.faults = ["page"]
+    with pytest.raises(InputError, match=r"trials\.parquet: a web page came instead of the file"):
+        package.open(server.url)
+
+
+def test_a_flipped_byte_names_file_and_array(server):
+    side = package.open(server.url).trial(BIG).pytorch
+    name = name_of("pytorch", 7)
+    assert name in side.weights
+    before = len(server.requests)
+    side._file["weights/0003"][name].attrs["sha256"]
+    server.faults = ["corrupted"]
+    with pytest.raises(InputError, match=rf"trials/{BIG}/pytorch\.h5: array 'weights/0003/{name}' does not match"):
+        side.weights[name]
+    assert server.faults == []
+    assert side.weights[name].shape == (3, 3, 128, 32)
+    assert len(server.requests) > before
+
+
+def test_damage_in_a_local_file_names_file_and_array(copy):
+    path = copy / f"trials/{BIG}/pytorch.h5"
+    with h5py.File(path) as file:
+        place = file["predictions/logits"].id.get_offset()
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    side = package.open(copy).trial(BIG).pytorch
+    with pytest.raises(InputError, match=rf"{path}: array 'predictions/logits' does not match its sha256"):
+        side.logits  # noqa: B018
+    with h5py.File(path) as file:  # though the reader has it open
+        assert len(file["weights"]) == 2
+    path.write_bytes(content[:100000])
+    with pytest.raises(InputError, match=f"{path}: not HDF5, or damaged"):
+        package.open(copy).trial(BIG).pytorch.logits  # noqa: B018
+    path.unlink()
+    with pytest.raises(InputError, match=f"{path}: no such file"):
+        package.open(copy).trial(BIG).pytorch.logits  # noqa: B018
+    shutil.copy(path.with_name("tensorflow.h5"), path)
+    with pytest.raises(InputError, match="holds framework 'tensorflow'; allowed there: 'pytorch'"):
+        package.open(copy).trial(BIG).pytorch.attributes  # noqa: B018
+
+
+@pytest.mark.parametrize("tags", [True, False])
+def test_a_file_replaced_between_two_reads_is_an_error(tags, server):
+    server.tags = tags
+    side = package.open(server.url).trial(BIG).pytorch
+    assert side.logits.shape == (200, 10)
+    path = server.folder / f"trials/{BIG}/pytorch.h5"
+    # Without an ETag only the size can tell.
+    path.write_bytes(path.read_bytes()[:-4] + (b"abcd" if tags else b"abcdefgh"))
+    with pytest.raises(InputError, match=r"pytorch\.h5: has changed since it was first read; open the study again"):
+        side.weights[name_of("pytorch", 7)]
+
+
+def test_a_file_replaced_within_a_download_is_an_error(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(remote, "CHUNK", 2**20)
+    path = server.folder / f"trials/{BIG}/pytorch.h5"
+
+    def replace(asked: str) -> None:
+        if asked.endswith(f"{BIG}/pytorch.h5") and sum(asked in line for line in server.requests) == 3:
+            path.write_bytes(b"x" + path.read_bytes()[1:])
+
+    server.before = replace
+    with pytest.raises(InputError, match="has changed since"):
+        package.open(server.url).select(trial=BIG).download(tmp_path / "got", progress=False)
+    assert not (tmp_path / f"got/trials/{BIG}/pytorch.h5").exists()
+    assert not list(tmp_path.glob("got/**/*.partial"))
+
+
+def test_tables_are_cached_by_etag_and_content(server, tmp_path):
+    first = package.open(server.url)
+    first.curves  # noqa: B018
+    server.reset()
+    pd.testing.assert_frame_equal(package.open(server.url).trials, first.trials)
+    pd.testing.assert_frame_equal(package.open(server.url).curves, first.curves)
+    assert server.requests
+    assert server.sent == 0
+    entries = list((tmp_path / "cache/uncrossed").iterdir())
+    assert len(entries) == 3
+    for entry in entries:
+        entry.write_bytes(entry.read_bytes()[:-1] + b"!")
+    pd.testing.assert_frame_equal(package.open(server.url).trials, first.trials)
+    assert server.sent > 0
+    (server.folder / "tables/trials.parquet").write_bytes((server.folder / "tables/curves.parquet").read_bytes())
+    with pytest.raises(InputError, match=r"trials\.parquet: its SHA-256 is not the one in SHA256SUMS"):
+        package.open(server.url)
+
+
+@pytest.mark.parametrize("spoiled", ["a file in its place", "full"])
+def test_a_cache_that_cannot_be_written_is_not_used(spoiled, server, tmp_path, monkeypatch):
+    if spoiled == "full":
+
+        def full(path: Path):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(remote, "complete", full)
+    else:
+        (tmp_path / "cache").write_text("")
+    assert len(package.open(server.url)) == len(package.open(server.url)) == 6
+
+
+def test_download_copies_the_selection_once(place, built, server, tmp_path):
+    study = package.open(place).select(architecture="vgg16")
+    folder = study.download(tmp_path / "got", progress=False)
+    names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    trials = [f"trials/vgg16-000{k}/{f}.{kind}" for k in (2, 5) for f in FRAMEWORKS for kind in ("h5", "json")]
+    kinds = ("trials.csv", "trials.parquet", "curves.parquet", "runs.parquet")
+    assert names == {*trials, *(f"tables/{kind}" for kind in kinds), "manifest.csv", "SHA256SUMS"}
+    assert all((folder / name).read_bytes() == (built / name).read_bytes() for name in names)
+    run("sha256sum", "-c", "--quiet", "--ignore-missing", "SHA256SUMS", folder=folder)
+    assert package.open(folder).trial(BIG).pytorch.logits.shape == (200, 10)
+    (folder / f"trials/{BIG}/pytorch.h5").write_bytes(b"damaged")
+    server.reset()
+    inode = (folder / f"trials/{BIG}/tensorflow.h5").stat().st_ino
+    study.download(folder, progress=False)
+    assert (folder / f"trials/{BIG}/pytorch.h5").read_bytes() == (built / f"trials/{BIG}/pytorch.h5").read_bytes()
+    assert (folder / f"trials/{BIG}/tensorflow.h5").stat().st_ino == inode
+    assert not any("tensorflow.h5" in line for line in server.requests)
+
+
+def test_downloads_beside_each_other_and_through_faults(server, built, tmp_path):
+    server.faults = [503, "reset", "truncated", 429, "slow", "reset", 500]
+    study, errors = package.open(server.url), []
+
+    def download() -> None:
+        try:
+            package.open(server.url).download(tmp_path / "got", progress=False)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=download) for _ in range(3)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert errors == []
+    for row in study.trials["trial"]:
+        for framework in FRAMEWORKS:
+            name = f"trials/{row}/{framework}.h5"
+            assert (tmp_path / "got" / name).read_bytes() == (built / name).read_bytes()
+    assert not list(tmp_path.glob("got/**/*.partial"))
+
+
+@pytest.mark.parametrize("listed", ["SHA256SUMS", "RELEASE_SHA256SUMS", ""])
+def test_a_damaged_file_is_not_downloaded(listed, server, tmp_path):
+    sums = server.folder / "SHA256SUMS"
+    sums.rename(server.folder / listed) if listed else sums.unlink()
+    path = server.folder / f"trials/{BIG}/pytorch.h5"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    message = "its SHA-256 is not the one in SHA256SUMS" if listed else "does not match its sha256"
+    with pytest.raises(InputError, match=rf"{server.url}/trials/{BIG}/pytorch\.h5: .*{message}"):
+        package.open(server.url).download(tmp_path / "got", progress=False)
+    assert not (tmp_path / f"got/trials/{BIG}/pytorch.h5").exists()
+
+
+def test_a_full_disk_is_one_clear_line(built, tmp_path):
+    program = f"""
+import resource, signal, uncrossed
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+uncrossed.open({str(built)!r}).download({str(tmp_path / "got")!r}, progress=False)
+"""
+    done = run(sys.executable, "-c", program, code=1, TQDM_DISABLE="1")
+    line = done.stdout.splitlines()[-1]
+    assert f"InputError: {tmp_path}/got: File too large after" in line
+    assert line.endswith("make room and download again")
+    assert not list(tmp_path.glob("got/**/*.partial"))
+
+
+def test_a_bucket_is_read_from_the_emulator_where_one_is_named(server, monkeypatch):
+    (server.folder / "bucket").mkdir()
+    (server.folder / "bucket/a study").symlink_to(server.folder)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url.removeprefix("http://"))
+    assert len(package.open("gs://bucket/a study/")) == 6
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST")
+    asked = []
+    monkeypatch.setattr(remote.Remote, "read", lambda self, name: asked.append(self.where(name)) or b"")
+    with pytest.raises(InputError):
+        package.open("gs://bucket/prefix")
+    assert "https://storage.googleapis.com/bucket/prefix/tables/trials.parquet" in asked
+
+
+def test_without_pyarrow_the_table_of_trials_is_read_from_csv(built):
+    program = f"""
+import sys
+sys.modules["pyarrow"] = None
+import uncrossed
+study = uncrossed.open({str(built)!r})
+print(len(study), study.trials["space"].dtype, study.trial("{BIG}").pytorch.logits.shape)
+study.curves
+"""
+    done = run(sys.executable, "-c", program, code=1)
+    assert done.stdout.startswith("6 Int64 (200, 10)\n")
+    assert "curves.parquet: needs pyarrow: pip install 'uncrossed[reader]'" in done.stdout.splitlines()[-1]
+
+
+def test_what_is_missing_is_named_and_importing_is_light(built):
+    program = f"""
+import sys, uncrossed
+assert not {{"h5py", "numpy", "pandas", "pydantic"}} & sys.modules.keys()
+study = uncrossed.open({str(built)!r})
+side = study.trial("{BIG}").tensorflow
+side.weights
+assert not {{"torch", "tensorflow", "keras"}} & sys.modules.keys()
+sys.modules["tensorflow"] = sys.modules["keras"] = None
+side.model()
+"""
+    done = run(sys.executable, "-c", program, code=1)
+    assert "tensorflow.h5: its model needs tensorflow (" in done.stdout.splitlines()[-1]
+    program = f"import sys, uncrossed; sys.modules['pandas'] = None; uncrossed.open({str(built)!r})"
+    assert "need pandas: pip install 'uncrossed[reader]'" in run(sys.executable, "-c", program, code=1).stdout
+
+
+MODEL = """
+import sys, numpy as np, pytest, uncrossed
+from pathlib import Path
+from uncrossed import backends, datasets, store
+from uncrossed.errors import InputError
+from uncrossed.trial import Settings, Trial
+
+framework, folder, url, data = sys.argv[1:]
+data = datasets.read(data)
+for trial in ("plain", "changed"):
+    path = Path(folder, f"trials/{trial}/{framework}.h5")
+    result, backend = store.read(path), backends.load(framework, Settings())
+    row = Trial.check({**result.attributes["row"], "seed": 7}, "test")
+    learner = backend.Learner(row, Settings(), data.images, data.labels)
+    learner.train([(0, 30), (30, 70)])
+    result.weights, result.logits = {0: learner.weights(), 3: learner.weights()}, learner.predict([(0, 40)])
+    store.write(path, result)
+    side = getattr(uncrossed.open(url).trial(trial), framework)
+    model, images = side.model(), data.images["test"].astype(np.float32) / 255
+    if framework == "pytorch":
+        import torch
+        logits = model(torch.from_numpy(images).permute(0, 3, 1, 2)).detach().numpy()
+    else:
+        logits = np.asarray(model(images, training=False))
+    np.testing.assert_allclose(logits, side.logits, rtol=1e-4, atol=1e-5 * np.abs(logits).max())
+with pytest.raises(InputError, match=f"broken/{framework}.h5: its weights do not fit smallcnn"):
+    getattr(uncrossed.open(url).trial("broken"), framework).model()
+"""
+
+
+def test_models_give_the_stored_logits(few, server):
+    """Of the row's semantics too; weights of another model are refused."""
+    folder = server.folder / "models"
+    row = synthetic.rows(1, 1, ["smallcnn"])[0].model_dump()
+    semantics = {"plain": "native", "changed": "aligned-tensorflow", "broken": "native"}
+    rows = [Trial.check({**row, "trial": trial, "semantics": text}, "test") for trial, text in semantics.items()]
+    synthetic.write(folder, rows, examples=40)
+    tables.make(folder)
+    command = [sys.executable, "-c", MODEL]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    running = [
+        subprocess.Popen([*command, framework, folder, f"{server.url}/models", few], **pipes)
+        for framework in FRAMEWORKS
+    ]
+    for process in running:
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
