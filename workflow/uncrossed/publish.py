@@ -1,10 +1,10 @@
 """Publish a released study: upload it, so that it is there completely or not at all and nothing is ever overwritten.
 
-All files go below DESTINATION/STUDY/VERSION, where VERSION is the first 12 digits of the SHA-256 of RELEASE_SHA256SUMS:
-another content is another folder, so that an upload can only ever add what is missing, and whoever names a version gets
-the same bytes for ever. Every object is created where there is none, with its CRC32C given in advance; one that is there
-already has to be the same. RELEASE_SHA256SUMS goes last: where it is, the release is complete. Interrupted at any point,
-the same command finishes it.
+All files go below DESTINATION/STUDY/VERSION, where VERSION is the first 12 digits of the SHA-256 of its list of files,
+RELEASE_SHA256SUMS: another content is another folder, so that an upload can only ever add what is missing, and whoever
+names a version gets the same bytes for ever. Every object is created where there is none, with its CRC32C given in
+advance; one that is there already has to be the same. The list goes last: where it is, the release is complete.
+Interrupted at any point, the same command finishes it.
 """
 
 import base64
@@ -240,7 +240,7 @@ class Bucket:
         from google.api_core.exceptions import GoogleAPICallError
         from google.api_core.retry import Retry
         from google.auth.credentials import AnonymousCredentials
-        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
         from google.cloud import storage
         from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
         from google.cloud.storage.retry import DEFAULT_RETRY
@@ -248,6 +248,7 @@ class Bucket:
 
         self.name = name
         self.errors = (GoogleAPICallError, GoogleAuthError, RequestException, DataCorruption, InvalidResponse)
+        self.refused = RefreshError
         self.transient = DEFAULT_RETRY._predicate
         self.retry = lambda seconds: Retry(
             predicate=self.transient, initial=0.25, maximum=16, timeout=max(seconds, 0.001)
@@ -306,7 +307,8 @@ class Bucket:
 
     def _said(self, error: Exception) -> Exception:
         """What a failed request comes to: Lost if another may do better, else one line for the user."""
-        code = getattr(error, "code", None) or getattr(getattr(error, "response", None), "status_code", None)
+        code = 401 if isinstance(error, self.refused) else getattr(error, "code", None)
+        code = code or getattr(getattr(error, "response", None), "status_code", None)
         # 404 and 410 of an upload under way: the server has forgotten it.
         forgotten = code in (404, 410) and "upload_id=" in str(error)
         if self.transient(error) or forgotten or type(error).__name__ == "DataCorruption":

@@ -9,7 +9,6 @@ Nothing in them depends on clock, host or path: equal results have equal metadat
 """
 
 import getpass
-import json
 import os
 import platform
 import re
@@ -270,7 +269,7 @@ pretty_name: "CrossedWires: {study.name}"
 By `uncrossed`, a Snakemake workflow, from `manifest.csv` and the study in `provenance.json`. A row, the study's
 settings and the dataset determine a trial file byte for byte on the same software and kind of device: build it again
 and compare `SHA256SUMS`. The order of examples, what a loss and an accuracy are, and what is stored are the same code
-for both frameworks; models, initial weights and Adam are the frameworks' own, except for what a row's `semantics` aligns.
+for both frameworks; models, initial weights and Adam are the frameworks' own, save what a row's `semantics` aligns.
 
 ## Numbers
 
