@@ -1,8 +1,8 @@
 """A server that answers like Google Cloud Storage's JSON API, and fails as it may: what emulators leave out.
 
 It keeps preconditions (412 where an object is), checks the CRC32C that a client states, lists in pages and keeps
-resumable uploads. A share of requests fails, by a seed: 429, 503, a connection reset in the middle of the body, work that
-is done and whose answer is lost, a session that is forgotten, and a chunk of which only a part is kept.
+resumable uploads. A share of requests fails: 429, 503, a connection reset in the middle of the body, work that is done
+and whose answer is lost, a session that is forgotten, and a chunk of which only a part is kept.
 """
 
 import base64
@@ -22,7 +22,8 @@ import google_crc32c
 
 BUCKET = "bucket"
 PAGE = 7
-FAULTS = ("429", "503", "reset", "lost", "forgotten", "part")
+# All requests, those with a body, and chunks of an upload.
+FAULTS = ("429", "503", "lost", "reset", "forgotten", "part")
 
 
 def crc32c(data: bytes) -> str:
@@ -65,12 +66,16 @@ class Server(ThreadingHTTPServer):
         """For STORAGE_EMULATOR_HOST."""
         return f"http://127.0.0.1:{self.server_port}"
 
-    def fault(self) -> str | None:
-        """What goes wrong with the next request."""
+    def fault(self, command: str) -> str | None:
+        """What goes wrong with the next request: of what can, what went wrong least often so far."""
+        possible = FAULTS[: {"GET": 3, "POST": 4}.get(command, 6)]
         with self.lock:
             self.requests += 1
             number = self.requests
-            found = self.random.choice(FAULTS) if self.random.random() < self.share else None
+            rarest = min(possible, key=self.failed.__getitem__)
+            # Chunks are few: each of their faults comes at least once.
+            certain = self.share and command == "PUT" and not self.failed[rarest]
+            found = rarest if certain or self.random.random() < self.share else None
         self.on_request(number)
         return found
 
@@ -90,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
     def _do(self) -> None:
         parts = urlsplit(self.path)
         self.query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        self.fault = self.server.fault()
+        self.fault = self.server.fault(self.command)
         length = int(self.headers.get("Content-Length") or 0)
         if self.fault == "reset" and length:
             self.rfile.read(length // 2)
