@@ -30,10 +30,10 @@ LIST = "RELEASE_SHA256SUMS"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A released study of made-up results: 61 files, two of them larger than an upload's chunk."""
+    """A released study of made-up results, two of them larger than an upload's chunk."""
     root = tmp_path_factory.mktemp("release")
     folder = root / "results/made"
-    synthetic.write(folder, synthetic.rows(12, 2), diverged="vgg16-0002")
+    synthetic.write(folder, synthetic.rows(6, 2), diverged="vgg16-0002")
     for framework in ("pytorch", "tensorflow"):
         path = folder / f"trials/densenet121-0000/{framework}.h5"
         result = store.read(path)
@@ -101,7 +101,7 @@ def test_the_metadata_depend_on_results_alone(built, tmp_path):
     provenance = json.loads((built / "provenance.json").read_text())
     assert provenance["versions"]["tensorflow"] == {"keras": ["3.0"], "tensorflow": ["2.0"]}
     card = (built / "README.md").read_text()
-    assert "12 pairs" in card
+    assert "6 pairs" in card
     assert "| diverged | 1 |" in card
 
 
@@ -116,7 +116,7 @@ def test_croissant_is_valid_and_loads_the_trials(built):
     assert [record["trials/trial"].decode() for record in records] == list(table["trial"])
     for column in ("learning_rate", "batch_size", "pytorch_test_accuracy", "both_completed"):
         assert [record[f"trials/{column}"] for record in records] == list(table[column])
-    assert len(list(data.records("curves"))) == 2 * 12 * 2 - 2
+    assert len(list(data.records("curves"))) == 2 * 6 * 2 - 2
 
 
 def test_an_emulator_gets_all_files(built, tmp_path):
@@ -177,7 +177,7 @@ def test_an_upload_that_is_killed_at_any_moment_is_finished_by_the_same_command(
             server.created.clear()
         receipt.unlink(missing_ok=True)
         process = subprocess.Popen(list(map(str, command)), env=environment, stderr=subprocess.DEVNULL)
-        at = server.requests + chance.randrange(1, 40)
+        at = server.requests + chance.randrange(1, 34)
         server.on_request = lambda number, at=at, process=process: process.kill() if number == at else None
         killed += process.wait() == -9
         assert receipt.exists() == (process.returncode == 0)

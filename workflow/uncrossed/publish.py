@@ -240,7 +240,7 @@ class Bucket:
         from google.api_core.exceptions import GoogleAPICallError
         from google.api_core.retry import Retry
         from google.auth.credentials import AnonymousCredentials
-        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
+        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
         from google.cloud import storage
         from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
         from google.cloud.storage.retry import DEFAULT_RETRY
@@ -248,7 +248,7 @@ class Bucket:
 
         self.name = name
         self.errors = (GoogleAPICallError, GoogleAuthError, RequestException, DataCorruption, InvalidResponse)
-        self.refused = RefreshError
+        self.unaccepted = GoogleAuthError
         self.transient = DEFAULT_RETRY._predicate
         self.retry = lambda seconds: Retry(
             predicate=self.transient, initial=0.25, maximum=16, timeout=max(seconds, 0.001)
@@ -307,7 +307,7 @@ class Bucket:
 
     def _said(self, error: Exception) -> Exception:
         """What a failed request comes to: Lost if another may do better, else one line for the user."""
-        code = 401 if isinstance(error, self.refused) else getattr(error, "code", None)
+        code = 401 if isinstance(error, self.unaccepted) else getattr(error, "code", None)
         code = code or getattr(getattr(error, "response", None), "status_code", None)
         # 404 and 410 of an upload under way: the server has forgotten it.
         forgotten = code in (404, 410) and "upload_id=" in str(error)
