@@ -170,7 +170,7 @@ def test_an_upload_that_is_killed_at_any_moment_is_finished_by_the_same_command(
     command = [sys.executable, "-m", "uncrossed", "publish", built, "gs://bucket/p", "--receipt", receipt]
     environment = {**os.environ, "PATH": PATH, "STORAGE_EMULATOR_HOST": server.address}
     killed = 0
-    for _ in range(INTERRUPTIONS):
+    while killed < INTERRUPTIONS:
         server.share = 0.1
         if any(name.endswith(LIST) for name in server.objects):  # a whole upload: begin another
             server.objects.clear()
@@ -183,7 +183,6 @@ def test_an_upload_that_is_killed_at_any_moment_is_finished_by_the_same_command(
         assert receipt.exists() == (process.returncode == 0)
         if not any(name.endswith(LIST) for name in server.objects):
             assert not receipt.exists()
-    assert killed >= INTERRUPTIONS - 1
     server.on_request = lambda number: None
     publish(built, "gs://bucket/p", receipt, host=server.address)
     check(server, built)
