@@ -216,6 +216,16 @@ def test_a_failed_training_leaves_no_trial_file_and_stops_no_other(tmp_path):
     assert not trials["both_completed"].any()
 
 
+def test_a_study_is_released_and_published_where_the_environment_says(folder):
+    assert "set UNCROSSED_DESTINATION" in folder.snakemake("publish", code=1, UNCROSSED_DESTINATION="").stdout
+    folder.snakemake("publish", UNCROSSED_DESTINATION=f"file://{folder.path}/out")
+    receipt = json.loads((folder.results / "receipt.json").read_text())
+    place = Path(receipt["release"].removeprefix("file://"))
+    assert place.parent == folder.path / "out/tiny"
+    run("sha256sum", "-c", "RELEASE_SHA256SUMS", folder=place)
+    assert folder.planned() == []
+
+
 def test_code_of_the_dataset_is_noticed(folder, module):
     module("datasets.py", "255 / 16", "200 / 16")
     output = folder.snakemake("-n", code=1).stdout

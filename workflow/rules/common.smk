@@ -1,4 +1,5 @@
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -137,3 +138,13 @@ def seen(wildcards):
 def built_rows():
     """The rows of the study: of its manifest, or those that its search has suggested."""
     return (STUDY.suggested(RESULTS) if STUDY.search else STUDY.rows).values()
+
+
+def destination(wildcards):
+    """Where a release goes, from the environment: the study is the same wherever it is published."""
+    found = os.environ.get("UNCROSSED_DESTINATION")
+    if not found:
+        raise WorkflowError(
+            "publish: set UNCROSSED_DESTINATION to gs://BUCKET/PREFIX or file:///FOLDER"
+        )
+    return found

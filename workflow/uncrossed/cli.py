@@ -129,6 +129,16 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("checksums", help="write a study's SHA256SUMS")
     command.add_argument("folder", type=Path, help="results/STUDY")
     command.set_defaults(run=checksums)
+    command = commands.add_parser("release", help="write what a study needs to be published: card, metadata, list")
+    command.add_argument("folder", type=Path, help="results/STUDY, with its SHA256SUMS")
+    command.add_argument("--study", type=Path, required=True, help="the study file that it was built from")
+    command.set_defaults(run=release)
+    command = commands.add_parser("publish", help="upload a released study; the same command finishes what was begun")
+    command.add_argument("folder", type=Path, help="results/STUDY, with its RELEASE_SHA256SUMS")
+    command.add_argument("destination", help="gs://BUCKET/PREFIX or file:///FOLDER")
+    command.add_argument("--receipt", type=Path, required=True, help="list each object here, as the last thing")
+    command.add_argument("--dry-run", action="store_true", help="check everything, list what would be created")
+    command.set_defaults(run=publish)
 
     command = commands.add_parser("attribution", help="how much each mechanism explains, in an ablation study")
     command.add_argument("folder", type=Path, help="results/STUDY")
@@ -486,6 +496,27 @@ def checksums(options: argparse.Namespace) -> None:
     from uncrossed import tables
 
     tables.checksums(options.folder)
+
+
+def release(options: argparse.Namespace) -> None:
+    """Write a study's card, metadata and list of all that is released."""
+    from uncrossed import release
+    from uncrossed.study import Study
+
+    names = release.make(options.folder, Study.load(options.study))
+    print(f"{options.folder / release.LIST}: {len(names)} files")
+
+
+def publish(options: argparse.Namespace) -> int:
+    """Upload a released study."""
+    try:
+        from uncrossed.publish import publish
+
+        where = publish(options.folder, options.destination, None if options.dry_run else options.receipt)
+    except ModuleNotFoundError as error:
+        return _fail(f"{error}; install it with pip install -e '.[workflow]'", 1)
+    print(f"would publish {where}" if options.dry_run else f"published {where}")
+    return 0
 
 
 def attribution(options: argparse.Namespace) -> None:

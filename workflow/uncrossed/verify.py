@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from uncrossed import datasets, store
+from uncrossed import datasets, manifest, store
 from uncrossed.errors import InputError
 from uncrossed.files import sha256
 from uncrossed.trial import FRAMEWORKS
@@ -37,6 +37,15 @@ def verify(folder: str | os.PathLike[str], quarantine: bool = False) -> list[str
     trials = sorted(path for framework in FRAMEWORKS for path in folder.glob(f"trials/*/{framework}.*"))
     files = [path for path in trials if path.suffix in (".h5", ".json")] + sorted(shared.glob("*.h5"))
     files += [path for path in listed if path not in files]
+    rows = folder / "manifest.csv"
+    # Once: the manifest's reader refuses a trial that is there twice, and a folder has a name once.
+    try:
+        wanted = manifest.read(rows) if rows.is_file() else ()
+    except InputError as error:
+        wanted = ()
+        faults += [] if rows in listed else [str(error)]  # of a listed one the checksum tells
+    paths = [folder / "trials" / trial / f"{framework}.h5" for trial in wanted for framework in FRAMEWORKS]
+    faults += [f"{path}: missing, but its trial is in manifest.csv" for path in sorted({*paths} - {*files})]
     if not files:
         raise InputError(f"{folder}: no trial files, checksums or datasets there")
     with _Reader() as reader:
@@ -86,7 +95,12 @@ def _check(path: Path, listed: str | None, reader: "_Reader") -> tuple[str | Non
     except OSError as error:
         return f"{path}: cannot be read ({error.strerror})", False
     if found == listed:
-        return None, False
+        # Its bytes are right, so that HDF5 reads it.
+        try:
+            fault = _accuracy(path) if path.parent.parent.name == "trials" and path.suffix == ".h5" else None
+        except InputError as error:
+            fault = str(error)
+        return fault, fault is not None
     if path.suffix == ".h5":
         fault = reader.fault(path)
         if fault:
@@ -144,8 +158,20 @@ def _read(path: Path) -> str | None:
         ):
             if found != wanted:
                 return f"{path}: holds {what} {found}"
+        return _accuracy(path)
     except InputError as error:
         return str(error)
     except (*store.DAMAGE, MemoryError, OverflowError) as error:
         return f"{path}: damaged ({type(error).__name__}: {error})"
-    return None
+
+
+def _accuracy(path: Path) -> str | None:
+    """Whether a trial file records the test accuracy that its logits have."""
+    with store.opened(path) as file:
+        if file.attrs["status"] != "completed":
+            return None
+        recorded = file["curves/test_accuracy"][-1]
+        counted = (file["predictions/logits"][:].argmax(axis=1) == file["predictions/labels"][:]).mean()
+    if abs(recorded - counted) < 1e-9:
+        return None
+    return f"{path}: records test accuracy {recorded:.6f}, but its logits have {counted:.6f}"

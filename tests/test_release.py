@@ -1,0 +1,334 @@
+"""Releasing and publishing a study: what is listed, what is refused, and that an upload is complete or not there."""
+
+import base64
+import hashlib
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+import pytest
+import yaml
+
+import gcs
+import synthetic
+from conftest import PATH, REPOSITORY, run, uncrossed
+from uncrossed import release, store, tables
+from uncrossed.study import Study
+
+# How often an upload is killed at a random moment; more by UNCROSSED_INTERRUPTIONS=50.
+INTERRUPTIONS = int(os.environ.get("UNCROSSED_INTERRUPTIONS", 5))
+LIST = "RELEASE_SHA256SUMS"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A released study of made-up results, two of them larger than an upload's chunk."""
+    root = tmp_path_factory.mktemp("release")
+    folder = root / "results/made"
+    synthetic.write(folder, synthetic.rows(6, 2), diverged="vgg16-0002")
+    for framework in ("pytorch", "tensorflow"):
+        path = folder / f"trials/densenet121-0000/{framework}.h5"
+        result = store.read(path)
+        result.weights[2]["w"] = np.random.default_rng(0).standard_normal(5_000_000, dtype=np.float32)
+        store.write(path, result)
+    tables.make(folder)
+    tables.checksums(folder)
+    study = {"study": "made", "dataset": "made-up", "manifest": "results/made/manifest.csv"}
+    study["datasets"] = {"made-up": {"format": "digits", "train_examples": 1000, "test_examples": 200}}
+    (root / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+    uncrossed("release", folder, "--study", root / "study.yaml")
+    return folder
+
+
+@pytest.fixture
+def folder(built, tmp_path):
+    """A copy of the released study that a test may change."""
+    return shutil.copytree(built, tmp_path / "results/made")
+
+
+@pytest.fixture
+def server():
+    """A fault-free server; a test may set its share of faults."""
+    with gcs.Server() as made:
+        yield made
+        made.shutdown()
+
+
+def publish(folder, destination, receipt, *options, host="", **more):
+    """Run `uncrossed publish`."""
+    return uncrossed(
+        *("publish", folder, destination, "--receipt", receipt, *options), STORAGE_EMULATOR_HOST=host, **more
+    )
+
+
+def prefix(folder: Path) -> str:
+    return f"made/{hashlib.sha256((folder / LIST).read_bytes()).hexdigest()[:12]}/"
+
+
+def check(server, folder: Path, base: str = "p/") -> None:
+    """All files are there with the right bytes, each created once and the list last, and nothing else is."""
+    names = [*release.read_list(folder / LIST), LIST]
+    found = {name: data for name, (_, data) in server.objects.items()}
+    assert found == {base + prefix(folder) + name: (folder / name).read_bytes() for name in names}
+    assert len(server.created) == len(names)
+    assert server.created[-1].endswith(f"/{LIST}")
+    assert server.unsafe == []
+
+
+def test_the_list_covers_everything_that_is_released(built):
+    run("sha256sum", "-c", LIST, folder=built)
+    listed = set(release.read_list(built / LIST))
+    made = {str(path.relative_to(built)) for path in built.rglob("*") if path.is_file()}
+    assert made - listed == {LIST}
+
+
+def test_the_metadata_depend_on_results_alone(built, tmp_path):
+    other = shutil.copytree(built, tmp_path / "elsewhere")
+    for name in (*release.METADATA, LIST):
+        (other / name).unlink()
+    release.make(other, Study.load(built.parents[1] / "study.yaml"))
+    for name in (*release.METADATA, LIST):
+        assert (other / name).read_bytes() == (built / name).read_bytes()
+    assert release.TITLE in (REPOSITORY / "CITATION.cff").read_text()
+    provenance = json.loads((built / "provenance.json").read_text())
+    assert provenance["versions"]["tensorflow"] == {"keras": ["3.0"], "tensorflow": ["2.0"]}
+    card = (built / "README.md").read_text()
+    assert "6 pairs" in card
+    assert "| diverged | 1 |" in card
+
+
+def test_croissant_is_valid_and_loads_the_trials(built):
+    import mlcroissant
+    import pandas as pd
+
+    data = mlcroissant.Dataset(built / "croissant.json")
+    assert not data.metadata.ctx.issues.errors
+    records = list(data.records("trials"))
+    table = pd.read_csv(built / "tables/trials.csv")
+    assert [record["trials/trial"].decode() for record in records] == list(table["trial"])
+    for column in ("learning_rate", "batch_size", "pytorch_test_accuracy", "both_completed"):
+        assert [record[f"trials/{column}"] for record in records] == list(table[column])
+    assert len(list(data.records("curves"))) == 2 * 6 * 2 - 2
+
+
+def test_an_emulator_gets_all_files(built, tmp_path):
+    from gcp_storage_emulator.server import create_server
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    emulator = create_server("127.0.0.1", port, in_memory=True, default_bucket="bucket")
+    emulator.start()
+    try:
+        host = f"http://127.0.0.1:{port}"
+        publish(built, "gs://bucket/p", tmp_path / "receipt.json", host=host)
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import storage
+
+        options = {"api_endpoint": host}
+        client = storage.Client(project="p", credentials=AnonymousCredentials(), client_options=options)
+        for name in (LIST, "tables/trials.csv", "trials/densenet121-0000/pytorch.h5"):
+            blob = client.bucket("bucket").blob(f"p/{prefix(built)}{name}")
+            assert blob.download_as_bytes() == (built / name).read_bytes()
+    finally:
+        emulator.stop()
+
+
+@pytest.mark.parametrize("share", [0, 0.3])
+def test_an_upload_is_complete_whatever_fails_and_its_receipt_says_so(share, built, server, tmp_path):
+    server.share = share
+    receipt = tmp_path / "receipt.json"
+    publish(built, "gs://bucket/p", receipt, host=server.address)
+    check(server, built)
+    assert not share or all(server.failed.values()), server.failed
+    listed = release.read_list(built / LIST)
+    objects = json.loads(receipt.read_text())["objects"]
+    assert {entry["object"].removeprefix(f"p/{prefix(built)}") for entry in objects} == {*listed, LIST}
+    for entry in objects:
+        generation, data = server.objects[entry["object"]]
+        assert (entry["generation"], entry["size"]) == (generation, len(data))
+        assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+        assert entry["crc32c"] == base64.b64encode(google_crc32c.Checksum(data).digest()).decode()
+    # Again, nothing is uploaded, and the receipt is the same.
+    server.share, before = 0, receipt.read_bytes()
+    publish(built, "gs://bucket/p", receipt, host=server.address)
+    assert receipt.read_bytes() == before
+    check(server, built)
+
+
+def test_an_upload_that_is_killed_at_any_moment_is_finished_by_the_same_command(built, server, tmp_path):
+    chance = random.Random(1)
+    receipt = tmp_path / "receipt.json"
+    command = [sys.executable, "-m", "uncrossed", "publish", built, "gs://bucket/p", "--receipt", receipt]
+    environment = {**os.environ, "PATH": PATH, "STORAGE_EMULATOR_HOST": server.address}
+    killed = 0
+    while killed < INTERRUPTIONS:
+        server.share = 0.1
+        if any(name.endswith(LIST) for name in server.objects):  # a whole upload: begin another
+            server.objects.clear()
+            server.created.clear()
+        receipt.unlink(missing_ok=True)
+        process = subprocess.Popen(list(map(str, command)), env=environment, stderr=subprocess.DEVNULL)
+        at = server.requests + chance.randrange(1, 34)
+        server.on_request = lambda number, at=at, process=process: process.kill() if number == at else None
+        killed += process.wait() == -9
+        assert receipt.exists() == (process.returncode == 0)
+        if not any(name.endswith(LIST) for name in server.objects):
+            assert not receipt.exists()
+    server.on_request = lambda number: None
+    publish(built, "gs://bucket/p", receipt, host=server.address)
+    check(server, built)
+    assert len(json.loads(receipt.read_text())["objects"]) == len(server.objects)
+
+
+def test_two_uploads_at_once_both_succeed(built, server, tmp_path):
+    server.share = 0.05
+    codes = []
+
+    def one(number: int) -> None:
+        codes.append(publish(built, "gs://bucket/p", tmp_path / f"{number}.json", host=server.address).returncode)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert codes == [0, 0]
+    check(server, built)
+    assert (tmp_path / "0.json").read_bytes() == (tmp_path / "1.json").read_bytes()
+
+
+def test_another_content_is_not_overwritten(built, server, tmp_path):
+    name = f"p/{prefix(built)}tables/trials.csv"
+    server.objects[name] = (1, b"another")
+    output = publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address, code=1).stdout
+    assert f"gs://bucket/{name} holds another content (7 bytes" in output
+    assert str(built / "tables/trials.csv") in output
+    assert server.objects[name] == (1, b"another")
+    assert not any(name.endswith(LIST) for name in server.objects)
+    assert not (tmp_path / "r.json").exists()
+
+
+@pytest.mark.parametrize("name", ["trials/densenet121-0000/tensorflow.h5", "README.md"])
+def test_a_changed_file_is_not_published(name, folder, server, tmp_path):
+    path = folder / name
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=times)
+    output = publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address, code=2).stdout
+    assert f"{name}: " in output
+    assert not any(found.endswith((LIST, name)) for found in server.objects)
+    assert not (tmp_path / "r.json").exists()
+
+
+def test_a_folder_is_a_destination_like_a_bucket(built, tmp_path):
+    destination, receipt = f"file://{tmp_path}/out", tmp_path / "receipt.json"
+    planned = publish(built, destination, receipt, "--dry-run").stdout
+    names = [*release.read_list(built / LIST), LIST]
+    assert planned.count("create file://") == len(names)
+    assert not (tmp_path / "out").exists()
+    publish(built, destination, receipt)
+    before = receipt.read_bytes()
+    place = tmp_path / "out" / prefix(built)
+    run("sha256sum", "-c", LIST, folder=place)
+    assert {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()} == set(names)
+    # What a killed upload left is completed and removed.
+    (place / LIST).unlink()
+    (place / "README.md").rename(place / ".README.md.01234567.partial")
+    publish(built, destination, receipt)
+    run("sha256sum", "-c", LIST, folder=place)
+    assert not list(place.rglob(".*"))
+    assert receipt.read_bytes() == before
+    (place / "README.md").write_text("another")
+    assert "README.md holds another content" in publish(built, destination, receipt, code=1).stdout
+    assert (place / "README.md").read_text() == "another"
+
+
+SECRETS = {
+    "a home path": "/home/someone/data",
+    "an AWS key": "AKIA" + "ABCDEFGHIJKLMNOP",
+    "a Google key": "AIza" + "b" * 35,
+    "a GitHub token": "ghp_" + "c" * 36,
+    "a wandb key": "0123456789" * 4,
+    "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
+}
+
+
+def test_a_secret_is_refused_and_not_repeated(folder, tmp_path):
+    path = folder / "trials/resnet50-0001/pytorch.json"
+    path.write_text(json.dumps({"seconds_per_epoch": [], **SECRETS}, indent=1))
+    output = publish(folder, f"file://{tmp_path}/out", tmp_path / "r.json", code=2).stdout
+    for number, (what, secret) in enumerate(SECRETS.items(), start=3):
+        assert f"trials/resnet50-0001/pytorch.json: line {number}: {what}\n" in output
+        assert secret not in output
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_user_and_home_are_found_in_attributes(folder, tmp_path):
+    import h5py
+
+    with h5py.File(folder / "trials/resnet50-0001/pytorch.h5", "r+") as file:
+        file.attrs["device"] = "gpu of somebody"
+        file["curves/test_loss"].attrs["from"] = f"{tmp_path}/x"
+    output = publish(
+        folder, f"file://{tmp_path}/out", tmp_path / "r.json", LOGNAME="somebody", HOME=str(tmp_path), code=2
+    )
+    assert "trials/resnet50-0001/pytorch.h5: attribute 'device' of /: this user's name" in output.stdout
+    assert "attribute 'from' of /curves/test_loss: this user's home path" in output.stdout
+
+
+def test_what_is_wrong_with_a_destination_is_one_clear_line(built, server, tmp_path):
+    def said(destination: str, code: int = 1, **options) -> str:
+        output = publish(built, destination, tmp_path / "r.json", code=code, **options).stdout
+        assert len(output.splitlines()) == 1, output
+        return output
+
+    assert "allowed: gs://BUCKET/PREFIX" in said("s3://bucket/p", code=2)
+    assert "no such bucket" in said("gs://another/p", host=server.address)
+    server.refuse = 403
+    assert "no permission" in said("gs://bucket/p", host=server.address)
+    server.refuse = 401
+    assert "credentials are not accepted" in said("gs://bucket/p", host=server.address)
+    nowhere = {"HOME": str(tmp_path), "NO_GCE_CHECK": "true", "GOOGLE_APPLICATION_CREDENTIALS": ""}
+    assert "no credentials" in said("gs://bucket/p", **nowhere)
+
+
+def test_verify_counts_trials_and_recounts_accuracies(folder):
+    assert "all files are as they should be" in uncrossed("verify", folder).stdout
+    path = folder / "trials/densenet121-0003/pytorch.h5"
+    result = store.read(path)
+    result.curves["test_accuracy"][-1] += 0.005
+    store.write(path, result)
+    tables.checksums(folder)
+    (folder / "SHA256SUMS").write_text(
+        "".join(line for line in (folder / "SHA256SUMS").open() if "resnet50-0001/pytorch" not in line)
+    )
+    (folder / "trials/resnet50-0001/pytorch.h5").unlink()
+    output = uncrossed("verify", folder, code=1).stdout
+    assert "densenet121-0003/pytorch.h5: records test accuracy" in output
+    assert "resnet50-0001/pytorch.h5: missing, but its trial is in manifest.csv" in output
+    assert "2 faults" in output
+
+
+@pytest.mark.skipif("UNCROSSED_SLOW" not in os.environ, reason="UNCROSSED_SLOW is not set")
+def test_ten_thousand_objects(tmp_path, server):
+    folder = tmp_path / "made"
+    lines = []
+    for number in range(10_000):
+        path = folder / f"trials/{number // 100}/{number}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{number}\n")
+        lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n")
+    (folder / LIST).write_text("".join(lines))
+    publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    check(server, folder)

@@ -1,0 +1,396 @@
+"""What a study needs before it is published: its card, its metadata, where it comes from, and the list of all files.
+
+    README.md           the dataset card: what it is, how it was made, numbers, known defects, licence, citation
+    croissant.json      Croissant JSON-LD, which mlcroissant and dataset search engines read
+    provenance.json     the study's keys, identities of rows, dataset and code, versions and devices
+    RELEASE_SHA256SUMS  the checksums of everything that is released, in the form that `sha256sum -c` reads
+
+Nothing in them depends on clock, host or path: equal results have equal metadata.
+"""
+
+import getpass
+import os
+import platform
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pandas as pd
+from tqdm import tqdm
+
+from uncrossed import analysis, manifest, store, tables
+from uncrossed.errors import InputError
+from uncrossed.files import sha256, write_json, write_text
+from uncrossed.study import Study
+from uncrossed.trial import FRAMEWORKS
+
+LIST = "RELEASE_SHA256SUMS"
+METADATA = ("README.md", "croissant.json", "provenance.json")
+LICENCE = "https://creativecommons.org/licenses/by/4.0/"
+TITLE = "CrossedWires: A Dataset of Syntactically Equivalent but Semantically Disparate Deep Learning Models"
+CITATION = f"""@article{{crossedwires,
+  title = {{{TITLE}}},
+  author = {{Zvyagin, Max and Brettin, Thomas and Ramanathan, Arvind and Jha, Sumit Kumar}},
+  journal = {{arXiv:2108.12768}},
+  year = {{2021}}
+}}"""
+
+
+def make(folder: str | os.PathLike[str], study: Study) -> list[str]:
+    """Write the metadata of a built study, and the list of all that is released.
+
+    Args:
+        folder: `results/STUDY`, with its SHA256SUMS.
+        study: the study that it was built from.
+
+    Returns:
+        The names in the list.
+
+    Raises:
+        InputError: a missing or damaged file, or one that is not what SHA256SUMS lists.
+    """
+    folder = Path(folder)
+    listed = read_list(folder / "SHA256SUMS")
+    table = tables.read(folder)
+    table = analysis.prepared(table, study.dataset.train_examples, study.dataset.test_examples, folder)
+    write_json(folder / "provenance.json", _provenance(folder, study, listed))
+    write_json(folder / "croissant.json", _croissant(study, table, listed))
+    write_text(folder / "README.md", _card(study, table))
+    names = [*listed, "SHA256SUMS", "tables/runs.parquet", *METADATA]
+    trials = sorted(manifest.read(folder / "manifest.csv"))
+    names += [f"trials/{trial}/{framework}.json" for trial in trials for framework in FRAMEWORKS]
+    names += [f"trials/{trial}/row.json" for trial in trials if study.search]
+    made = (folder / "SHA256SUMS").stat().st_mtime_ns
+
+    def line(name: str) -> str:
+        path = folder / name
+        try:
+            # What is older than its checksum needs no other; it is hashed again when it is uploaded.
+            known = listed.get(name) if path.stat().st_mtime_ns <= made else None
+            found = known or sha256(path)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); build the study first") from error
+        if listed.get(name, found) != found:
+            raise InputError(f"{path}: another than SHA256SUMS lists; run `uncrossed verify {folder}`")
+        return f"{found}  {name}\n"
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        lines = list(tqdm(pool.map(line, names), desc="release", total=len(names), unit="file", disable=None))
+    write_text(folder / LIST, "".join(lines))
+    return names
+
+
+def read_list(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Names and SHA-256 of a list of checksums.
+
+    Raises:
+        InputError: it is missing, a line is not a checksum and a name, or a name leads out of the list's folder.
+    """
+    path = Path(path)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: missing or damaged ({error}); build the study first") from error
+    names = {}
+    for number, line in enumerate(lines, start=1):
+        digest, _, name = line.partition("  ")
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not name or ".." in Path(name).parts or name.startswith("/"):
+            raise InputError(f"{path}: line {number} is not a checksum and a name in its folder")
+        names[name] = digest
+    return names
+
+
+def _provenance(folder: Path, study: Study, listed: dict[str, str]) -> dict[str, Any]:
+    configuration = study.configuration.model_dump(mode="json", exclude_none=True)
+    # Where a dataset was fetched from may be a path of this machine; what it is has its own SHA-256.
+    for definition in configuration["datasets"].values():
+        if "://" not in str(definition.get("source", "")):
+            definition.pop("source", None)
+    code: dict[str, set[str]] = {name: set() for name in FRAMEWORKS}
+    devices: dict[str, set[str]] = {name: set() for name in FRAMEWORKS}
+    versions: dict[str, dict[str, set[str]]] = {name: {} for name in FRAMEWORKS}
+    datasets = set()
+    files = [name for name in listed if name.startswith("trials/")]
+    for name in tqdm(files, desc="provenance", unit="file", disable=None):
+        found = store.read_attributes(folder / name)
+        framework = Path(name).stem
+        code[framework].add(found["code_sha256"])
+        devices[framework].add(found["device"])
+        datasets.add(found["dataset_sha256"])
+        for package, text in found["versions"].items():
+            versions[framework].setdefault(package, set()).add(text)
+    return {
+        "study": configuration,
+        "manifest_sha256": listed["manifest.csv"],
+        "dataset": study.dataset.identity().model_dump(mode="json"),
+        "dataset_sha256": sorted(datasets),
+        "uncrossed": _version(),
+        "code_sha256": {name: sorted(found) for name, found in code.items()},
+        "devices": {name: sorted(found) for name, found in devices.items()},
+        "versions": {
+            framework: {name: sorted(texts) for name, texts in sorted(found.items())}
+            for framework, found in versions.items()
+        },
+    }
+
+
+def _version() -> str:
+    try:
+        return version("uncrossed")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _described(study: Study) -> str:
+    data = study.dataset
+    return (
+        f"Pairs of models of one architecture and one set of hyperparameters, trained on {data.name} "
+        f"({data.train_examples} training and {data.test_examples} test examples), once in PyTorch and once in "
+        "TensorFlow: hyperparameters, learning curves, predictions and weights."
+    )
+
+
+COLUMNS = {
+    "trial": "the trial's name, and its folder in trials/",
+    "semantics": "which differences between the frameworks are aligned; native: each does what it ships with",
+    "space": "the subspace of the search box that the row was drawn from",
+    "base": "the trial that the row was made from",
+    "difference": "PyTorch's test accuracy minus TensorFlow's",
+    "both_completed": "false where a side diverged or is missing: leave these pairs out",
+}
+TYPES = {"b": "sc:Boolean", "i": "sc:Integer", "u": "sc:Integer", "f": "sc:Float"}
+
+
+def _croissant(study: Study, table: pd.DataFrame, listed: dict[str, str]) -> dict[str, Any]:
+    def file(name: str, kind: str, about: str) -> dict[str, Any]:
+        found = {"@type": "cr:FileObject", "@id": name, "name": name, "description": about, "contentUrl": name}
+        return found | {"encodingFormat": kind, "sha256": listed[name]}
+
+    def records(name: str, about: str, source: str, fields: dict[str, str]) -> dict[str, Any]:
+        made = [
+            {
+                "@type": "cr:Field",
+                "@id": f"{name}/{column}",
+                "name": column,
+                "description": COLUMNS.get(column, column.replace("_", " ")),
+                "dataType": kind,
+                "source": {"fileObject": {"@id": source}, "extract": {"column": column}},
+            }
+            for column, kind in fields.items()
+        ]
+        return {"@type": "cr:RecordSet", "@id": name, "name": name, "description": about, "field": made}
+
+    # Of the analysis' own columns none is in the file.
+    columns = [name for name in table if name not in ("steps", "state")]
+    trials = {name: TYPES.get(getattr(table[name].dtype, "kind", "O"), "sc:Text") for name in columns}
+    curves = {"trial": "sc:Text", "framework": "sc:Text", "epoch": "sc:Integer"}
+    curves |= dict.fromkeys(store.CURVES, "sc:Float")
+    models = {"@type": "cr:FileSet", "@id": "models", "name": "models", "encodingFormat": "application/x-hdf5"}
+    models |= {"description": "one HDF5 file per trial and framework", "includes": "trials/*/*.h5"}
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "name": f"crossedwires-{study.name}",
+        "description": _described(study),
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "license": LICENCE,
+        "citeAs": CITATION,
+        "url": "https://arxiv.org/abs/2108.12768",
+        "version": _version(),
+        "distribution": [
+            file("tables/trials.csv", "text/csv", "one row per trial"),
+            file("tables/curves.parquet", "application/x-parquet", "one row per trial, framework and epoch"),
+            file("manifest.csv", "text/csv", "the rows that were built, ready to be built again"),
+            models,
+        ],
+        "recordSet": [
+            records("trials", "one record per trial", "tables/trials.csv", trials),
+            records("curves", "one record per trial, framework and epoch", "tables/curves.parquet", curves),
+        ],
+    }
+
+
+_TERMS = (
+    *(
+        "citeAs",
+        "column",
+        "conformsTo",
+        "equivalentProperty",
+        "extract",
+        "field",
+        "fileObject",
+        "fileProperty",
+        "fileSet",
+        "format",
+    ),
+    *("includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references"),
+    *("regex", "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform"),
+)
+CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "cr": "http://mlcommons.org/croissant/",
+    "dct": "http://purl.org/dc/terms/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "sc": "https://schema.org/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    **{term: f"cr:{term}" for term in _TERMS},
+    "conformsTo": "dct:conformsTo",
+}
+
+
+def _card(study: Study, table: pd.DataFrame) -> str:
+    states = "\n".join(f"| {state} | {(table['state'] == state).sum()} |" for state in analysis.STATES)
+    names = "\n".join(
+        f"| {architecture} | {semantics} | {count} |"
+        for (architecture, semantics), count in table.groupby(["architecture", "semantics"]).size().items()
+    )
+    differences = table["difference"].abs().dropna()
+    largest = f"The largest difference of test accuracies is {differences.max():.4f}. " if len(differences) else ""
+    low, high = analysis.chance_interval(study.dataset.test_examples)
+    return f"""---
+license: cc-by-4.0
+pretty_name: "CrossedWires: {study.name}"
+---
+
+# CrossedWires: {study.name}
+
+{_described(study)}
+{largest}Why they differ is what the dataset is for.
+
+## How it was made
+
+By `uncrossed`, a Snakemake workflow, from `manifest.csv` and the study in `provenance.json`. A row, the study's
+settings and the dataset determine a trial file byte for byte on the same software and kind of device: build it again
+and compare `SHA256SUMS`. The order of examples, what a loss and an accuracy are, and what is stored are the same code
+for both frameworks; models, initial weights and Adam are the frameworks' own, save what a row's `semantics` aligns.
+
+## Numbers
+
+{len(table)} pairs:
+
+| architecture | semantics | pairs |
+|---|---|---|
+{names}
+
+## Files
+
+| file | what it is |
+|---|---|
+| `trials/{{trial}}/{{framework}}.h5` | a trained model: weights, curves, predictions, and all that determined them |
+| `trials/{{trial}}/{{framework}}.json` | the run: seconds, memory, device, versions |
+| `tables/trials.csv`, `.parquet` | one row per trial: hyperparameters, accuracies, losses, statuses, `difference` |
+| `tables/curves.parquet`, `runs.parquet` | one row per trial, framework and epoch; one per run |
+| `manifest.csv`, `provenance.json` | what it was built from |
+| `croissant.json` | this description for machines |
+| `RELEASE_SHA256SUMS` | checksums of everything here: `sha256sum -c RELEASE_SHA256SUMS` |
+
+```python
+import h5py
+
+with h5py.File("trials/TRIAL/pytorch.h5") as file:
+    accuracy = file["curves/test_accuracy"][:]  # one value per epoch
+    logits = file["predictions/logits"][:]  # test examples x classes, after the last epoch
+    weights = file["weights"][max(file["weights"])]  # PyTorch's names and layouts; in tensorflow.h5 Keras' own
+```
+
+Curves are means over examples, defined alike on both sides. The semantics `native` leaves each framework as it ships.
+
+## Known defects
+
+| pairs | count |
+|---|---|
+{states}
+
+A model is at chance where its test accuracy is not above {high:.4f}, the upper end of the 99 % interval of guessing
+({low:.4f} to {high:.4f}). Where a training loss was not finite a model `diverged`: it stopped there, its accuracy
+means nothing, and `both_completed` is false.
+
+## Licence and citation
+
+CC-BY-4.0. Cite the original study:
+
+```bibtex
+{CITATION}
+```
+"""
+
+
+# What must not be published, by what it is called.
+SECRETS = {
+    "a home path": r"/(?:home|Users)/\w",
+    "an AWS key": r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9])"
+    r"|(?i:aws_?(?:secret|session)_?\w*\W{1,5}[0-9a-z/+=]{16})",
+    "a Google key": r"(?<![\w-])(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})|\"private_key(?:_id)?\"",
+    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "a GitHub token": r"(?<!\w)(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{22,})",
+    "a wandb key": r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])|(?<!\w)wandb_v\d_\w{20,}",
+    "a Hugging Face token": r"(?<!\w)hf_[A-Za-z0-9]{30,}",
+}
+TEXTS = {".csv", ".html", ".json", ".md", ".svg", ".txt", ".yaml", ""}
+
+
+def scan(folder: str | os.PathLike[str], names: list[str]) -> list[str]:
+    """Where files tell who built them: host, user, home path, keys. What was found is never repeated.
+
+    Args:
+        folder: `results/STUDY`.
+        names: of files in it: texts are read whole, of HDF5 files all attributes and names, of tables all texts.
+
+    Returns:
+        One line for each place, `FILE: PLACE: what it is`.
+    """
+    patterns = {what: re.compile(pattern) for what, pattern in SECRETS.items()}
+    for what, word in _own().items():
+        patterns[what] = re.compile(rf"(?<![\w.-]){re.escape(word)}(?![\w-])")
+    faults = []
+    for name in tqdm(names, desc="scan", unit="file", disable=None):
+        for place, text in _texts(Path(folder) / name):
+            faults += [f"{folder}/{name}: {place}: {what}" for what, found in patterns.items() if found.search(text)]
+    return faults
+
+
+def _own() -> dict[str, str]:
+    """This machine's and this user's names, as far as they are long enough to be told from words."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = ""
+    found = {"this machine's name": platform.node(), "this user's name": user}
+    found = {k: name for k, name in found.items() if len(name) > 3 and name not in ("root", "localhost")}
+    home = os.path.expanduser("~").rstrip("/")
+    return found | ({"this user's home path": home} if home else {})
+
+
+def _texts(path: Path) -> Iterator[tuple[str, str]]:
+    """The texts of a file, each with its place."""
+    if path.suffix == ".h5":
+        with store.opened(path) as file:
+            places = [file]
+            file.visititems(lambda _, node: places.append(node))
+            for node in places:
+                yield node.name, node.name
+                yield from ((f"attribute '{name}' of {node.name}", _value(node, name)) for name in node.attrs)
+    elif path.suffix == ".parquet":
+        try:
+            table = pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: damaged ({error})") from error
+        for name in table:
+            if table[name].dtype.kind not in "biuf":
+                yield f"column '{name}'", "\n".join({str(value) for value in table[name].unique()})
+    elif path.suffix in TEXTS:
+        with open(path, encoding="utf-8", errors="replace") as lines:
+            for number, line in enumerate(lines, start=1):
+                yield f"line {number}", line
+
+
+def _value(node: h5py.Group | h5py.Dataset, name: str) -> str:
+    value = node.attrs[name]
+    return "\n".join(map(str, value)) if getattr(value, "shape", ()) else str(value)
