@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -148,7 +149,7 @@ class Handler(BaseHTTPRequestHandler):
             if not self._allowed(about["name"], self.query):
                 return
             with self.server.lock:
-                key = str(len(self.server.sessions))
+                key = uuid.uuid4().hex
                 self.server.sessions[key] = {"about": about, "query": self.query, "data": bytearray()}
             place = f"{self.server.address}/upload/storage/v1/b/{BUCKET}/o?uploadType=resumable&upload_id={key}"
             self._answer(200, {}, Location=place)

@@ -189,7 +189,9 @@ def test_rows_that_come_and_go_train_nothing_that_is_finished(crossed):
         assert crossed.planned() == ["pytorch 0", "tensorflow 0"]
         del semantics["a"]
         with_semantics(crossed, semantics)
-        # What was copied from it is copied from another, which keeps its own result: nothing is trained.
+        # What was copied from it is copied from another, where that is newer, which keeps its own result: nothing is
+        # trained.
+        (crossed.results / "trials/c/pytorch.h5").touch()
         assert crossed.planned() == ["pytorch b"]
         crossed.snakemake("results/tiny/trials/b/pytorch.h5")
         log = (crossed.results / "logs/trials/b/pytorch.log").read_text()

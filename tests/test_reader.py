@@ -419,7 +419,7 @@ import sys
 sys.modules["pyarrow"] = None
 import uncrossed
 study = uncrossed.open({str(built)!r})
-print(len(study), study.trials["space"].dtype, study.trial("{BIG}").pytorch.logits.shape)
+print(len(study), study.trials["space"].dtype, study.trial("{BIG}").pytorch.logits.shape, flush=True)
 study.curves
 """
     done = run(sys.executable, "-c", program, code=1)
