@@ -50,7 +50,7 @@ wildcard_constraints:
 def job(wildcards):
     """The one parameter that decides a training's result: its canonical JSON; a search's row is in a file."""
     if STUDY.search:
-        return json.dumps(STUDY.common(), sort_keys=True, separators=(",", ":"))
+        return json.dumps(STUDY.common, sort_keys=True, separators=(",", ":"))
     try:
         return STUDY.job(wildcards.trial).canonical()
     except InputError as error:
@@ -61,7 +61,7 @@ def expected(wildcards):
     """What all results of the study have in common, and the identity of its rows, as JSON."""
     rows = {} if STUDY.search else {"rows": manifest.sha256(STUDY.rows.values())}
     code = {f"{name} code_sha256": code_sha256(name) for name in FRAMEWORKS}
-    return json.dumps(STUDY.common() | rows | code, sort_keys=True)
+    return json.dumps(STUDY.common | rows | code, sort_keys=True)
 
 
 def dataset_file(wildcards):

@@ -165,6 +165,7 @@ class Study:
             raise InputError(f"no trial '{trial}' in {self.configuration.manifest}; {nearest(trial, self.rows)}")
         return Job(row=self.rows[trial], settings=self.settings, dataset=self.dataset.identity())
 
+    @cached_property
     def common(self) -> dict[str, Any]:
         """What all trainings have in common, as in a job's canonical JSON."""
         job = Job(row=EXAMPLE, settings=self.settings, dataset=self.dataset.identity())
@@ -172,12 +173,7 @@ class Study:
 
     def attributes(self, row: Trial, framework: str) -> dict[str, Any]:
         """What a trial file must say of itself to be a result of this study and this code."""
-        common = self._common
-        return {"framework": framework, "row": row.deciding(), "code_sha256": code_sha256(framework), **common}
-
-    @cached_property
-    def _common(self) -> dict[str, Any]:
-        return self.common()
+        return {"framework": framework, "row": row.deciding(), "code_sha256": code_sha256(framework), **self.common}
 
     def twins(self, framework: str, results: str | os.PathLike[str]) -> dict[str, str]:
         """Trials that need no training on a framework, each with the trial whose weights it shares.
