@@ -61,7 +61,8 @@ def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: i
                 "versions": VERSIONS[framework],
             }
             path = folder / f"trials/{row.trial}/{framework}.h5"
-            store.write(path, store.Result(attributes, curves, logits, labels, {row.epochs: {"w": np.zeros(1)}}))
+            weights = {row.epochs: {"w": random.standard_normal(1)}}
+            store.write(path, store.Result(attributes, curves, logits, labels, weights))
             record = {"device": "cpu", "resumed": False, "seconds_per_epoch": [1.0], "versions": VERSIONS[framework]}
             path.with_suffix(".json").write_text(json.dumps(record), encoding="utf-8")
 

@@ -181,8 +181,10 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=compare)
 
     command = commands.add_parser("verify", help="check a study's files; exit 1 and name each fault")
-    command.add_argument("folder", type=Path, help="results/STUDY")
+    command.add_argument("place", help="results/STUDY, or the URL of a study or release: https://..., gs://...")
     command.add_argument("--quarantine", action="store_true", help="move damaged files aside, to be built again")
+    command.add_argument("--recompute", action="store_true", help="compute logits again from the weights, too")
+    command.add_argument("--dataset", type=Path, help="the dataset's file for that; default: beside the study")
     command.set_defaults(run=verify)
     command = commands.add_parser("doctor", help="what each framework sees here, what is wrong, and what to do")
     command.add_argument("--probe", choices=FRAMEWORKS, help=argparse.SUPPRESS)
@@ -599,11 +601,14 @@ def verify(options: argparse.Namespace) -> int:
     """Name each fault of a study's files."""
     from uncrossed.verify import verify
 
-    faults = verify(options.folder, options.quarantine)
-    for fault in faults:
+    found = verify(options.place, options.quarantine, options.recompute, options.dataset)
+    for fault in found.faults:
         print(fault)
-    print(f"{options.folder}: {len(faults)} faults" if faults else f"{options.folder}: all files are as they should be")
-    return 1 if faults else 0
+    for warning in found.warnings:
+        print(f"warning: {warning}")
+    faults = f"{len(found.faults)} faults" if found.faults else "all files are as they should be"
+    print(f"{options.place}: {faults}" + (f", {len(found.warnings)} warnings" if found.warnings else ""))
+    return 1 if found.faults else 0
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -7,12 +7,15 @@ import hashlib
 import io
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import h5py
+
+from uncrossed.errors import InputError
 
 
 @contextlib.contextmanager
@@ -82,3 +85,23 @@ def sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def checksum_list(text: str, where: str) -> dict[str, str]:
+    """Names and SHA-256 of a list in the form that `sha256sum -c` reads.
+
+    Args:
+        text: its content.
+        where: its place, for messages.
+
+    Raises:
+        InputError: a line is not a checksum and the name of a file in the list's folder.
+    """
+    listed = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        digest, _, name = line.partition("  ")
+        name = name.removeprefix("./")
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not name or ".." in Path(name).parts or name.startswith("/"):
+            raise InputError(f"{where}: line {number} is not a checksum and the name of a file in its folder")
+        listed[name] = digest
+    return listed

@@ -14,7 +14,6 @@ import operator
 import os
 import random
 import re
-import urllib.parse
 import weakref
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -28,8 +27,8 @@ from tqdm import tqdm
 
 from uncrossed import store
 from uncrossed.errors import InputError, nearest
-from uncrossed.files import complete, sha256
-from uncrossed.remote import Folder, MissingFileError, RangeFile, Remote
+from uncrossed.files import checksum_list, complete, sha256
+from uncrossed.remote import Folder, MissingFileError, RangeFile, Remote, opened
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,16 +57,7 @@ def open_study(place: str | os.PathLike[str]) -> "Study":
     Raises:
         InputError: no study is there, its table is damaged, or pandas is missing.
     """
-    text = os.fspath(place)
-    scheme = urllib.parse.urlsplit(text).scheme if "://" in text else ""
-    if scheme == "gs":
-        host = os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
-        text = f"{host if '://' in host else f'http://{host}'}".rstrip("/") + "/" + urllib.parse.quote(text[5:])
-    elif scheme not in ("", "http", "https"):
-        raise InputError(f"{text}: found scheme '{scheme}'; allowed: a folder, https://..., gs://bucket/prefix")
-    if "?" in text and scheme:
-        raise InputError(f"{text}: found a query; allowed: the URL of a folder, under which files are found by name")
-    source = Remote(text) if scheme else Folder(Path(text))
+    source = opened(place)
     study = Study(source, source.root)
     try:
         study.trials  # noqa: B018 - it is read here, so that what is no study is refused
@@ -250,13 +240,10 @@ class Study:
 
     def _sums(self, name: str) -> dict[str, str]:
         try:
-            lines = self.source.read(name).decode(errors="replace").splitlines()
+            text = self.source.read(name).decode(errors="replace")
         except MissingFileError:
             return {}
-        pairs = [line.split("  ", 1) for line in lines]
-        if not all(len(pair) == 2 and re.fullmatch("[0-9a-f]{64}", pair[0]) for pair in pairs):
-            raise InputError(f"{self.source.where(name)}: not a list of checksums and names")
-        return {file.removeprefix("./"): sha for sha, file in pairs}
+        return checksum_list(text, self.source.where(name))
 
     def _parquet(self, name: str) -> "pd.DataFrame":
         try:

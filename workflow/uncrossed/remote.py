@@ -46,6 +46,26 @@ class Pin(NamedTuple):
     size: int
 
 
+def opened(place: str | os.PathLike[str]) -> "Folder | Remote":
+    """Where files lie: a folder, or the URL of one: `https://...`, or `gs://bucket/prefix` of a public bucket.
+
+    A bucket is read from storage.googleapis.com, or from STORAGE_EMULATOR_HOST where that is set.
+
+    Raises:
+        InputError: another form of URL.
+    """
+    text = os.fspath(place)
+    scheme = urllib.parse.urlsplit(text).scheme if "://" in text else ""
+    if scheme == "gs":
+        host = os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
+        text = f"{host if '://' in host else f'http://{host}'}".rstrip("/") + "/" + urllib.parse.quote(text[5:])
+    elif scheme not in ("", "http", "https"):
+        raise InputError(f"{text}: found scheme '{scheme}'; allowed: a folder, https://..., gs://bucket/prefix")
+    if "?" in text and scheme:
+        raise InputError(f"{text}: found a query; allowed: the URL of a folder, under which files are found by name")
+    return Remote(text) if scheme else Folder(Path(text))
+
+
 class Folder:
     """A study's files in a local folder."""
 

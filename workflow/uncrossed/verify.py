@@ -1,177 +1,345 @@
-"""Whether a study's files are what they say: damage is named, and moved aside where that is asked for."""
+"""Whether a study's files are what they say, locally or behind a URL: damage is named, and moved aside where asked for.
+
+Hashes are checked first, then what files say of each other: that every trial is there, that equal rows hold equal
+weights and other rows other ones, that training moved the weights, and that accuracies are those of the stored logits;
+with a framework also that logits and initial weights are those of the stored rows and weights.
+"""
 
 import json
 import os
-from concurrent.futures import ProcessPoolExecutor
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from uncrossed import datasets, manifest, store
+from uncrossed import datasets, manifest, store, training
 from uncrossed.errors import InputError
-from uncrossed.files import sha256
-from uncrossed.trial import FRAMEWORKS
+from uncrossed.files import checksum_list, sha256
+from uncrossed.recompute import Models, moving
+from uncrossed.remote import Folder, MissingFileError, Remote, opened
+from uncrossed.trial import FRAMEWORKS, Trial
 
 QUARANTINED = ".quarantined"
+WORKERS = 4
+LISTS = ("SHA256SUMS", "RELEASE_SHA256SUMS")
+# A rate at which a step may be too small to change a weight of 0.01 in float32, where gradients are about 1e-3.
+TINY, GRADIENT = 1e-8, 1e-3
 
 
-def verify(folder: str | os.PathLike[str], quarantine: bool = False) -> list[str]:
-    """Check all trial files and run records of a study, what SHA256SUMS lists, and the datasets beside it.
+class Findings(NamedTuple):
+    """One line for each fault, and for each thing that may be right but should be looked at."""
+
+    faults: list[str]
+    warnings: list[str]
+
+
+class Facts(NamedTuple):
+    """What a sound trial file says: what its training is, what it holds, and what is wrong in it.
+
+    Attributes:
+        training: the row as far as it determines this framework's weights.
+        same: with `training` all that determines the result: settings, dataset, code and stack.
+        content: the result's `content_sha256`.
+        weights: the hashes of the last kept epoch's weights.
+        completed: whether all losses were finite.
+        tiny: whether its learning rate may be too small to move weights.
+        unmoved: whether no weight has another value than the kept initial one; None where that is not known.
+        fault: what is wrong, or None.
+    """
+
+    framework: str
+    training: str
+    same: str
+    content: str
+    weights: tuple[str, ...]
+    completed: bool
+    tiny: bool
+    unmoved: bool | None
+    fault: str | None
+
+
+def verify(
+    place: str | os.PathLike[str],
+    quarantine: bool = False,
+    recompute: bool = False,
+    dataset: str | os.PathLike[str] | None = None,
+) -> Findings:
+    """Check all trial files and run records of a study, what its lists of checksums hold, and the datasets beside it.
 
     Args:
-        folder: `results/STUDY`, or `results/datasets`.
-        quarantine: rename damaged files to `*.quarantined`: the next build makes them again. A trial file or dataset
-            that is sound in itself, or that cannot be read at all, is never moved.
-
-    Returns:
-        One line for each fault.
+        place: `results/STUDY`, or `results/datasets`; or the URL of a study or release with a list of checksums.
+        quarantine: rename damaged local files to `*.quarantined`: the next build makes them again. A trial file or
+            dataset that is sound in itself, or that cannot be read at all, is never moved.
+        recompute: build each model, and compute its initial weights and its logits again; needs the frameworks.
+        dataset: the dataset's file for that; default: beside the study.
 
     Raises:
-        InputError: nothing to check.
+        InputError: nothing to check, or `recompute` without dataset or framework.
     """
-    folder = Path(folder).resolve()
-    listed, faults = _listed(folder)
-    shared = folder if folder.name == "datasets" else folder.parent / "datasets"
-    trials = sorted(path for framework in FRAMEWORKS for path in folder.glob(f"trials/*/{framework}.*"))
-    files = [path for path in trials if path.suffix in (".h5", ".json")] + sorted(shared.glob("*.h5"))
-    files += [path for path in listed if path not in files]
-    rows = folder / "manifest.csv"
-    # Once: the manifest's reader refuses a trial that is there twice, and a folder has a name once.
-    try:
-        wanted = manifest.read(rows) if rows.is_file() else ()
-    except InputError as error:
-        wanted = ()
-        faults += [] if rows in listed else [str(error)]  # of a listed one the checksum tells
-    paths = [folder / "trials" / trial / f"{framework}.h5" for trial in wanted for framework in FRAMEWORKS]
-    faults += [f"{path}: missing, but its trial is in manifest.csv" for path in sorted({*paths} - {*files})]
-    if not files:
-        raise InputError(f"{folder}: no trial files, checksums or datasets there")
-    with _Reader() as reader:
-        for path in tqdm(files, desc="verify", unit="file", disable=None):
-            fault, damaged = _check(path, listed.get(path), reader)
-            if fault is None:
-                continue
-            if quarantine and damaged:
-                aside = _free(path)
-                try:
-                    path.replace(aside)
-                    fault += f"; moved to {aside.name}"
-                except OSError as error:
-                    fault += f"; cannot be moved ({error.strerror})"
-            faults.append(fault)
-    return faults
+    source = opened(place)
+    local = isinstance(source, Folder)
+    if quarantine and not local:
+        raise InputError(f"{place}: quarantine is for local folders")
+    if local:
+        source = Folder(Path(place).resolve())
+    listed, faults = _listed(source)
+    names, missing = _names(source, listed, faults)
+    if not names:
+        raise InputError(f"{source.root}: no trial files, checksums or datasets there")
+    faults += missing
+    models = Models(source.root.parent / "datasets" if local else None, dataset) if recompute else None
+    facts: dict[str, Facts] = {}
+    warnings: list[str] = []
+
+    def check(name: str) -> tuple[str | None, bool]:
+        where = _where(source, name)
+        with ExitStack() as stack:
+            try:
+                path = stack.enter_context(_fetched(source, name))
+            except MissingFileError:
+                return f"{where}: missing, but listed", False
+            except InputError as error:
+                return str(error), False
+            found, fault, damaged = _check(path, listed.get(name), reader)
+            if found and models:
+                unmoved, fault = models.check(path)
+                found = found._replace(unmoved=unmoved)
+        if found:
+            facts[where] = found
+        return fault and f"{where}: {fault}", damaged
+
+    with _Reader() as reader, ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            checked = pool.map(check, names)
+            bar = tqdm(zip(names, checked, strict=True), "verify", len(names), unit="file", disable=None)
+            for name, (fault, damaged) in bar:
+                if fault is not None:
+                    faults.append(fault + (_moved_aside(Path(_where(source, name))) if quarantine and damaged else ""))
+        finally:
+            pool.shutdown(cancel_futures=True)
+            if models:
+                models.close()
+    for fault, warning in (*_twins(facts), *_unmoved(facts)):
+        (warnings if warning else faults).append(fault)
+    return Findings(faults, warnings)
 
 
-def _free(path: Path) -> Path:
-    names = (path.with_name(f"{path.name}{QUARANTINED}{number or ''}") for number in range(10**6))
-    return next(name for name in names if not name.exists())
+def _where(source: Folder | Remote, name: str) -> str:
+    return os.path.normpath(source.where(name)) if isinstance(source, Folder) else source.where(name)
 
 
-def _listed(folder: Path) -> tuple[dict[Path, str], list[str]]:
-    path, listed, faults = folder / "SHA256SUMS", {}, []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return {}, []
-    except (OSError, UnicodeDecodeError) as error:
-        return {}, [f"{path}: cannot be read ({error})"]
-    for number, line in enumerate(lines, start=1):
-        sha, separator, name = line.partition("  ")
-        if separator and len(sha) == 64 and name:
-            listed[folder / name] = sha
-        else:
-            faults.append(f"{path}: line {number} is not a checksum and a name")
+def _is_trial(path: Path) -> bool:
+    return path.parent.parent.name == "trials" and path.suffix == ".h5"
+
+
+def _listed(source: Folder | Remote) -> tuple[dict[str, str], list[str]]:
+    """All listed names with their SHA-256; and what is wrong with the lists."""
+    listed, faults = {}, []
+    for name in LISTS:
+        try:
+            found = checksum_list(source.read(name).decode(errors="replace"), source.where(name))
+        except MissingFileError:
+            continue
+        except InputError as error:
+            faults.append(str(error))
+            continue
+        both = listed.keys() & found.keys()
+        faults += [f"{source.where(k)}: {' and '.join(LISTS)} disagree" for k in sorted(both) if listed[k] != found[k]]
+        listed = found | listed
     return listed, faults
 
 
-def _check(path: Path, listed: str | None, reader: "_Reader") -> tuple[str | None, bool]:
-    """What is wrong with a file, or None; and whether it is proven to be damaged."""
+def _names(source: Folder | Remote, listed: dict[str, str], faults: list[str]) -> tuple[list[str], list[str]]:
+    """The files to check; and which trial files the manifest wants that are not among them."""
+    names = dict.fromkeys(listed)
+    if isinstance(source, Folder):
+        root = source.root
+        shared = root if root.name == "datasets" else root.parent / "datasets"
+        trials = sorted(path for framework in FRAMEWORKS for path in root.glob(f"trials/*/{framework}.*"))
+        found = [path for path in trials if path.suffix in (".h5", ".json")] + sorted(shared.glob("*.h5"))
+        names |= dict.fromkeys(os.path.relpath(path, root) for path in found)
+    # Once: the manifest's reader refuses a trial that is there twice, and a folder has a name once.
+    wanted: Any = ()
     try:
-        found = sha256(path)
-    except FileNotFoundError:
-        return f"{path}: missing, but listed in SHA256SUMS", False
+        with _fetched(source, "manifest.csv") as path:
+            wanted = manifest.read(path)
+    except MissingFileError:
+        pass
+    except InputError as error:
+        if "manifest.csv" not in listed:  # of a listed one the checksum tells
+            faults.append(str(error))
+    files = (f"trials/{trial}/{framework}.h5" for trial in sorted(wanted) for framework in FRAMEWORKS)
+    return list(names), [
+        f"{source.where(name)}: missing, but its trial is in manifest.csv" for name in files if name not in names
+    ]
+
+
+@contextmanager
+def _fetched(source: Folder | Remote, name: str) -> Iterator[Path]:
+    """The path of a file, of a remote one that of a copy while the block lasts.
+
+    Raises:
+        MissingFileError: there is none.
+        InputError: no sound answer.
+        OSError: the disk is full.
+    """
+    if isinstance(source, Folder):
+        path = source.root / name
+        if not path.exists():
+            raise MissingFileError(f"{path}: no such file")
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="uncrossed-") as folder:
+        path = Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "wb") as stream:
+            for chunk in source.chunks(name):
+                stream.write(chunk)
+        yield path
+
+
+def _moved_aside(path: Path) -> str:
+    names = (path.with_name(f"{path.name}{QUARANTINED}{number or ''}") for number in range(10**6))
+    aside = next(name for name in names if not name.exists())
+    try:
+        path.replace(aside)
     except OSError as error:
-        return f"{path}: cannot be read ({error.strerror})", False
-    if found == listed:
-        # Its bytes are right, so that HDF5 reads it.
-        try:
-            fault = _accuracy(path) if path.parent.parent.name == "trials" and path.suffix == ".h5" else None
-        except InputError as error:
-            fault = str(error)
-        return fault, fault is not None
-    if path.suffix == ".h5":
-        fault = reader.fault(path)
-        if fault:
-            return fault, True
-        return (
-            (f"{path}: sound, but another than SHA256SUMS lists; build the study again", False)
-            if listed
-            else (None, False)
-        )
-    if path.suffix == ".json" and listed is None:
-        try:
+        return f"; cannot be moved ({error.strerror})"
+    return f"; moved to {aside.name}"
+
+
+def _check(path: Path, listed: str | None, reader: "_Reader") -> tuple[Facts | None, str | None, bool]:
+    """Of a trial file its facts; what is wrong with a file, or None; and whether it is proven to be damaged."""
+    try:
+        matches = listed is not None and sha256(path) == listed
+        if matches:
+            # Its bytes are right, so that HDF5 reads it.
+            facts = _facts(path, checked=True) if _is_trial(path) else NO_FACTS
+        elif path.suffix == ".h5":
+            facts = reader.facts(path)
+        elif path.suffix == ".json" and listed is None:
             json.loads(path.read_bytes())["seconds_per_epoch"]
-        except (ValueError, KeyError, TypeError) as error:
-            return f"{path}: damaged ({error})", True
-        return None, False
-    return f"{path}: its SHA-256 is not the one in SHA256SUMS", True
+            return None, None, False
+        else:
+            return None, "its SHA-256 is not the listed one", True
+    except OSError as error:
+        return None, f"cannot be read ({error.strerror})", False
+    except (ValueError, KeyError, TypeError) as error:
+        return None, f"damaged ({error})", True
+    if facts.fault:
+        return None, facts.fault, True
+    if listed and not matches:
+        return None, "sound, but another than is listed; build the study again", False
+    return (facts if facts.framework else None), None, False
+
+
+NO_FACTS = Facts("", "", "", "", (), False, False, None, None)
+
+
+def _facts(path: Path, checked: bool = False) -> Facts:
+    """What a trial file or dataset says; one whose bytes are not `checked` is read whole, and checked by its hashes."""
+    try:
+        if not _is_trial(path):
+            name = datasets.read(path).identity.name
+            return NO_FACTS._replace(fault=None if name == path.stem else f"holds dataset {name}")
+        if not checked:
+            store.read(path)
+        with store.opened(path) as file:
+            found = store._attributes(file)
+            row = Trial.check(found["row"], "row")
+            for what, is_, wanted in (
+                ("framework", found["framework"], path.stem),
+                ("trial", row.trial, path.parent.name),
+            ):
+                if is_ != wanted:
+                    return NO_FACTS._replace(fault=f"holds {what} {is_}")
+            last, first = (
+                {str(name): str(group[name].attrs["sha256"]) for name in group.attrs["names"]}
+                for group in (file["weights"][choose(file["weights"])] for choose in (max, min))
+            )
+            same = [found[name] for name in ("settings", "dataset_sha256", "device", "versions", "code_sha256")]
+            return Facts(
+                found["framework"],
+                row.training(found["framework"]),
+                json.dumps(same, sort_keys=True),
+                found["content_sha256"],
+                tuple(last.values()),
+                found["status"] == "completed",
+                row.learning_rate * GRADIENT / (GRADIENT + row.adam_epsilon) < TINY,
+                all(first[name] == last[name] for name in moving(last)) if "0000" in file["weights"] else None,
+                _accuracy(file) if found["status"] == "completed" else None,
+            )
+    except InputError as error:
+        return NO_FACTS._replace(fault=str(error).removeprefix(f"{path}: "))
+    except (*store.DAMAGE, MemoryError, OverflowError) as error:
+        return NO_FACTS._replace(fault=f"damaged ({type(error).__name__}: {error})")
+
+
+def _accuracy(file: Any) -> str | None:
+    """Whether a trial file records the test accuracy that its logits have."""
+    recorded = file["curves/test_accuracy"][-1]
+    counted = training.measure(file["predictions/logits"][:], file["predictions/labels"][:])[1]
+    if abs(recorded - counted) < 1e-9:
+        return None
+    return f"records test accuracy {recorded:.6f}, but its logits have {counted:.6f}"
+
+
+def _twins(facts: dict[str, Facts]) -> Iterator[tuple[str, bool]]:
+    """Trainings that should have come to the same and did not, or to something else and did; or may not have."""
+    results: dict[tuple, dict[str, str]] = defaultdict(dict)
+    weights: dict[tuple, dict[str, str]] = defaultdict(dict)
+    for where, found in sorted(facts.items()):
+        results[found.framework, found.training, found.same].setdefault(found.content, where)
+        if found.completed:
+            weights[found.framework, found.weights].setdefault(found.training, where)
+    for group in results.values():
+        if len(group) > 1:
+            yield f"{' and '.join(group.values())}: the same training, but not the same result", False
+    for group in weights.values():
+        if len(group) > 1:
+            rows = [json.loads(row) for row in group]
+            keys = ", ".join(key for key in rows[0] if any(row[key] != rows[0][key] for row in rows))
+            tiny = all(facts[where].tiny for where in group.values())
+            yield f"{' and '.join(group.values())}: equal weights, but their rows differ in {keys}", tiny
+
+
+def _unmoved(facts: dict[str, Facts]) -> Iterator[tuple[str, bool]]:
+    for where, found in sorted(facts.items()):
+        if found.unmoved:
+            yield f"{where}: training has moved no weight", found.tiny
 
 
 class _Reader:
     """Reads HDF5 files in a process of its own, since HDF5 may crash or hang on what is damaged."""
 
     def __enter__(self) -> "_Reader":
-        self.pool = self._new()
+        self.pool, self.lock = _process(), threading.Lock()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.pool.shutdown(cancel_futures=True)
 
-    def fault(self, path: Path) -> str | None:
-        """What reading finds, or None; ten minutes are enough for any file."""
-        try:
-            return self.pool.submit(_read, path).result(timeout=600)
-        except (BrokenProcessPool, TimeoutError) as error:
-            for process in list((self.pool._processes or {}).values()):
-                process.kill()
-            self.pool.shutdown(cancel_futures=True)
-            self.pool = self._new()
-            what = "never ends reading it" if isinstance(error, TimeoutError) else "crashes on it"
-            return f"{path}: damaged (HDF5 {what})"
-
-    @staticmethod
-    def _new() -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    def facts(self, path: Path) -> Facts:
+        """What reading finds; ten minutes are enough for any file."""
+        with self.lock:
+            try:
+                return self.pool.submit(_facts, path).result(timeout=600)
+            except (BrokenProcessPool, TimeoutError) as error:
+                for process in list((self.pool._processes or {}).values()):
+                    process.kill()
+                self.pool.shutdown(cancel_futures=True)
+                self.pool = _process()
+                what = "never ends reading it" if isinstance(error, TimeoutError) else "crashes on it"
+                return NO_FACTS._replace(fault=f"damaged (HDF5 {what})")
 
 
-def _read(path: Path) -> str | None:
-    try:
-        if path.parent.parent.name != "trials":
-            name = datasets.read(path).identity.name
-            return None if name == path.stem else f"{path}: holds dataset {name}"
-        attributes = store.read(path).attributes
-        for what, found, wanted in (
-            ("framework", attributes["framework"], path.stem),
-            ("trial", attributes["row"].get("trial"), path.parent.name),
-        ):
-            if found != wanted:
-                return f"{path}: holds {what} {found}"
-        return _accuracy(path)
-    except InputError as error:
-        return str(error)
-    except (*store.DAMAGE, MemoryError, OverflowError) as error:
-        return f"{path}: damaged ({type(error).__name__}: {error})"
-
-
-def _accuracy(path: Path) -> str | None:
-    """Whether a trial file records the test accuracy that its logits have."""
-    with store.opened(path) as file:
-        if file.attrs["status"] != "completed":
-            return None
-        recorded = file["curves/test_accuracy"][-1]
-        counted = (file["predictions/logits"][:].argmax(axis=1) == file["predictions/labels"][:]).mean()
-    if abs(recorded - counted) < 1e-9:
-        return None
-    return f"{path}: records test accuracy {recorded:.6f}, but its logits have {counted:.6f}"
+def _process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))

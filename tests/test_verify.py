@@ -1,0 +1,163 @@
+"""Verification: files that are what they say pass, and each way in which they are not is named."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import synthetic
+from conftest import uncrossed
+from server import Server
+from uncrossed import remote, store, tables
+from uncrossed.trial import FRAMEWORKS
+from uncrossed.verify import verify
+
+SOUND = "all files are as they should be"
+FIRST, SECOND = "densenet121-0000", "resnet50-0001"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A study of six made-up trials, one of which diverged; initial weights are kept."""
+    folder = tmp_path_factory.mktemp("built")
+    synthetic.write(folder, synthetic.rows(6, 3), diverged="resnet50-0004")
+    for path in folder.glob("trials/*/*.h5"):
+        change(path, lambda result: result.weights.update({0: {"w": np.zeros(1)}}))
+    tables.make(folder)
+    tables.checksums(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(built, tmp_path):
+    """A copy of the study that a test may change."""
+    return Path(shutil.copytree(built, tmp_path / "results" / "made-up"))
+
+
+def change(path: Path, how) -> None:
+    """Change a trial file, so that it stays sound in itself."""
+    result = store.read(path)
+    how(result)
+    store.write(path, result)
+
+
+def changed(folder: Path, name: str, how, code: int = 1) -> str:
+    """What `verify` prints of the study when a trial file was written in another way."""
+    change(folder / "trials" / name, how)
+    tables.checksums(folder)
+    return uncrossed("verify", folder, code=code).stdout
+
+
+def test_a_sound_study_passes(folder):
+    output = uncrossed("verify", folder).stdout
+    assert SOUND in output
+    assert "warning" not in output
+
+
+def test_an_accuracy_that_the_logits_do_not_have_and_a_trial_that_is_not_there(folder):
+    (folder / f"trials/{SECOND}/pytorch.h5").rename(folder.parent / "aside.h5")
+    (folder / "SHA256SUMS").unlink()
+
+    def better(result):
+        result.curves["test_accuracy"][-1] += 0.005
+
+    change(folder / f"trials/{FIRST}/pytorch.h5", better)
+    output = uncrossed("verify", folder, code=1).stdout
+    assert f"{FIRST}/pytorch.h5: records test accuracy" in output
+    assert f"{SECOND}/pytorch.h5: missing, but its trial is in manifest.csv" in output
+    assert "2 faults" in output
+
+
+def test_other_rows_with_equal_weights(folder):
+    weights = store.read(folder / f"trials/{FIRST}/pytorch.h5").weights
+    output = changed(folder, f"{SECOND}/pytorch.h5", lambda result: result.weights.update(weights))
+    assert re.search(rf"{FIRST}/pytorch.h5 and .*{SECOND}/pytorch.h5: equal weights, but their rows differ in", output)
+    assert "differ in adam_epsilon, architecture, batch_size, learning_rate\n" in output
+    assert "1 faults" in output
+
+
+def test_equal_rows_with_other_results(folder):
+    row = store.read(folder / f"trials/{FIRST}/pytorch.h5").attributes["row"]
+
+    def rename(result):
+        result.attributes["row"] = {**row, "trial": SECOND}
+
+    output = changed(folder, f"{SECOND}/pytorch.h5", rename)
+    assert re.search(rf"{FIRST}/pytorch.h5 and .*{SECOND}/pytorch.h5: the same training, but not the same", output)
+    # Another version of the framework may give another result.
+    output = changed(
+        folder, f"{SECOND}/pytorch.h5", lambda result: result.attributes.update(versions={"torch": "3"}), code=0
+    )
+    assert SOUND in output
+
+
+@pytest.mark.parametrize(("rate", "code"), [(0.1, 1), (1e-12, 0)])
+def test_weights_that_did_not_move_are_a_fault_unless_the_rate_is_tiny(folder, rate, code):
+    def still(result):
+        result.attributes["row"]["learning_rate"] = rate
+        result.weights[3] = result.weights[0]
+
+    output = changed(folder, f"{FIRST}/tensorflow.h5", still, code)
+    assert f"{FIRST}/tensorflow.h5: training has moved no weight" in output
+    assert ("warning: " in output, "1 warnings" in output) == ((code == 0,) * 2)
+
+
+def test_lists_that_disagree(folder):
+    lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
+    (folder / "RELEASE_SHA256SUMS").write_text("".join(["0" * 64 + lines[0][64:], *lines[1:]]))
+    output = uncrossed("verify", folder, code=1).stdout
+    assert "SHA256SUMS and RELEASE_SHA256SUMS disagree" in output
+    assert "1 faults" in output
+
+
+def test_a_study_behind_a_url(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(remote, "FIRST_DELAY", 0.01)
+    with Server(folder) as server:
+        assert verify(server.url) == ([], [])
+        assert SOUND in uncrossed("verify", server.url).stdout
+        server.faults = ["truncated", 503, "reset"]
+        assert verify(server.url) == ([], [])
+        path = folder / f"trials/{FIRST}/pytorch.h5"
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+        (folder / f"trials/{SECOND}/tensorflow.h5").unlink()
+        (folder / "SHA256SUMS").write_text(
+            "".join(line for line in (folder / "SHA256SUMS").open() if "vgg16-0002/pytorch" not in line)
+        )
+        faults = verify(server.url).faults
+    assert len(faults) == 3
+    assert f"{server.url}/trials/vgg16-0002/pytorch.h5: missing, but its trial is in manifest.csv" == faults[0]
+    assert any(fault.startswith(f"{server.url}/trials/{FIRST}/pytorch.h5: array") for fault in faults)
+    assert f"{server.url}/trials/{SECOND}/tensorflow.h5: missing, but listed" in faults
+
+
+def test_a_place_without_a_study_is_one_clear_line(tmp_path):
+    with Server(tmp_path) as server:
+        assert "no trial files" in uncrossed("verify", server.url, code=2).stdout
+        assert "for local folders" in uncrossed("verify", server.url, "--quarantine", code=2).stdout
+
+
+def test_logits_are_computed_again_from_the_weights(few, tmp_path):
+    """Real trainings: their weights give the stored logits to the last bit; other weights do not."""
+    folder = tmp_path / "results/one"
+    for framework in FRAMEWORKS:
+        row = {"trial": "a", "architecture": "smallcnn", "learning_rate": 0.01}
+        row |= {"batch_size": 30, "adam_epsilon": 1e-7, "epochs": 1}
+        output = folder / f"trials/a/{framework}.h5"
+        uncrossed("train", framework, "--row", json.dumps(row), "--dataset", few, "--output", output)
+    assert "give its file by --dataset" in uncrossed("verify", folder, "--recompute", code=2).stdout
+    assert SOUND in uncrossed("verify", folder, "--recompute", "--dataset", few).stdout
+
+    def shift(result):
+        name = next(name for name in result.weights[1] if "conv1" in name)
+        result.weights[1][name][0] *= 1 + 1e-3
+
+    for framework in FRAMEWORKS:
+        change(folder / f"trials/a/{framework}.h5", shift)
+    # Each file is sound in itself.
+    assert SOUND in uncrossed("verify", folder).stdout
+    output = uncrossed("verify", folder, "--recompute", "--dataset", few, code=1).stdout
+    assert output.count("its weights give logits that differ") == 2
