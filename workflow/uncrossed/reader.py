@@ -58,6 +58,22 @@ def open_study(place: str | os.PathLike[str]) -> "Study":
     Raises:
         InputError: no study is there, its table is damaged, or pandas is missing.
     """
+    source = source_at(place)
+    study = Study(source, source.root)
+    try:
+        study.trials  # noqa: B018 - it is read here, so that what is no study is refused
+    except MissingFileError:
+        there = "with tables/trials.parquet or tables/trials.csv"
+        raise InputError(f"{place}: no built study there; allowed: results/STUDY, {there}, or its URL") from None
+    return study
+
+
+def source_at(place: str | os.PathLike[str]) -> Folder | Remote:
+    """The files of a folder, or of a folder's URL, as `open_study` takes them.
+
+    Raises:
+        InputError: another scheme, or a query.
+    """
     text = os.fspath(place)
     scheme = urllib.parse.urlsplit(text).scheme if "://" in text else ""
     if scheme == "gs":
@@ -67,14 +83,7 @@ def open_study(place: str | os.PathLike[str]) -> "Study":
         raise InputError(f"{text}: found scheme '{scheme}'; allowed: a folder, https://..., gs://bucket/prefix")
     if "?" in text and scheme:
         raise InputError(f"{text}: found a query; allowed: the URL of a folder, under which files are found by name")
-    source = Remote(text) if scheme else Folder(Path(text))
-    study = Study(source, source.root)
-    try:
-        study.trials  # noqa: B018 - it is read here, so that what is no study is refused
-    except MissingFileError:
-        there = "with tables/trials.parquet or tables/trials.csv"
-        raise InputError(f"{place}: no built study there; allowed: results/STUDY, {there}, or its URL") from None
-    return study
+    return Remote(text) if scheme else Folder(Path(text))
 
 
 class Study:
@@ -153,20 +162,7 @@ class Study:
         Raises:
             InputError: an unknown column, or no number where the column holds numbers.
         """
-        kept = np.ones(len(self.trials), dtype=bool)
-        for name, value in conditions.items():
-            if name not in self.trials:
-                raise InputError(f"{self.root}: no column '{name}'; {nearest(name, self.trials.columns)}")
-            column, compare = self.trials[name], operator.eq
-            if isinstance(value, list | tuple | set):
-                kept &= column.isin(list(value)).to_numpy(dtype=bool)
-                continue
-            if isinstance(value, str):
-                sign = re.match(r"[<>]=?|!=", value)
-                compare = OPERATORS[sign.group()] if sign else operator.eq
-                value = _typed(value[sign.end() if sign else 0 :].strip(), column, name)
-            kept &= (column.notna() & compare(column, value)).to_numpy(dtype=bool, na_value=False)
-        return Study(self.source, self.root, self.trials[kept].reset_index(drop=True))
+        return Study(self.source, self.root, selected(self.trials, self.root, conditions))
 
     def trial(self, name: str) -> "Pair":
         """One trial.
@@ -489,6 +485,24 @@ class Weights(Mapping):
     def __len__(self) -> int:
         """How many arrays."""
         return len(self._names)
+
+
+def selected(trials: "pd.DataFrame", place: str | Path, conditions: Mapping[str, Any]) -> "pd.DataFrame":
+    """The rows for which the conditions hold, as `Study.select` takes and refuses them."""
+    kept = np.ones(len(trials), dtype=bool)
+    for name, value in conditions.items():
+        if name not in trials:
+            raise InputError(f"{place}: no column '{name}'; {nearest(name, trials.columns)}")
+        column, compare = trials[name], operator.eq
+        if isinstance(value, list | tuple | set):
+            kept &= column.isin(list(value)).to_numpy(dtype=bool)
+            continue
+        if isinstance(value, str):
+            sign = re.match(r"[<>]=?|!=", value)
+            compare = OPERATORS[sign.group()] if sign else operator.eq
+            value = _typed(value[sign.end() if sign else 0 :].strip(), column, name)
+        kept &= (column.notna() & compare(column, value)).to_numpy(dtype=bool, na_value=False)
+    return trials[kept].reset_index(drop=True)
 
 
 def _pytorch_model(backend: Any, row: Any, mechanisms: dict, weights: dict, precision: str) -> Any:
