@@ -91,11 +91,13 @@ class Published:
         """The trials of some hyperparameters, as names that `trial` takes; empty where there are none.
 
         Numbers match to a relative 1e-6, and to the ninth decimal where the table has no more: VGG16's was rounded.
+        Where trials have exactly these numbers, only those are given.
 
         Raises:
             InputError: what is given is no number, or not an integer for batch size or epochs; an unknown architecture.
         """
-        table, kept = self.trials, np.ones(len(self.trials), dtype=bool)
+        table = self.trials
+        kept, exact = np.ones((2, len(table)), dtype=bool)
         for name, value in (("learning_rate", learning_rate), ("adam_epsilon", adam_epsilon)):
             if value is None:
                 continue
@@ -104,6 +106,7 @@ class Published:
             column = table[name].to_numpy()
             rounded = np.where(np.round(column, 9) == column, 0.5e-9, 0)
             kept &= np.abs(column - float(value)) <= np.maximum(1e-6 * np.abs(column), rounded)
+            exact &= column == float(value)
         for name, value in (("batch_size", batch_size), ("epochs", epochs)):
             if value is None:
                 continue
@@ -114,7 +117,7 @@ class Published:
             if architecture not in self.versions:
                 raise InputError(f"architecture: found {architecture!r}; {nearest(str(architecture), self.versions)}")
             kept &= (table["architecture"] == architecture).to_numpy()
-        return list(table["trial"][kept])
+        return list(table["trial"][kept & exact if (kept & exact).any() else kept])
 
     def trial(self, name: str) -> "PublishedPair":
         """One trial.
@@ -165,14 +168,14 @@ class PublishedPyTorch:
 
     def __init__(self, files: Local | Cache, row: dict[str, Any]):
         """Take the row; nothing is read."""
-        self.files, self.row = files, row
+        self.files, self.row, self._arrays = files, row, None
         self._name = f"{_folder(row)}/{row['name']}.pt_model.pt"
 
     def __repr__(self) -> str:
         """The file."""
         return f"<pytorch {self.files.source.where(self._name)}>"
 
-    @functools.cached_property
+    @property
     def weights(self) -> "Arrays":
         """NumPy arrays by the names of the state dict, in its order; all of them are read at once.
 
@@ -180,6 +183,12 @@ class PublishedPyTorch:
             InputError: PyTorch is missing, the file is missing or cannot be downloaded, or it is something else than
                 tensors by name, such as a pickle that would run code: none is ever run.
         """
+        # Not a cached_property: under Python 3.11 those of two trials wait for each other.
+        if self._arrays is None:
+            self._arrays = self._read()
+        return self._arrays
+
+    def _read(self) -> "Arrays":
         where = self.files.source.where(self._name)
         try:
             import torch
@@ -233,14 +242,14 @@ class PublishedTensorFlow:
 
     def __init__(self, files: Local | Cache, row: dict[str, Any]):
         """Take the row; nothing is read."""
-        self.files = files
+        self.files, self._arrays = files, None
         self._name = f"{_folder(row)}/{row['name']}tf_model/variables/variables"
 
     def __repr__(self) -> str:
         """The files."""
         return f"<tensorflow {self.files.source.where(self._name)}.*>"
 
-    @functools.cached_property
+    @property
     def weights(self) -> "Arrays":
         """NumPy arrays by the names of the checkpoint, each read when it is asked for, and checked by TensorFlow.
 
@@ -251,6 +260,12 @@ class PublishedTensorFlow:
         Raises:
             InputError: TensorFlow is missing, a file is missing or cannot be downloaded, or they are no checkpoint.
         """
+        # Not a cached_property: under Python 3.11 those of two trials wait for each other.
+        if self._arrays is None:
+            self._arrays = self._read()
+        return self._arrays
+
+    def _read(self) -> "Arrays":
         where = f"{self.files.source.where(self._name)}.index"
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         try:
