@@ -1,6 +1,7 @@
 """The reproducible build of CrossedWires, a dataset of PyTorch and TensorFlow model pairs.
 
 `uncrossed.open(place)` reads a built study, from a folder or over the network: see `uncrossed.reader`.
+`uncrossed.open_published()` reads the files of 2021: see `uncrossed.published_files`.
 """
 
 from typing import Any
@@ -12,4 +13,8 @@ def __getattr__(name: str) -> Any:
         from uncrossed.reader import open_study
 
         return open_study
+    if name == "open_published":
+        from uncrossed.published_files import open_published
+
+        return open_published
     raise AttributeError(f"module 'uncrossed' has no attribute '{name}'")

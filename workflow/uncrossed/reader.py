@@ -143,20 +143,7 @@ class Study:
         Raises:
             InputError: an unknown column, or no number where the column holds numbers.
         """
-        kept = np.ones(len(self.trials), dtype=bool)
-        for name, value in conditions.items():
-            if name not in self.trials:
-                raise InputError(f"{self.root}: no column '{name}'; {nearest(name, self.trials.columns)}")
-            column, compare = self.trials[name], operator.eq
-            if isinstance(value, list | tuple | set):
-                kept &= column.isin(list(value)).to_numpy(dtype=bool)
-                continue
-            if isinstance(value, str):
-                sign = re.match(r"[<>]=?|!=", value)
-                compare = OPERATORS[sign.group()] if sign else operator.eq
-                value = _typed(value[sign.end() if sign else 0 :].strip(), column, name)
-            kept &= (column.notna() & compare(column, value)).to_numpy(dtype=bool, na_value=False)
-        return Study(self.source, self.root, self.trials[kept].reset_index(drop=True))
+        return Study(self.source, self.root, selected(self.trials, self.root, conditions))
 
     def trial(self, name: str) -> "Pair":
         """One trial.
@@ -476,6 +463,24 @@ class Weights(Mapping):
     def __len__(self) -> int:
         """How many arrays."""
         return len(self._names)
+
+
+def selected(trials: "pd.DataFrame", place: str | Path, conditions: Mapping[str, Any]) -> "pd.DataFrame":
+    """The rows for which the conditions hold, as `Study.select` takes and refuses them."""
+    kept = np.ones(len(trials), dtype=bool)
+    for name, value in conditions.items():
+        if name not in trials:
+            raise InputError(f"{place}: no column '{name}'; {nearest(name, trials.columns)}")
+        column, compare = trials[name], operator.eq
+        if isinstance(value, list | tuple | set):
+            kept &= column.isin(list(value)).to_numpy(dtype=bool)
+            continue
+        if isinstance(value, str):
+            sign = re.match(r"[<>]=?|!=", value)
+            compare = OPERATORS[sign.group()] if sign else operator.eq
+            value = _typed(value[sign.end() if sign else 0 :].strip(), column, name)
+        kept &= (column.notna() & compare(column, value)).to_numpy(dtype=bool, na_value=False)
+    return trials[kept].reset_index(drop=True)
 
 
 def _pytorch_model(backend: Any, row: Any, mechanisms: dict, weights: dict, precision: str) -> Any:

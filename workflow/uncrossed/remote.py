@@ -39,6 +39,10 @@ class MissingFileError(InputError):
     """There is no such file."""
 
 
+class UnreachableError(InputError):
+    """The server gave no sound answer, however often it was asked."""
+
+
 class Pin(NamedTuple):
     """What must stay as it was while a file is read: its ETag (or else its date; may be empty), and its bytes."""
 
@@ -134,9 +138,9 @@ class Remote:
             _keep(url, pin.tag, body)
         return body
 
-    def chunks(self, name: str) -> Iterator[bytes]:
-        """A whole file in pieces of one and the same version; raises as `read` does."""
-        pin, place = None, 0
+    def chunks(self, name: str, pin: Pin | None = None) -> Iterator[bytes]:
+        """A whole file in pieces of one version, that of `pin` where it is given; raises as `read` does."""
+        place = 0
         while pin is None or place < pin.size:
             body, pin = self.fetch(name, place, place + CHUNK, pin)
             place += len(body)
@@ -160,7 +164,8 @@ class Remote:
 
         Raises:
             MissingFileError: there is no such file.
-            InputError: it has changed, the server cannot give ranges, or there was no sound answer in ATTEMPTS.
+            InputError: it has changed, or the server cannot give ranges.
+            UnreachableError: there was no sound answer in ATTEMPTS.
         """
         got, failures, fault = bytearray(), 0, ""
         while failures < ATTEMPTS:
@@ -200,7 +205,7 @@ class Remote:
             if failures < ATTEMPTS:
                 backoff = FIRST_DELAY * 2 ** (failures - 1) * random.uniform(0.5, 1)
                 time.sleep(min(max(delay, backoff), LONGEST_DELAY))
-        raise InputError(f"{self.where(name)}: no sound answer in {ATTEMPTS} attempts; the last: {fault}")
+        raise UnreachableError(f"{self.where(name)}: no sound answer in {ATTEMPTS} attempts; the last: {fault}")
 
     def _checked(
         self, response: http.client.HTTPResponse, name: str, start: int, stop: int | None, pin: Pin | None
@@ -369,9 +374,13 @@ class RangeFile(io.RawIOBase):
             self.blocks.popitem(last=False)
 
 
+def cache_folder() -> Path:
+    """Where files are kept between sessions; RuntimeError where there is no home folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uncrossed"
+
+
 def _entry(url: str) -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "uncrossed" / hashlib.sha256(url.encode()).hexdigest()
+    return cache_folder() / hashlib.sha256(url.encode()).hexdigest()
 
 
 def _cached(url: str) -> tuple[bytes, str]:
