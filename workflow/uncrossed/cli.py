@@ -186,6 +186,19 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--recompute", action="store_true", help="compute logits again from the weights, too")
     command.add_argument("--dataset", type=Path, help="the dataset's file for that; default: beside the study")
     command.set_defaults(run=verify)
+    command = commands.add_parser(
+        "bench", help="images per second beside the bare step and the plain program; start-up"
+    )
+    command.add_argument("--framework", action="append", choices=FRAMEWORKS, help="default: both")
+    command.add_argument("--architecture", action="append", choices=ARCHITECTURES, help="default: all")
+    command.add_argument("--batch-size", action="append", type=int, help="default: 10, 128 and 1000")
+    command.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="(%(default)s)")
+    command.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
+    command.add_argument("--rounds", type=int, default=3, help="medians are over these (%(default)s)")
+    command.add_argument("--seconds", type=float, default=2, help="of each measurement (%(default)s)")
+    command.add_argument("--deterministic-only", action="store_true", help="do not measure what determinism costs")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    command.set_defaults(run=bench)
     command = commands.add_parser("doctor", help="what each framework sees here, what is wrong, and what to do")
     command.add_argument("--probe", choices=FRAMEWORKS, help=argparse.SUPPRESS)
     command.set_defaults(run=doctor)
@@ -609,6 +622,26 @@ def verify(options: argparse.Namespace) -> int:
     faults = f"{len(found.faults)} faults" if found.faults else "all files are as they should be"
     print(f"{options.place}: {faults}" + (f", {len(found.warnings)} warnings" if found.warnings else ""))
     return 1 if found.faults else 0
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Measure, print tables, and write all figures."""
+    from uncrossed import files
+    from uncrossed.bench import BATCH_SIZES, bench, table
+
+    if min([options.threads, options.rounds, *(options.batch_size or BATCH_SIZES)]) < 1 or options.seconds <= 0:
+        raise InputError("--threads, --rounds, --batch-size and --seconds: allowed: numbers > 0")
+    found = bench(
+        options.framework or FRAMEWORKS,
+        options.architecture or ARCHITECTURES,
+        options.batch_size or BATCH_SIZES,
+        (True,) if options.deterministic_only else (True, False),
+        *(options.device, options.threads, options.rounds, options.seconds),
+        report=lambda line: print(line, file=sys.stderr, flush=True),
+    )
+    print(table(found))
+    if options.json:
+        files.write_json(options.json, found)
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -1,0 +1,24 @@
+"""The benchmark measures what it says, whatever the figures are."""
+
+import json
+
+from conftest import uncrossed
+
+SMALL = ("--architecture", "smallcnn", "--batch-size", 10, "--rounds", 1, "--seconds", 0.1, "--deterministic-only")
+
+
+def test_the_loop_is_measured_beside_its_limit_and_its_peer(tmp_path):
+    output = uncrossed("bench", *SMALL, "--threads", 1, "--json", tmp_path / "found.json").stdout
+    found = json.loads((tmp_path / "found.json").read_text())
+    assert found["machine"]["cores"] >= 1
+    for framework, case, started in zip(("pytorch", "tensorflow"), found["training"], found["start_up"], strict=True):
+        assert (case["framework"], case["batch_size"], case["deterministic"]) == (framework, 10, True)
+        assert case["loop"] > 0
+        assert abs(case["loop/bare"] - case["loop"] / case["bare"]) < 0.01
+        assert abs(case["loop/plain"] - case["loop"] / case["plain"]) < 0.01
+        assert 0 < started["import"] < started["after_first_step"]
+        assert f"| smallcnn | {framework} | 10 | {case['loop']:.0f} | {case['loop/bare']:.3f} |" in output
+
+
+def test_a_figure_that_makes_no_sense_is_one_clear_line():
+    assert "allowed: numbers > 0" in uncrossed("bench", "--rounds", 0, code=2).stdout

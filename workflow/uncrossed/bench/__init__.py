@@ -1,0 +1,292 @@
+"""How fast training is: the loop beside the bare step, which limits it, and beside the program a user would write.
+
+    loop    `Learner.train` over batches in order, as a training runs it, until the logits are on the host
+    bare    the same model and optimizer on one batch that is on the device already, over and over
+    plain   PyTorch: a DataLoader over torchvision's dataset with ToTensor, and a loop; TensorFlow: `model.fit`
+
+All three are measured in turns, in one process for each framework, architecture, batch size and setting of determinism;
+a figure is the median over the rounds, a ratio the median of each round's ratio. Images are random: they cost the same.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uncrossed.trial import Job
+
+BATCH_SIZES = (10, 128, 1000)
+ROUNDS, SECONDS = 3, 2.0
+# Enough for some steps of the largest batch; a GPU takes a whole epoch of CIFAR-10 in seconds.
+EXAMPLES = {"cpu": 5_000, "gpu": 50_000}
+KINDS = ("loop", "bare", "plain")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured in one process."""
+
+    framework: str
+    architecture: str
+    batch_size: int
+    deterministic: bool
+    device: str
+    threads: int
+    rounds: int = ROUNDS
+    seconds: float = SECONDS
+
+    def job(self) -> Job:
+        """The training that the case is made of."""
+        row = {"trial": "bench", "architecture": self.architecture, "learning_rate": 1e-3, "adam_epsilon": 1e-7}
+        settings = {"device": self.device, "threads": self.threads, "deterministic": self.deterministic}
+        return Job.check({"row": {**row, "batch_size": self.batch_size, "epochs": 1}, "settings": settings}, "bench")
+
+
+def images(examples: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Random images, uint8 NHWC, and labels, uint8; as many for training as asked for, and 500 for testing."""
+    random, counts = np.random.default_rng(0), {"train": examples, "test": 500}
+    found = {split: random.integers(0, 256, (count, 32, 32, 3), np.uint8) for split, count in counts.items()}
+    return found, {split: random.integers(0, 10, count, np.uint8) for split, count in counts.items()}
+
+
+def measure(case: Case) -> dict[str, Any]:
+    """Measure one case in this process.
+
+    Returns:
+        The case, images per second of each of KINDS, the ratios, the seconds of each first call (with what is
+        compiled there), device, versions and peak memory in MB.
+    """
+    from uncrossed import backends
+
+    row, settings = case.job().row, case.job().settings
+    backend = backends.load(case.framework, settings)
+    device = backend.configure(settings)
+    beside = import_module(f"uncrossed.bench.{case.framework}")
+    pictures, labels = images(EXAMPLES[case.device])
+    learner = backend.Learner(row, settings, pictures, labels)
+    size, most = row.batch_size, EXAMPLES[case.device] // row.batch_size
+
+    def loop(steps: int) -> None:
+        learner.train((k * size, (k + 1) * size) for k in range(steps))
+
+    runs = {
+        "loop": loop,
+        "bare": beside.bare(learner, size),
+        "plain": beside.plain(row, settings, pictures, labels),
+    }
+    first = {kind: _seconds(run, 1) for kind, run in runs.items()}
+    # The second call may still warm up.
+    steps = {kind: max(1, min(most, round(case.seconds / _seconds(run, 1)))) for kind, run in runs.items()}
+    speeds = {kind: [] for kind in KINDS}
+    for turn in range(case.rounds):
+        for kind in KINDS if turn % 2 == 0 else reversed(KINDS):
+            speeds[kind].append(steps[kind] * size / _seconds(runs[kind], steps[kind]))
+    ratios = {
+        f"loop/{kind}": statistics.median(a / b for a, b in zip(speeds["loop"], speeds[kind], strict=True))
+        for kind in KINDS[1:]
+    }
+    return {
+        **asdict(case),
+        **{kind: round(statistics.median(found), 1) for kind, found in speeds.items()},
+        **{name: round(value, 4) for name, value in ratios.items()},
+        "steps": steps,
+        "first_call_seconds": {kind: round(value, 2) for kind, value in first.items()},
+        "device_kind": device,
+        "versions": backend.versions(),
+        "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "gpu_memory_mb": beside.memory(),
+    }
+
+
+def _seconds(run: Callable[[int], None], steps: int) -> float:
+    started = time.perf_counter()
+    run(steps)
+    return time.perf_counter() - started
+
+
+def start(case: Case, dataset: str) -> dict[str, Any]:
+    """Do what a training job does until its first step has been taken; when that began, and ended, on `monotonic`."""
+    from uncrossed import backends, datasets
+    from uncrossed.identity import code_sha256
+    from uncrossed.training import Stopped, run
+
+    moments: dict[str, float] = {}
+
+    def progress(batches: list, epoch: int) -> Iterable:
+        moments.setdefault("began", time.monotonic())
+        yield batches[0]
+        moments.setdefault("ended", time.monotonic())
+
+    job, code = case.job(), code_sha256(case.framework)
+    data = datasets.read(dataset)
+    backend = backends.load(case.framework, job.settings)
+    with contextlib.suppress(Stopped):
+        run(job, backend, data, code, stop=lambda: "ended" in moments, progress=progress)
+    return moments
+
+
+IMPORTS = {"pytorch": "torch, torchvision", "tensorflow": "tensorflow, keras"}
+
+
+def start_up(case: Case, dataset: Path, rounds: int = ROUNDS) -> dict[str, Any]:
+    """Seconds from a process's start: of importing the framework alone; to a job's first step; and after that step.
+
+    Args:
+        case: the job.
+        dataset: a dataset file of CIFAR-10's size.
+        rounds: how often; medians are returned.
+    """
+    found: dict[str, list[float]] = {"import": [], "to_first_step": [], "after_first_step": []}
+    for _ in range(rounds):
+        began = time.monotonic()
+        code = f"import time, {IMPORTS[case.framework]}; print(time.monotonic())"
+        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        found["import"].append(float(done.stdout) - began)
+        began = time.monotonic()
+        moments = _process("start", case, str(dataset))
+        found["to_first_step"].append(moments["began"] - began)
+        found["after_first_step"].append(moments["ended"] - began)
+    medians = {name: round(statistics.median(values), 2) for name, values in found.items()}
+    ratio = statistics.median(a / b for a, b in zip(found["to_first_step"], found["import"], strict=True))
+    return {**asdict(case), **medians, "to_first_step/import": round(ratio, 3)}
+
+
+def _process(what: str, case: Case, *arguments: str) -> dict[str, Any]:
+    """Call a function of this module in a process of its own, since a framework is set up once."""
+    command = [sys.executable, "-m", "uncrossed.bench", what, json.dumps(asdict(case)), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise OSError(f"bench: {case} failed:\n{done.stderr[-2000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def bench(
+    frameworks: Sequence[str],
+    architectures: Sequence[str],
+    batch_sizes: Sequence[int] = BATCH_SIZES,
+    determinism: Sequence[bool] = (True, False),
+    device: str = "cpu",
+    threads: int = 2,
+    rounds: int = ROUNDS,
+    seconds: float = SECONDS,
+    report: Callable[[str], Any] = print,
+) -> dict[str, Any]:
+    """Measure all cases, one after another.
+
+    Args:
+        frameworks: of FRAMEWORKS.
+        architectures: of ARCHITECTURES.
+        batch_sizes: steps are measured with each.
+        determinism: with each of these settings.
+        device: `cpu` or `gpu`.
+        threads: of the CPU.
+        rounds: how often each is measured.
+        seconds: how long one measurement of one kind takes at least, if an epoch lasts so long.
+        report: called with a line for each case when it is done.
+
+    Returns:
+        `machine`, `training` and `start_up`: what `measure` and `start_up` return.
+    """
+    from uncrossed import datasets, files
+
+    training, starts = [], []
+    for architecture in architectures:
+        for framework in frameworks:
+            for size in batch_sizes:
+                for deterministic in determinism:
+                    case = Case(framework, architecture, size, deterministic, device, threads, rounds, seconds)
+                    training.append(_process("measure", case))
+                    report(_line(training[-1]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "random.h5")
+        pictures, labels = images(50_000)
+        identity = {"name": "random", "format": "digits", "train_examples": 50_000, "test_examples": 500}
+        with files.new_hdf5(path) as file:
+            file.attrs["identity"] = json.dumps(identity)
+            file.attrs["code_sha256"] = datasets.syntax_sha256("datasets")
+            file.attrs["dataset_sha256"] = datasets.digest(pictures, labels)
+            for split in datasets.SPLITS:
+                file[f"{split}/images"], file[f"{split}/labels"] = pictures[split], labels[split]
+        for architecture in architectures:
+            for framework in frameworks:
+                case = Case(framework, architecture, 128, True, device, threads, rounds, seconds)
+                starts.append(start_up(case, path, rounds))
+                report(_start_line(starts[-1]))
+    return {"machine": machine(), "training": training, "start_up": starts}
+
+
+def machine() -> dict[str, Any]:
+    """What was measured on: processor, cores, Python, versions."""
+    from uncrossed.identity import cpu
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor()
+    return {"processor": name, "kind": cpu(), "cores": os.cpu_count(), "python": platform.python_version()}
+
+
+def _line(found: dict[str, Any]) -> str:
+    return (
+        f"{found['architecture']} {found['framework']} batch {found['batch_size']}"
+        f"{'' if found['deterministic'] else ' not deterministic'}: {found['loop']:g} images/s, "
+        f"{found['loop/bare']:.3f} of the bare step, {found['loop/plain']:.2f} x plain"
+    )
+
+
+def _start_line(found: dict[str, Any]) -> str:
+    return (
+        f"{found['architecture']} {found['framework']}: first step begins after {found['to_first_step']} s, "
+        f"{found['to_first_step/import']:.2f} x importing the framework, and ends after {found['after_first_step']} s"
+    )
+
+
+def table(found: dict[str, Any]) -> str:
+    """What `bench` returned, as tables in Markdown."""
+    about = found["machine"]
+    devices = sorted({case["device_kind"] for case in found["training"]})
+    versions = {name: text for case in found["training"] for name, text in case["versions"].items()}
+    lines = [f"{about['processor']}, {about['cores']} cores; {', '.join(devices)}; Python {about['python']}; "]
+    lines[0] += ", ".join(f"{name} {text}" for name, text in versions.items())
+    lines += ["", "| architecture | framework | batch | loop, images/s | of bare | × plain | determinism's price |"]
+    lines += ["|---|---|---|---|---|---|---|"]
+    cases = {
+        (case["architecture"], case["framework"], case["batch_size"], case["deterministic"]): case
+        for case in found["training"]
+    }
+    for (architecture, framework, size, deterministic), case in cases.items():
+        free = cases.get((architecture, framework, size, False))
+        price = f"{free['loop'] / case['loop'] - 1:+.0%}" if free and deterministic else ""
+        if deterministic or (architecture, framework, size, True) not in cases:
+            lines.append(
+                f"| {architecture} | {framework} | {size} | {case['loop']:.0f} | {case['loop/bare']:.3f} | "
+                f"{case['loop/plain']:.2f} | {price} |"
+            )
+    lines += ["", "| architecture | framework | import, s | to first step, s | × import | first step ends, s |"]
+    lines += ["|---|---|---|---|---|---|"]
+    lines += [
+        f"| {case['architecture']} | {case['framework']} | {case['import']} | {case['to_first_step']} | "
+        f"{case['to_first_step/import']:.2f} | {case['after_first_step']} |"
+        for case in found["start_up"]
+    ]
+    return "\n".join(lines)
+
+
+def main(what: str, case: str, *arguments: str) -> None:
+    """What a process of `bench` does: `measure` or `start`; the answer is the last line on stdout, as JSON."""
+    chosen = Case(**json.loads(case))
+    print(json.dumps(measure(chosen) if what == "measure" else start(chosen, *arguments)))
