@@ -15,10 +15,15 @@ random = np.random.default_rng(0)
 images = {split: random.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8) for split in ("train", "test")}
 labels = {split: random.integers(0, 10, 20, dtype=np.uint8) for split in ("train", "test")}
 stock = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50, "smallcnn": None}
-for architecture, application in stock.items():
+# The same steps, one or two in a call.
+for architecture, together in (*((name, 1) for name in stock), ("smallcnn", 2)):
+    application = stock[architecture]
     row = {"trial": "t", "architecture": architecture, "learning_rate": 0.01, "batch_size": 8, "adam_epsilon": 1e-4}
     learner = backend.Learner(Trial(**row, epochs=1, seed=5), settings, images, labels)
-    learner.train([(0, 8), (8, 16), (16, 20)])
+    learner.together = together
+    logits = learner.train([(0, 8), (8, 16), (16, 20)])
+    assert logits.shape == (20, 10)
+    assert learner.steps == 3
 
     keras.utils.set_random_seed(5)
     if application is None:
