@@ -351,6 +351,24 @@ def test_download_copies_the_selection_once(place, built, server, tmp_path):
     assert not any("tensorflow.h5" in line for line in server.requests)
 
 
+def test_a_list_or_table_that_leads_out_of_the_folder_is_refused(copy, tmp_path):
+    outside = copy.parent / "outside"
+    outside.mkdir()
+    (outside / "pytorch.h5").write_bytes(b"x")
+    sums = (copy / "SHA256SUMS").read_text()
+    (copy / "SHA256SUMS").write_text(sums + f"{'0' * 64}  tables/../../outside/pytorch.h5\n")
+    with pytest.raises(InputError, match=r"SHA256SUMS: line \d+ is not a checksum and another name in its folder"):
+        package.open(copy).download(tmp_path / "a/b", progress=False)
+    table = pd.read_csv(copy / "tables/trials.csv")
+    table.loc[0, "trial"] = "../../outside"
+    (copy / "tables/trials.parquet").unlink()
+    table.to_csv(copy / "tables/trials.csv", index=False)
+    (copy / "SHA256SUMS").unlink()
+    with pytest.raises(InputError, match="leads out of the study"):
+        package.open(copy).download(tmp_path / "a/b", progress=False)
+    assert not (tmp_path / "a/outside").exists()
+
+
 def test_downloads_beside_each_other_and_through_faults(server, built, tmp_path):
     server.faults = [503, "reset", "truncated", 429, "slow", "reset", 500]
     study, errors = package.open(server.url), []

@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from uncrossed import store
 from uncrossed.errors import InputError, nearest
-from uncrossed.files import complete, sha256
+from uncrossed.files import complete, is_below, read_checksums, sha256
 from uncrossed.remote import Folder, MissingFileError, RangeFile, Remote
 
 if TYPE_CHECKING:
@@ -224,6 +224,8 @@ class Study:
 
     def _copy(self, folder: Path, name: str, needed: bool, listed: str | None) -> None:
         path = folder / name
+        if not is_below(name):  # a trial's name comes from the table
+            raise InputError(f"{self.source.where(name)}: leads out of the study; allowed: names below it")
         if listed and path.is_file() and sha256(path) == listed:
             return
         digest, chunks = hashlib.sha256(), self.source.chunks(name)
@@ -250,13 +252,10 @@ class Study:
 
     def _sums(self, name: str) -> dict[str, str]:
         try:
-            lines = self.source.read(name).decode(errors="replace").splitlines()
+            text = self.source.read(name).decode(errors="replace")
         except MissingFileError:
             return {}
-        pairs = [line.split("  ", 1) for line in lines]
-        if not all(len(pair) == 2 and re.fullmatch("[0-9a-f]{64}", pair[0]) for pair in pairs):
-            raise InputError(f"{self.source.where(name)}: not a list of checksums and names")
-        return {file.removeprefix("./"): sha for sha, file in pairs}
+        return read_checksums(text, self.source.where(name))
 
     def _parquet(self, name: str) -> "pd.DataFrame":
         try:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from uncrossed import analysis, manifest, store, tables
 from uncrossed.errors import InputError
-from uncrossed.files import sha256, write_json, write_text
+from uncrossed.files import read_checksums, sha256, write_json, write_text
 from uncrossed.study import Study
 from uncrossed.trial import FRAMEWORKS
 
@@ -88,20 +88,13 @@ def read_list(path: str | os.PathLike[str]) -> dict[str, str]:
     """Names and SHA-256 of a list of checksums.
 
     Raises:
-        InputError: it is missing, a line is not a checksum and a name, or a name leads out of the list's folder.
+        InputError: it is missing or damaged, or a name leads out of the list's folder.
     """
-    path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: missing or damaged ({error}); build the study first") from error
-    names = {}
-    for number, line in enumerate(lines, start=1):
-        digest, _, name = line.partition("  ")
-        if not re.fullmatch("[0-9a-f]{64}", digest) or not name or ".." in Path(name).parts or name.startswith("/"):
-            raise InputError(f"{path}: line {number} is not a checksum and a name in its folder")
-        names[name] = digest
-    return names
+    return read_checksums(text, path)
 
 
 def _provenance(folder: Path, study: Study, listed: dict[str, str]) -> dict[str, Any]:
