@@ -351,6 +351,16 @@ def test_download_copies_the_selection_once(place, built, server, tmp_path):
     assert not any("tensorflow.h5" in line for line in server.requests)
 
 
+def test_a_copy_of_the_whole_study_is_checked_by_one_plain_command(place, server, built, tmp_path):
+    folder = package.open(place).download(tmp_path / "got", progress=False)
+    run("sha256sum", "-c", "--quiet", "SHA256SUMS", folder=folder)
+    assert (folder / "report.html").read_text() == "a report"
+    (server.folder / "report.html").unlink()
+    (folder / "report.html").unlink()
+    with pytest.raises(InputError, match=r"report\.html: no such file"):
+        package.open(place).download(folder, progress=False)
+
+
 def test_a_list_or_table_that_leads_out_of_the_folder_is_refused(copy, tmp_path):
     outside = copy.parent / "outside"
     outside.mkdir()

@@ -182,8 +182,9 @@ class Study:
     def download(self, folder: str | os.PathLike[str], progress: bool = True) -> Path:
         """Copy tables, trial files and run records of these trials; what is there and right is not copied again.
 
-        Files are checked against SHA256SUMS or RELEASE_SHA256SUMS, trial files that neither lists against their own
-        hashes. Any number of processes may download into the same folder.
+        Of a whole study, not of a selection, all that its lists name is copied: `sha256sum -c` checks that copy, and a
+        selection's with `--ignore-missing`. Files are checked against SHA256SUMS or RELEASE_SHA256SUMS, trial files in
+        neither list against their own hashes. Any number of processes may download into the same folder.
 
         Args:
             folder: where to; can be opened as a study afterwards.
@@ -198,14 +199,14 @@ class Study:
         folder, wanted = Path(folder), dict.fromkeys(TABLES, False)
         # A release lists more than a build.
         listed = self._sums(SUMS[1]) | self._sums(SUMS[0])
-        wanted |= {name: True for name in listed if name.startswith("tables/") or name == "manifest.csv"}
+        wanted |= {name: True for name in listed if self._all or name.startswith("tables/") or name == "manifest.csv"}
         for row in self.trials.to_dict("records"):
             for framework in FRAMEWORKS:
                 stem = f"trials/{row['trial']}/{framework}"
                 wanted |= {f"{stem}.h5": row.get(f"{framework}_status") != "missing", f"{stem}.json": False}
             if "tables/trajectory.csv" in listed:
                 wanted[f"trials/{row['trial']}/row.json"] = False
-        wanted |= dict.fromkeys(SUMS, False)
+        wanted |= {name: name in listed for name in SUMS}
         done, pool = 0, ThreadPoolExecutor(4)
         try:
             with tqdm(total=len(wanted), desc="download", unit="file", disable=None if progress else True) as bar:
