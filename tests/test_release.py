@@ -13,9 +13,7 @@ import threading
 from pathlib import Path
 
 import google_crc32c
-import numpy as np
 import pytest
-import yaml
 
 import gcs
 import synthetic
@@ -30,22 +28,8 @@ LIST = "RELEASE_SHA256SUMS"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A released study of made-up results, two of them larger than an upload's chunk."""
-    root = tmp_path_factory.mktemp("release")
-    folder = root / "results/made"
-    synthetic.write(folder, synthetic.rows(6, 2), diverged="vgg16-0002")
-    for framework in ("pytorch", "tensorflow"):
-        path = folder / f"trials/densenet121-0000/{framework}.h5"
-        result = store.read(path)
-        result.weights[2]["w"] = np.random.default_rng(0).standard_normal(5_000_000, dtype=np.float32)
-        store.write(path, result)
-    tables.make(folder)
-    tables.checksums(folder)
-    study = {"study": "made", "dataset": "made-up", "manifest": "results/made/manifest.csv"}
-    study["datasets"] = {"made-up": {"format": "digits", "train_examples": 1000, "test_examples": 200}}
-    (root / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
-    uncrossed("release", folder, "--study", root / "study.yaml")
-    return folder
+    """A released study of made-up results."""
+    return synthetic.released(tmp_path_factory.mktemp("release"))
 
 
 @pytest.fixture
