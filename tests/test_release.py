@@ -18,6 +18,7 @@ import pytest
 import gcs
 import synthetic
 from conftest import PATH, REPOSITORY, run, uncrossed
+from uncrossed import publish as upload
 from uncrossed import release, store, tables
 from uncrossed.study import Study
 
@@ -285,6 +286,21 @@ def test_what_is_wrong_with_a_destination_is_one_clear_line(built, server, tmp_p
     assert "credentials are not accepted" in said("gs://bucket/p", host=server.address)
     nowhere = {"HOME": str(tmp_path), "NO_GCE_CHECK": "true", "GOOGLE_APPLICATION_CREDENTIALS": ""}
     assert "no credentials" in said("gs://bucket/p", **nowhere)
+
+
+def test_a_server_that_stays_down_is_given_up_in_one_clear_line(built, server, tmp_path, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
+    monkeypatch.setattr(upload, "SECONDS", 1)
+    server.refuse = 503
+    with pytest.raises(OSError, match=r"^gs://bucket: no answer in time \(.*503"):
+        upload.publish(built, "gs://bucket/p", tmp_path / "r.json")
+    requests = server.requests
+    server.refuse, server.on_request = 0, lambda number: setattr(server, "refuse", 503 * (number > requests + 3))
+    with pytest.raises(OSError, match=r"no answer in time \(.*503"):
+        upload.publish(built, "gs://bucket/p", tmp_path / "r.json", seconds=1)
+    server.refuse, server.on_request = 0, lambda number: None
+    upload.publish(built, "gs://bucket/p", tmp_path / "r.json")
+    check(server, built)
 
 
 def test_verify_counts_trials_and_recounts_accuracies(folder):

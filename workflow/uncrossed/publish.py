@@ -29,6 +29,7 @@ from tqdm import tqdm
 from uncrossed import release
 from uncrossed.errors import InputError
 from uncrossed.files import remove_left, write_json
+from uncrossed.remote import PASSING
 
 WORKERS = 8
 BLOCK = 2**20
@@ -166,7 +167,7 @@ def _create(place: Destination, name: str, path: Path, size: int, crc32c: str, d
         pause = min(2 * pause, 16)
 
 
-class Lost(Exception):  # noqa: N818 - it is no error to whoever tries again
+class Lost(OSError):  # noqa: N818 - it is no error to whoever tries again
     """A request whose outcome is not known, or that the destination asks to repeat."""
 
 
@@ -237,22 +238,22 @@ class Bucket:
 
     def __init__(self, name: str):
         """Find credentials; STORAGE_EMULATOR_HOST leads to an emulator without any."""
-        from google.api_core.exceptions import GoogleAPICallError
-        from google.api_core.retry import Retry
+        import requests
+        from google.api_core.exceptions import GoogleAPICallError, RetryError
         from google.auth.credentials import AnonymousCredentials
-        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
         from google.cloud import storage
         from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
         from google.cloud.storage.retry import DEFAULT_RETRY
-        from requests import RequestException
 
         self.name = name
-        self.errors = (GoogleAPICallError, GoogleAuthError, RequestException, DataCorruption, InvalidResponse)
+        # What may pass has been tried again by the library, or is what only another upload can do better.
+        self.passing = (RetryError, TransportError, DataCorruption, requests.ConnectionError, requests.Timeout)
+        self.passing += (requests.exceptions.ChunkedEncodingError,)
+        self.errors = (*self.passing, GoogleAPICallError, GoogleAuthError, requests.RequestException, InvalidResponse)
         self.unaccepted = GoogleAuthError
-        self.transient = DEFAULT_RETRY._predicate
-        self.retry = lambda seconds: Retry(
-            predicate=self.transient, initial=0.25, maximum=16, timeout=max(seconds, 0.001)
-        )
+        retry = DEFAULT_RETRY.with_delay(initial=0.25, maximum=16, multiplier=2)
+        self.retry = lambda seconds: retry.with_timeout(max(seconds, 0.001))
         # Without a project: a bucket's name is enough to write to it.
         emulated = AnonymousCredentials() if os.environ.get("STORAGE_EMULATOR_HOST") else None
         try:
@@ -311,7 +312,7 @@ class Bucket:
         code = code or getattr(getattr(error, "response", None), "status_code", None)
         # 404 and 410 of an upload under way: the server has forgotten it.
         forgotten = code in (404, 410) and "upload_id=" in str(error)
-        if self.transient(error) or forgotten or type(error).__name__ == "DataCorruption":
+        if isinstance(error, self.passing) or code in PASSING or forgotten:
             return Lost(f"gs://{self.name}: no answer in time ({_line(error)})")
         hint = {
             400: "the server refused the content",
