@@ -42,6 +42,8 @@ class Server(ThreadingHTTPServer):
         unsafe: requests that could overwrite or remove an object.
         failed: how often each fault was injected.
         refuse: an HTTP status that all requests get.
+        flips: in how many of the next contents a bit is flipped on the way.
+        trusting: whether contents are stored without a look at their CRC32C.
         on_request: called with the number of each request.
     """
 
@@ -57,7 +59,8 @@ class Server(ThreadingHTTPServer):
         self.unsafe: list[str] = []
         self.failed = dict.fromkeys(FAULTS, 0)
         self.sessions: dict[str, dict] = {}
-        self.refuse = 0
+        self.refuse = self.flips = 0
+        self.trusting = False
         self.requests = 0
         self.on_request: Callable[[int], None] = lambda number: None
         self.lock = threading.RLock()
@@ -214,7 +217,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _create(self, about: dict, data: bytes, query: dict[str, str]) -> dict | None:
         with self.server.lock:
-            if "crc32c" not in about or about["crc32c"] != crc32c(data):
+            if self.server.flips:
+                self.server.flips -= 1
+                data = data[:-1] + bytes([data[-1] ^ 1])
+            if "crc32c" not in about or (about["crc32c"] != crc32c(data) and not self.server.trusting):
                 self._error(400)
                 return None
             if not self._allowed(about["name"], query):

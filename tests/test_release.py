@@ -279,6 +279,8 @@ def test_what_is_wrong_with_a_destination_is_one_clear_line(built, server, tmp_p
         return output
 
     assert "allowed: gs://BUCKET/PREFIX" in said("s3://bucket/p", code=2)
+    assert "found ? or #" in said("gs://bucket/p#1", code=2)
+    assert "found ? or #" in said(f"file://{tmp_path}/a?b", code=2)
     assert "no such bucket" in said("gs://another/p", host=server.address)
     server.refuse = 403
     assert "no permission" in said("gs://bucket/p", host=server.address)
@@ -320,6 +322,142 @@ def test_verify_counts_trials_and_recounts_accuracies(folder):
     assert "2 faults" in output
 
 
+@pytest.mark.parametrize("trusting", [False, True])
+def test_a_bit_flipped_on_the_way_up_is_an_error(trusting, built, server, tmp_path):
+    server.flips, server.trusting = 1, trusting
+    output = publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address, code=1).stdout
+    assert ("holds another content" if trusting else "the server refused the content") in output
+    assert not any(name.endswith(LIST) for name in server.objects)
+    assert not (tmp_path / "r.json").exists()
+    if not trusting:
+        publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+        check(server, built)
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_a_bit_flipped_in_the_last_chunk_is_an_error(size, built, server, tmp_path):
+    """Of one file only: whatever else fails, it is this one's content that is refused."""
+    publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    name = "trials/densenet121-0000/pytorch.h5" if size == "large" else "README.md"
+    for gone in (name, LIST):
+        del server.objects[f"p/{prefix(built)}{gone}"]
+        server.created.remove(f"p/{prefix(built)}{gone}")
+    (tmp_path / "r.json").unlink()
+    server.flips, server.trusting = 1, True
+    output = publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address, code=1).stdout
+    assert f"{prefix(built)}{name} holds another content" in output
+    assert not (tmp_path / "r.json").exists()
+    assert server.unsafe == []
+
+
+@pytest.mark.parametrize("how", ["replaced", "removed"])
+def test_an_object_that_changes_between_listing_and_upload_is_an_error(how, built, server, tmp_path):
+    publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    (tmp_path / "r.json").unlink()
+    del server.objects[f"p/{prefix(built)}{LIST}"]
+    name = f"p/{prefix(built)}README.md"
+    listed = server.requests + -(-len(server.objects) // gcs.PAGE)
+
+    def change(number: int) -> None:
+        if number == listed + 1:
+            server.objects[name] = (1, b"another")
+            if how == "removed":
+                del server.objects[name]
+
+    server.on_request = change
+    output = publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address, code=1).stdout
+    what = "holds another content (7 bytes" if how == "replaced" else "is gone; publish again"
+    assert f"gs://bucket/{name} {what}" in output
+    assert not any(name.endswith(LIST) for name in server.objects)
+    assert not (tmp_path / "r.json").exists()
+
+
+CLOCK = """
+import random, time
+wall, chance = time.time, random.Random(0)
+time.time = lambda: wall() + chance.choice((-3600, 0, 3600))
+"""
+
+
+def test_a_clock_that_is_an_hour_off_and_set_meanwhile_changes_nothing(built, folder, server, tmp_path):
+    """The clock jumps by an hour between any two looks at it, and files are from the future."""
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock/sitecustomize.py").write_text(CLOCK)
+    path = os.pathsep.join(filter(None, (str(tmp_path / "clock"), os.environ.get("PYTHONPATH"))))
+    shifted = run(sys.executable, "-c", "import time; print(time.time.__name__)", PYTHONPATH=path).stdout
+    assert shifted == "<lambda>\n"
+    for number, file in enumerate(sorted(folder.rglob("*"))):
+        os.utime(file, (file.stat().st_mtime + 3600 * (number % 3 - 1),) * 2)
+    study = tmp_path / "study.yaml"
+    study.write_text((built.parents[1] / "study.yaml").read_text())
+    before = (folder / LIST).read_bytes()
+    uncrossed("release", folder, "--study", study, PYTHONPATH=path)
+    assert (folder / LIST).read_bytes() == before
+    server.share = 0.3
+    publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address, PYTHONPATH=path)
+    check(server, folder)
+
+
+def test_a_full_disk_at_the_destination_is_one_clear_line(built, tmp_path):
+    command = ["uncrossed", "publish", built, f"file://{tmp_path}/out", "--receipt", tmp_path / "r.json"]
+    words = " ".join(f"'{word}'" for word in command)
+    output = run("bash", "-c", f"ulimit -f 1000; exec {words}", code=1, TQDM_DISABLE="1").stdout
+    assert len(output.splitlines()) == 1, output
+    assert "File too large" in output
+    assert not list(tmp_path.glob(f"out/**/{LIST}"))
+    assert not list(tmp_path.glob("out/**/*.partial"))
+    assert not (tmp_path / "r.json").exists()
+    run(*command)
+    run("sha256sum", "-c", "--quiet", LIST, folder=tmp_path / "out" / prefix(built))
+
+
+def test_a_list_that_was_edited_by_hand_is_refused(folder, tmp_path):
+    lines = (folder / LIST).read_text().splitlines(keepends=True)
+    number = next(k for k, line in enumerate(lines) if "resnet50-0001/pytorch.h5" in line)
+
+    def refused(edited: list[str], message: str) -> None:
+        (folder / LIST).write_text("".join(edited))
+        output = publish(folder, f"file://{tmp_path}/out", tmp_path / "r.json", code=2).stdout
+        assert f"{LIST}: {message}" in output
+        assert not (tmp_path / "out").exists()
+
+    name = lines[number].split()[1]
+    refused(lines[:number] + lines[number + 1 :], f"lists {name} otherwise than SHA256SUMS, or not")
+    refused([*lines, lines[number]], f"line {len(lines) + 1} is not a checksum and another name")
+    refused([*lines, f"{'0' * 64}  ../study.yaml\n"], f"line {len(lines) + 1} is not a checksum and another name")
+    refused([*lines, f"{'0' * 64}  /etc/hostname\n"], f"line {len(lines) + 1} is not a checksum and another name")
+    refused([line for line in lines if not line.endswith("  SHA256SUMS\n")], "does not list SHA256SUMS")
+
+
+def test_a_list_that_is_made_again_meanwhile_is_not_published(folder, server, tmp_path):
+    """Names of one list never come under the version of another."""
+    old, begun = prefix(folder), server.requests
+
+    def change(number: int) -> None:
+        if number == begun + 3:
+            (folder / LIST).write_text((folder / LIST).read_text().replace("README.md", "READ.ME"))
+
+    server.on_request = change
+    output = publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address, code=2).stdout
+    assert f"{LIST}: its SHA-256 is not the one in {LIST}" in output
+    assert all(name.startswith(f"p/{old}") for name in server.objects)
+    assert not any(name.endswith(LIST) for name in server.objects)
+
+
+def test_two_versions_stand_beside_each_other(folder, server, tmp_path):
+    publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    first, before = prefix(folder), dict(server.objects)
+    (folder / "README.md").write_text("another card")
+    lines = (folder / LIST).read_text().splitlines(keepends=True)
+    digest = hashlib.sha256(b"another card").hexdigest()
+    (folder / LIST).write_text("".join(f"{digest}  README.md\n" if "README" in line else line for line in lines))
+    publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    assert prefix(folder) != first
+    assert {name: found for name, found in server.objects.items() if name in before} == before
+    assert server.objects[f"p/{prefix(folder)}README.md"][1] == b"another card"
+    assert len(server.created) == len(set(server.created)) == 2 * len(before)
+
+
 @pytest.mark.skipif("UNCROSSED_SLOW" not in os.environ, reason="UNCROSSED_SLOW is not set")
 def test_ten_thousand_objects(tmp_path, server):
     folder = tmp_path / "made"
@@ -329,6 +467,22 @@ def test_ten_thousand_objects(tmp_path, server):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{number}\n")
         lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n")
+    (folder / "SHA256SUMS").write_text("".join(lines))
+    lines.append(f"{hashlib.sha256((folder / 'SHA256SUMS').read_bytes()).hexdigest()}  SHA256SUMS\n")
     (folder / LIST).write_text("".join(lines))
-    publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    receipt = tmp_path / "r.json"
+    publish(folder, "gs://bucket/p", receipt, host=server.address)
     check(server, folder)
+    before = receipt.read_bytes()
+    assert {entry["object"] for entry in json.loads(before)["objects"]} == server.objects.keys()
+    # What is there is found on all 1,430 pages, and only what is not there is made.
+    removed = [f"p/{prefix(folder)}{name}" for name in ("trials/0/0.json", "trials/55/5555.json", LIST)]
+    for name in removed:
+        del server.objects[name]
+        server.created.remove(name)
+    requests = server.requests
+    publish(folder, "gs://bucket/p", receipt, host=server.address)
+    check(server, folder)
+    assert server.requests - requests < 2 * (10_002 // gcs.PAGE + 1) + 10
+    found = {entry["object"]: entry for entry in json.loads(receipt.read_text())["objects"]}
+    assert {name for name, entry in found.items() if entry not in json.loads(before)["objects"]} == set(removed)

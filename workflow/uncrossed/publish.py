@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from uncrossed import release
 from uncrossed.errors import InputError
-from uncrossed.files import remove_left, write_json
+from uncrossed.files import read_checksums, remove_left, write_json
 from uncrossed.remote import PASSING
 
 WORKERS = 8
@@ -83,15 +83,14 @@ def publish(
         OSError: the destination refuses, or holds another content under a name of this release.
     """
     folder = Path(folder).resolve()
-    listed = release.read_list(folder / release.LIST)
+    place, base = opened(destination)
+    listed, version = _list(folder)
     faults = release.scan(folder, [*listed, release.LIST])
     if faults:
         for fault in faults:
             report(fault)
         raise InputError(f"{folder}: {len(faults)} places must not be published, the first {faults[0]}")
-    version = hashlib.sha256((folder / release.LIST).read_bytes()).hexdigest()
     prefix = f"{folder.name}/{version[:12]}/"
-    place, base = opened(destination)
     there = place.list(base + prefix)
     progress = tqdm(total=len(listed) + 1, desc="publish", unit="file", disable=None)
     receipts: dict[str, dict[str, Any]] = {}
@@ -111,13 +110,16 @@ def publish(
         elif there_is is None:
             there_is = _create(place, full, path, size, crc32c, time.monotonic() + seconds)
         if there_is is not None:
-            if (there_is.size, there_is.crc32c) != (size, crc32c):
-                raise OSError(
-                    f"{destination.rstrip('/')}/{prefix}{name} holds another content ({there_is.size} bytes, CRC32C "
-                    f"{there_is.crc32c}) than {path} ({size} bytes, CRC32C {crc32c}); it is not overwritten"
-                )
+            same(name, there_is, size, crc32c)
             receipts[name] = {"object": full, **there_is._asdict(), "sha256": digest}
         progress.update()
+
+    def same(name: str, there_is: Object, size: int, crc32c: str) -> None:
+        if (there_is.size, there_is.crc32c) != (size, crc32c):
+            raise OSError(
+                f"{destination.rstrip('/')}/{prefix}{name} holds another content ({there_is.size} bytes, CRC32C "
+                f"{there_is.crc32c}) than {folder / name} ({size} bytes, CRC32C {crc32c}); it is not overwritten"
+            )
 
     with progress:
         pool = ThreadPoolExecutor(WORKERS)
@@ -129,12 +131,37 @@ def publish(
             stop.set()
             pool.shutdown(cancel_futures=True)
         stop.clear()
+        if receipt is not None:
+            # What was there at first or was created since may have been replaced: the list is a promise.
+            there = place.list(base + prefix)
+            for name, sent in receipts.items():
+                if (found := there.get(base + prefix + name)) is None:
+                    raise OSError(f"{destination.rstrip('/')}/{prefix}{name} is gone; publish again")
+                same(name, found, sent["size"], sent["crc32c"])
+                sent["generation"] = found.generation
         send(release.LIST, version)
     where = f"{destination.rstrip('/')}/{prefix}"
     if receipt is not None:
         objects = [receipts[name] for name in (*listed, release.LIST)]
         write_json(receipt, {"release": where, "version": version, "objects": objects})
     return where
+
+
+def _list(folder: Path) -> tuple[dict[str, str], str]:
+    """Names and SHA-256 of all that is released, and the SHA-256 of that list, from the same bytes."""
+    path = folder / release.LIST
+    try:
+        content = path.read_bytes()
+        listed = read_checksums(content.decode(), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: missing or damaged ({error}); run `uncrossed release` first") from error
+    built = release.read_list(folder / "SHA256SUMS")
+    for name, digest in built.items():
+        if listed.get(name) != digest:
+            raise InputError(f"{path}: lists {name} otherwise than SHA256SUMS, or not; run `uncrossed release` again")
+    if "SHA256SUMS" not in listed:
+        raise InputError(f"{path}: does not list SHA256SUMS; run `uncrossed release` again")
+    return listed, hashlib.sha256(content).hexdigest()
 
 
 def _hashed(path: Path) -> tuple[int, str, str]:
@@ -178,6 +205,8 @@ def opened(destination: str) -> tuple[Destination, str]:
         InputError: another form of destination.
     """
     parts = urlsplit(destination)
+    if parts.query or parts.fragment:
+        raise InputError(f"destination {destination}: found ? or #; allowed: gs://BUCKET/PREFIX or file:///FOLDER")
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return Folder(Path(unquote(parts.path))), ""
     prefix = parts.path.strip("/")
