@@ -332,6 +332,41 @@ def test_a_cache_that_cannot_be_written_is_not_used(spoiled, server, tmp_path, m
     assert len(package.open(server.url)) == len(package.open(server.url)) == 6
 
 
+def test_a_full_disk_under_the_cache_costs_only_the_cache(server, built, tmp_path):
+    program = f"""
+import resource, signal, uncrossed
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+for _ in range(2):
+    study = uncrossed.open({server.url!r})
+    print(len(study), len(study.curves), study.trial("{BIG}").pytorch.logits.shape)
+"""
+    assert (
+        run(sys.executable, "-c", program).stdout.splitlines() == [f"6 {len(package.open(built).curves)} (200, 10)"] * 2
+    )
+    assert [path.name for path in (tmp_path / "cache").rglob("*")] == ["uncrossed"]
+
+
+@pytest.mark.parametrize("name", ["tables/curves.parquet", "SHA256SUMS", f"trials/{BIG}/pytorch.h5"])
+def test_a_bit_flipped_on_the_way_down_is_an_error_that_does_not_last(name, server, tmp_path):
+    """Not even in the cache."""
+    server.only, server.faults = name, ["middle"]
+    with pytest.raises(InputError):
+        package.open(server.url).download(tmp_path / "got", progress=False)
+    assert server.faults == []
+    package.open(server.url).curves  # noqa: B018
+    package.open(server.url).download(tmp_path / "got", progress=False)
+    run("sha256sum", "-c", "--quiet", "SHA256SUMS", folder=tmp_path / "got")
+
+
+@pytest.mark.parametrize("name", ["trials.parquet", "curves.parquet"])
+def test_a_table_flipped_on_the_way_is_not_cached(name, server):
+    server.only, server.faults = name, ["middle"]
+    with pytest.raises(InputError, match=rf"{name}: its SHA-256 is not the one in SHA256SUMS"):
+        package.open(server.url).curves  # noqa: B018
+    assert len(package.open(server.url).curves)
+
+
 def test_download_copies_the_selection_once(place, built, server, tmp_path):
     study = package.open(place).select(architecture="vgg16")
     folder = study.download(tmp_path / "got", progress=False)

@@ -234,6 +234,7 @@ class Study:
             first = next(chunks, b"")  # before anything is created: it may not be there
         except MissingFileError:
             if needed:
+                self._forget(*SUMS)  # a damaged list names what is not there
                 raise
             return
         with complete(path) as temporary:
@@ -242,7 +243,7 @@ class Study:
                     stream.write(chunk)
                     digest.update(chunk)
             if listed not in (None, digest.hexdigest()):
-                raise InputError(f"{self.source.where(name)}: its SHA-256 is not the one in SHA256SUMS")
+                raise self._unlisted(name)
             if listed is None and name.endswith(".h5"):
                 _sound(temporary, self.source.where(name))
 
@@ -256,7 +257,20 @@ class Study:
             text = self.source.read(name).decode(errors="replace")
         except MissingFileError:
             return {}
-        return read_checksums(text, self.source.where(name))
+        try:
+            return read_checksums(text, self.source.where(name))
+        except InputError:
+            self._forget(name)
+            raise
+
+    def _forget(self, *names: str) -> None:
+        for name in names:
+            self.source.forget(name)
+
+    def _unlisted(self, name: str) -> InputError:
+        """A file is not what is listed: one of the two may have been damaged on its way."""
+        self._forget(name, *SUMS)
+        return InputError(f"{self.source.where(name)}: its SHA-256 is not the one in SHA256SUMS")
 
     def _parquet(self, name: str) -> "pd.DataFrame":
         try:
@@ -269,7 +283,7 @@ class Study:
         content = self.source.read(name)
         listed = self._listed.get(name)
         if listed and hashlib.sha256(content).hexdigest() != listed:
-            raise InputError(f"{self.source.where(name)}: its SHA-256 is not the one in SHA256SUMS")
+            raise self._unlisted(name)
         try:
             return parse(io.BytesIO(content))
         except (OSError, ValueError) as error:
