@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 import google_crc32c
+import numpy as np
 import pytest
 
 import gcs
@@ -244,7 +245,9 @@ SECRETS = {
     "an AWS key": "AKIA" + "ABCDEFGHIJKLMNOP",
     "a Google key": "AIza" + "b" * 35,
     "a GitHub token": "ghp_" + "c" * 36,
-    "a wandb key": "0123456789" * 4,
+    "a wandb key": "wandb login " + "0123456789" * 4,
+    "an access token": "sk-" + "d" * 40,
+    "a password in a URL": "https://someone:pass" + "word@host/",
     "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
 }
 
@@ -257,6 +260,107 @@ def test_a_secret_is_refused_and_not_repeated(folder, tmp_path):
         assert f"trials/resnet50-0001/pytorch.json: line {number}: {what}\n" in output
         assert secret not in output
     assert not (tmp_path / "out").exists()
+
+
+HEX = "0123456789abcdef" * 2 + "01234567"
+
+
+def secrets(folder: Path, name: str, content: str | bytes) -> list[str]:
+    """What a scan says of one file with this content."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return release.scan(folder, [name])
+
+
+def test_forty_hexadecimal_digits_are_a_key_where_they_are_called_one(tmp_path):
+    for text in (f"commit {HEX}", f'{{"code_sha1": "{HEX}"}}', f"api_key = {HEX}f", f"monkeys\n{HEX}"):
+        assert secrets(tmp_path, "a.txt", text) == []
+    assert secrets(tmp_path, "a.csv", f"trial,commit\na,{HEX}\n") == []
+    for text in (f'"WANDB_API_KEY": "{HEX}"', f"machine api.wandb.ai login user password {HEX}", f"token: {HEX}"):
+        assert secrets(tmp_path, "a.txt", text) == ["a.txt: line 1: a wandb key"]
+    assert secrets(tmp_path, "a.csv", f"trial,api_key\na,{HEX}\n") == ["a.csv: line 2: a wandb key"]
+
+
+GITHUB = "ghp_" + "c" * 36
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.log", GITHUB),
+        ("no-suffix", GITHUB),
+        ("key.pem", "-----BEGIN OPENSSH " + "PRIVATE KEY-----"),
+        ("figure.svg", f"<svg><metadata>{GITHUB}</metadata></svg>"),
+        ("figure.png", b"\x89PNG\r\n\x1a\n\0\0tEXtComment\0/home/someone\0\xff\xfe"),
+        ("latin.txt", "caf\u00e9 /home/someone".encode("latin-1")),
+        ("utf16.txt", f"key {GITHUB}".encode("utf-16")),
+        ("escaped.json", '{"path": "\\/home\\/someone"}'),
+        ("escaped.json", '{"path": "\\u002fhome\\u002Fsomeone"}'),
+        ("link.html", '<a href="file://%2Fhome%2Fsomeone">'),
+        ("entity.html", "&#47;home&#x2f;someone"),
+        ("windows.txt", "C:\\Users\\someone"),
+        ("windows.json", '"C:\\\\Users\\\\someone"'),
+    ],
+)
+def test_a_secret_is_found_in_any_kind_of_file(name, content, tmp_path):
+    assert len(secrets(tmp_path, name, content)) == 1
+    assert secrets(tmp_path, name, "nothing") == []
+
+
+def test_a_secret_is_found_in_every_part_of_a_table_and_an_hdf5_file(folder):
+    import h5py
+    import pandas as pd
+
+    table = pd.DataFrame({"a": [1.0], f"n {GITHUB}": [1.0], "texts": [["x", GITHUB]], "bytes": [GITHUB.encode()]})
+    table.to_parquet(folder / "t.parquet")
+    found = {line.split(": ")[1] for line in release.scan(folder, ["t.parquet"])}
+    assert found == {"metadata", "column 'texts'", "column 'bytes'"}
+    pd.DataFrame({"api_key": [HEX], "commit": [HEX]}).to_parquet(folder / "t.parquet")
+    assert release.scan(folder, ["t.parquet"]) == ["t.parquet: column 'api_key': a wandb key"]
+    name = "trials/resnet50-0001/pytorch.h5"
+    assert release.scan(folder, [name]) == []
+    with h5py.File(folder / name, "r+") as file:
+        file.create_dataset(f"weights/0002/{GITHUB}", data=[1.0])
+        file.create_dataset("texts", data=["x", GITHUB])
+        file.create_dataset("fixed", data=np.array([GITHUB.encode()]))
+        file["curves/test_loss"].attrs["list"] = ["x", GITHUB]
+        file.attrs["bytes"] = np.bytes_(GITHUB)
+    places = {line.split(": ")[1] for line in release.scan(folder, [name])}
+    assert places == {
+        f"/weights/0002/{GITHUB}",
+        "content of /texts",
+        "content of /fixed",
+        "attribute 'list' of /curves/test_loss",
+        "attribute 'bytes' of /",
+    }
+
+
+def test_the_names_of_study_and_trials_are_searched(folder, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "somebody")
+    other = folder.rename(folder.with_name("somebody"))
+    assert release.scan(other, []) == ["somebody: the study's name: this user's name"]
+    (other / "list").write_text(f"{'0' * 64}  trials/somebody/pytorch.h5\n")
+    assert "list: line 1: this user's name" in release.scan(other, ["list"])
+
+
+def test_a_false_alarm_is_allowed_by_its_exact_line_and_recorded(folder, tmp_path):
+    path = folder / "trials/resnet50-0001/pytorch.json"
+    path.write_text(f'{{\n"token": "{HEX}",\n"key": "{HEX}"\n}}\n')
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    lines = (folder / LIST).read_text().splitlines(keepends=True)
+    name = "trials/resnet50-0001/pytorch.json"
+    (folder / LIST).write_text("".join(f"{digest}  {name}\n" if name in line else line for line in lines))
+    destination, receipt = f"file://{tmp_path}/out", tmp_path / "r.json"
+    reported = publish(folder, destination, receipt, code=2).stdout.splitlines()[:2]
+    assert reported == [f"{name}: line {number}: a wandb key" for number in (2, 3)]
+    output = publish(folder, destination, receipt, "--allow", reported[0], code=2).stdout
+    assert reported[0] not in output
+    assert reported[1] in output
+    for wrong in (f"{name}: line 3", f"{name}: line 3: a GitHub token", f"{name}: line 3: *"):
+        publish(folder, destination, receipt, "--allow", reported[0], "--allow", wrong, code=2)
+    assert not (tmp_path / "out").exists()
+    publish(folder, destination, receipt, "--allow", reported[0], "--allow", reported[1], "--allow", "x: y: z")
+    assert json.loads(receipt.read_text())["allowed"] == reported
 
 
 def test_names_of_user_and_home_are_found_in_attributes(folder, tmp_path):
