@@ -383,8 +383,9 @@ def test_what_is_wrong_with_a_destination_is_one_clear_line(built, server, tmp_p
         return output
 
     assert "allowed: gs://BUCKET/PREFIX" in said("s3://bucket/p", code=2)
-    assert "found ? or #" in said("gs://bucket/p#1", code=2)
-    assert "found ? or #" in said(f"file://{tmp_path}/a?b", code=2)
+    assert "found ?, #" in said("gs://bucket/p#1", code=2)
+    assert "found ?, #" in said(f"file://{tmp_path}/a?b", code=2)
+    assert "found ?, #" in said(f"file://{tmp_path}/a\tb", code=2)
     assert "no such bucket" in said("gs://another/p", host=server.address)
     server.refuse = 403
     assert "no permission" in said("gs://bucket/p", host=server.address)
@@ -513,6 +514,32 @@ def test_a_full_disk_at_the_destination_is_one_clear_line(built, tmp_path):
     assert not (tmp_path / "r.json").exists()
     run(*command)
     run("sha256sum", "-c", "--quiet", LIST, folder=tmp_path / "out" / prefix(built))
+
+
+def test_what_is_no_file_is_refused_and_what_cannot_be_created_is_given_up(folder, tmp_path):
+    path = folder / "tables/trials.csv"
+    path.rename(tmp_path / "kept")
+    for make in (os.mkfifo, os.mkdir, lambda place: os.symlink("nowhere", place)):
+        make(path)
+        output = publish(folder, f"file://{tmp_path}/out", tmp_path / "r.json", code=2).stdout
+        assert f"{path}: listed in {LIST}, but there is no such file" in output
+        path.rmdir() if path.is_dir() else path.unlink()
+    (tmp_path / "kept").rename(path)
+    place = tmp_path / "out" / prefix(folder)
+    place.mkdir(parents=True)
+    (place / "README.md").symlink_to("nowhere")
+    with pytest.raises(OSError, match=r"README\.md: something is there that cannot be read"):
+        upload.publish(folder, f"file://{tmp_path}/out", tmp_path / "r.json", seconds=1)
+    assert not (place / LIST).exists()
+
+
+@pytest.mark.parametrize("name", [LIST, "tables/trials.csv"])
+def test_a_receipt_never_replaces_what_is_released(name, folder, tmp_path):
+    before = (folder / name).read_bytes()
+    output = publish(folder, f"file://{tmp_path}/out", folder / name, code=2).stdout
+    assert "is a file of the release" in output
+    assert (folder / name).read_bytes() == before
+    publish(folder, f"file://{tmp_path}/out", folder / "receipt.json")
 
 
 def test_a_list_that_was_edited_by_hand_is_refused(folder, tmp_path):

@@ -87,6 +87,10 @@ def publish(
     folder = Path(folder).resolve()
     place, base = opened(destination)
     listed, version = _list(folder)
+    if receipt is not None and Path(receipt).resolve() in {
+        (folder / name).resolve() for name in (*listed, release.LIST)
+    }:
+        raise InputError(f"receipt {receipt}: is a file of the release; allowed: another place")
     found = release.scan(folder, [*listed, release.LIST])
     allowed, faults = [line for line in found if line in allow], [line for line in found if line not in allow]
     if faults:
@@ -164,6 +168,9 @@ def _list(folder: Path) -> tuple[dict[str, str], str]:
             raise InputError(f"{path}: lists {name} otherwise than SHA256SUMS, or not; run `uncrossed release` again")
     if "SHA256SUMS" not in listed:
         raise InputError(f"{path}: does not list SHA256SUMS; run `uncrossed release` again")
+    for name in listed:
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name}: listed in {release.LIST}, but there is no such file")
     return listed, hashlib.sha256(content).hexdigest()
 
 
@@ -187,12 +194,13 @@ def _create(place: Destination, name: str, path: Path, size: int, crc32c: str, d
     while True:
         try:
             made = place.create(name, path, size, crc32c, deadline) or place.find(name)
+            lost = Lost("something is there that cannot be read")
         except Lost as error:
-            if time.monotonic() + pause > deadline:
-                raise OSError(f"{name}: {error}") from error
-        else:
-            if made is not None:
-                return made
+            made, lost = None, error
+        if made is not None:
+            return made
+        if time.monotonic() + pause > deadline:
+            raise OSError(f"{name}: {lost}") from lost
         time.sleep(pause)
         pause = min(2 * pause, 16)
 
@@ -208,8 +216,10 @@ def opened(destination: str) -> tuple[Destination, str]:
         InputError: another form of destination.
     """
     parts = urlsplit(destination)
-    if parts.query or parts.fragment:
-        raise InputError(f"destination {destination}: found ? or #; allowed: gs://BUCKET/PREFIX or file:///FOLDER")
+    if re.search(r"[?#\x00-\x1f\x7f]", destination):
+        raise InputError(
+            f"destination {destination!r}: found ?, # or a control character; allowed: gs://BUCKET/PREFIX or file:///FOLDER"
+        )
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return Folder(Path(unquote(parts.path))), ""
     prefix = parts.path.strip("/")
