@@ -8,6 +8,7 @@ Interrupted at any point, the same command finishes it.
 """
 
 import base64
+import contextlib
 import fcntl
 import hashlib
 import io
@@ -268,11 +269,24 @@ class Folder:
                 if (made[0], made[2]) != (size, crc32c):
                     raise InputError(f"{path}: changed while it was copied; it is not published")
                 os.link(temporary, target)
+            # The names too, before the list promises them.
+            for folder in (target.parent, *target.parent.parents):
+                if folder.is_relative_to(self.root):
+                    _flush(folder)
             return Object(size, crc32c, None)
         except FileExistsError:
             return None
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system that cannot
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 class Bucket:
