@@ -21,8 +21,9 @@ test: .venv/ready ## run the tests
 published: .venv/ready ## analyse the published tables of 2021 into results/published (FROM=FOLDER: offline)
 	uncrossed published $(if $(FROM),--folder '$(FROM)')
 
-storm: .venv/ready ## kill trainings at random moments; their files must be those of uninterrupted ones
+storm: .venv/ready ## kill trainings and uploads at random moments; what they make must be right
 	python tests/storm.py
+	python tests/release_storm.py
 
 lint: .venv/ready ## check format and style of code and workflow
 	ruff format --check . && ruff check . && snakefmt --check . && snakemake --lint

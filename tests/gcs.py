@@ -1,8 +1,9 @@
 """A server that answers like Google Cloud Storage's JSON API, and fails as it may: what emulators leave out.
 
 It keeps preconditions (412 where an object is), checks the CRC32C that a client states, lists in pages and keeps
-resumable uploads. A share of requests fails: 429, 503, a connection reset in the middle of the body, work that is done
-and whose answer is lost, a session that is forgotten, and a chunk of which only a part is kept.
+resumable uploads; /BUCKET/NAME gives an object or a range of it, as to everybody where a bucket is public. A share of
+requests fails: 429, 503, a connection reset in the middle of the body, work that is done and whose answer is lost, a
+session that is forgotten, and a chunk of which only a part is kept.
 """
 
 import base64
@@ -41,6 +42,8 @@ class Server(ThreadingHTTPServer):
         unsafe: requests that could overwrite or remove an object.
         failed: how often each fault was injected.
         refuse: an HTTP status that all requests get.
+        flips: in how many of the next contents a bit is flipped on the way.
+        trusting: whether contents are stored without a look at their CRC32C.
         on_request: called with the number of each request.
     """
 
@@ -56,7 +59,8 @@ class Server(ThreadingHTTPServer):
         self.unsafe: list[str] = []
         self.failed = dict.fromkeys(FAULTS, 0)
         self.sessions: dict[str, dict] = {}
-        self.refuse = 0
+        self.refuse = self.flips = 0
+        self.trusting = False
         self.requests = 0
         self.on_request: Callable[[int], None] = lambda number: None
         self.lock = threading.RLock()
@@ -111,6 +115,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.refuse:
             self._error(self.server.refuse)
             return
+        if parts.path.startswith(f"/{BUCKET}/"):
+            self._read(unquote(parts.path).removeprefix(f"/{BUCKET}/"))
+            return
         found = re.fullmatch(r"(/upload)?/storage/v1/b/([^/]+)/o(?:/(.+))?", parts.path)
         if not found or found[2] != BUCKET:
             self._error(404)
@@ -135,6 +142,22 @@ class Handler(BaseHTTPRequestHandler):
             names = sorted(name for name in self.server.objects if name.startswith(prefix) and name > after)
         page = {"kind": "storage#objects", "items": [self._about(name) for name in names[:PAGE]]}
         self._answer(200, page | ({"nextPageToken": names[PAGE - 1]} if len(names) > PAGE else {}))
+
+    def _read(self, name: str) -> None:
+        generation, data = self.server.objects.get(name, (0, b""))
+        wanted, tag = self.headers.get("Range"), f'"{generation}"'
+        if not generation:
+            self._error(404)
+        elif self.headers.get("If-Match", tag) != tag:
+            self._error(412)
+        elif self.headers.get("If-None-Match") == tag:
+            self._answer(304, None, ETag=tag)
+        elif not wanted:
+            self._answer(200, data, ETag=tag)
+        else:
+            first, last = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", wanted).groups())
+            part, about = data[first : last + 1], f"bytes {first}-{min(last, len(data) - 1)}/{len(data)}"
+            self._answer(206, part, ETag=tag, **{"Content-Range": about}) if part else self._error(416)
 
     def _upload(self, body: bytes) -> None:
         if self.query["uploadType"] == "multipart":
@@ -194,7 +217,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _create(self, about: dict, data: bytes, query: dict[str, str]) -> dict | None:
         with self.server.lock:
-            if "crc32c" not in about or about["crc32c"] != crc32c(data):
+            if self.server.flips:
+                self.server.flips -= 1
+                data = data[:-1] + bytes([data[-1] ^ 1])
+            if "crc32c" not in about or (about["crc32c"] != crc32c(data) and not self.server.trusting):
                 self._error(400)
                 return None
             if not self._allowed(about["name"], query):
@@ -210,13 +236,14 @@ class Handler(BaseHTTPRequestHandler):
         found = {"kind": "storage#object", "name": name, "bucket": BUCKET, "generation": str(generation)}
         return found | {"size": str(len(data)), "crc32c": crc32c(data)}
 
-    def _answer(self, status: int, value: dict | None, **headers: str) -> None:
+    def _answer(self, status: int, value: dict | bytes | None, **headers: str) -> None:
         if self.fault == "lost":
             self._reset("lost")
             return
-        body = b"" if value is None else json.dumps(value).encode()
+        body = value if isinstance(value, bytes) else b"" if value is None else json.dumps(value).encode()
+        kind = "application/octet-stream" if isinstance(value, bytes) else "application/json"
         self.send_response(status)
-        for name, text in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+        for name, text in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, text)
         self.end_headers()
         self.wfile.write(body)

@@ -97,6 +97,8 @@ class Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes {first + shift}-{last + shift}/{size}"
         if fault == "corrupted":
             body = body[:-1] + bytes([body[-1] ^ 1])
+        if fault == "middle":
+            body = body[: len(body) // 2] + bytes([body[len(body) // 2] ^ 1]) + body[len(body) // 2 + 1 :]
         if fault == "slow":
             time.sleep(0.3)
         return self.reply(status, body, headers, fault)

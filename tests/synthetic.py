@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import yaml
 
-from uncrossed import manifest, store, tables
+from uncrossed import manifest, release, store, tables
+from uncrossed.study import Study
 from uncrossed.trial import FRAMEWORKS, Trial
 
 VERSIONS = {"pytorch": {"torch": "2.0", "numpy": "2.0"}, "tensorflow": {"tensorflow": "2.0", "keras": "3.0"}}
@@ -71,3 +73,21 @@ def study(folder: Path, count: int, epochs: int = 3, **options) -> None:
     """Write a study and its tables."""
     write(folder, rows(count, epochs), **options)
     tables.make(folder)
+
+
+def released(root: Path) -> Path:
+    """Write the study file `root`/study.yaml and its released study, two files of it larger than an upload's chunk."""
+    folder = root / "results/made"
+    write(folder, rows(6, 2), diverged="vgg16-0002")
+    for framework in FRAMEWORKS:
+        path = folder / f"trials/densenet121-0000/{framework}.h5"
+        result = store.read(path)
+        result.weights[2]["w"] = np.random.default_rng(0).standard_normal(5_000_000, dtype=np.float32)
+        store.write(path, result)
+    tables.make(folder)
+    tables.checksums(folder)
+    about = {"study": "made", "dataset": "made-up", "manifest": "results/made/manifest.csv"}
+    about["datasets"] = {"made-up": {"format": "digits", "train_examples": 1000, "test_examples": 200}}
+    (root / "study.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")
+    release.make(folder, Study.load(root / "study.yaml"))
+    return folder

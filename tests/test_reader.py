@@ -332,6 +332,41 @@ def test_a_cache_that_cannot_be_written_is_not_used(spoiled, server, tmp_path, m
     assert len(package.open(server.url)) == len(package.open(server.url)) == 6
 
 
+def test_a_full_disk_under_the_cache_costs_only_the_cache(server, built, tmp_path):
+    program = f"""
+import resource, signal, uncrossed
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+for _ in range(2):
+    study = uncrossed.open({server.url!r})
+    print(len(study), len(study.curves), study.trial("{BIG}").pytorch.logits.shape)
+"""
+    assert (
+        run(sys.executable, "-c", program).stdout.splitlines() == [f"6 {len(package.open(built).curves)} (200, 10)"] * 2
+    )
+    assert [path.name for path in (tmp_path / "cache").rglob("*")] == ["uncrossed"]
+
+
+@pytest.mark.parametrize("name", ["tables/curves.parquet", "SHA256SUMS", f"trials/{BIG}/pytorch.h5"])
+def test_a_bit_flipped_on_the_way_down_is_an_error_that_does_not_last(name, server, tmp_path):
+    """Not even in the cache."""
+    server.only, server.faults = name, ["middle"]
+    with pytest.raises(InputError):
+        package.open(server.url).download(tmp_path / "got", progress=False)
+    assert server.faults == []
+    package.open(server.url).curves  # noqa: B018
+    package.open(server.url).download(tmp_path / "got", progress=False)
+    run("sha256sum", "-c", "--quiet", "SHA256SUMS", folder=tmp_path / "got")
+
+
+@pytest.mark.parametrize("name", ["trials.parquet", "curves.parquet"])
+def test_a_table_flipped_on_the_way_is_not_cached(name, server):
+    server.only, server.faults = name, ["middle"]
+    with pytest.raises(InputError, match=rf"{name}: its SHA-256 is not the one in SHA256SUMS"):
+        package.open(server.url).curves  # noqa: B018
+    assert len(package.open(server.url).curves)
+
+
 def test_download_copies_the_selection_once(place, built, server, tmp_path):
     study = package.open(place).select(architecture="vgg16")
     folder = study.download(tmp_path / "got", progress=False)
@@ -349,6 +384,34 @@ def test_download_copies_the_selection_once(place, built, server, tmp_path):
     assert (folder / f"trials/{BIG}/pytorch.h5").read_bytes() == (built / f"trials/{BIG}/pytorch.h5").read_bytes()
     assert (folder / f"trials/{BIG}/tensorflow.h5").stat().st_ino == inode
     assert not any("tensorflow.h5" in line for line in server.requests)
+
+
+def test_a_copy_of_the_whole_study_is_checked_by_one_plain_command(place, server, built, tmp_path):
+    folder = package.open(place).download(tmp_path / "got", progress=False)
+    run("sha256sum", "-c", "--quiet", "SHA256SUMS", folder=folder)
+    assert (folder / "report.html").read_text() == "a report"
+    (server.folder / "report.html").unlink()
+    (folder / "report.html").unlink()
+    with pytest.raises(InputError, match=r"report\.html: no such file"):
+        package.open(place).download(folder, progress=False)
+
+
+def test_a_list_or_table_that_leads_out_of_the_folder_is_refused(copy, tmp_path):
+    outside = copy.parent / "outside"
+    outside.mkdir()
+    (outside / "pytorch.h5").write_bytes(b"x")
+    sums = (copy / "SHA256SUMS").read_text()
+    (copy / "SHA256SUMS").write_text(sums + f"{'0' * 64}  tables/../../outside/pytorch.h5\n")
+    with pytest.raises(InputError, match=r"SHA256SUMS: line \d+ is not a checksum and another name in its folder"):
+        package.open(copy).download(tmp_path / "a/b", progress=False)
+    table = pd.read_csv(copy / "tables/trials.csv")
+    table.loc[0, "trial"] = "../../outside"
+    (copy / "tables/trials.parquet").unlink()
+    table.to_csv(copy / "tables/trials.csv", index=False)
+    (copy / "SHA256SUMS").unlink()
+    with pytest.raises(InputError, match="leads out of the study"):
+        package.open(copy).download(tmp_path / "a/b", progress=False)
+    assert not (tmp_path / "a/outside").exists()
 
 
 def test_downloads_beside_each_other_and_through_faults(server, built, tmp_path):

@@ -15,12 +15,12 @@ from pathlib import Path
 import google_crc32c
 import numpy as np
 import pytest
-import yaml
 
 import gcs
 import synthetic
 from conftest import PATH, REPOSITORY, run, uncrossed
-from uncrossed import release, store, tables
+from uncrossed import publish as upload
+from uncrossed import release
 from uncrossed.study import Study
 
 # How often an upload is killed at a random moment; more by UNCROSSED_INTERRUPTIONS=50.
@@ -30,22 +30,8 @@ LIST = "RELEASE_SHA256SUMS"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A released study of made-up results, two of them larger than an upload's chunk."""
-    root = tmp_path_factory.mktemp("release")
-    folder = root / "results/made"
-    synthetic.write(folder, synthetic.rows(6, 2), diverged="vgg16-0002")
-    for framework in ("pytorch", "tensorflow"):
-        path = folder / f"trials/densenet121-0000/{framework}.h5"
-        result = store.read(path)
-        result.weights[2]["w"] = np.random.default_rng(0).standard_normal(5_000_000, dtype=np.float32)
-        store.write(path, result)
-    tables.make(folder)
-    tables.checksums(folder)
-    study = {"study": "made", "dataset": "made-up", "manifest": "results/made/manifest.csv"}
-    study["datasets"] = {"made-up": {"format": "digits", "train_examples": 1000, "test_examples": 200}}
-    (root / "study.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
-    uncrossed("release", folder, "--study", root / "study.yaml")
-    return folder
+    """A released study of made-up results."""
+    return synthetic.released(tmp_path_factory.mktemp("release"))
 
 
 @pytest.fixture
@@ -259,7 +245,9 @@ SECRETS = {
     "an AWS key": "AKIA" + "ABCDEFGHIJKLMNOP",
     "a Google key": "AIza" + "b" * 35,
     "a GitHub token": "ghp_" + "c" * 36,
-    "a wandb key": "0123456789" * 4,
+    "a wandb key": "wandb login " + "0123456789" * 4,
+    "an access token": "sk-" + "d" * 40,
+    "a password in a URL": "https://someone:pass" + "word@host/",
     "a private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
 }
 
@@ -272,6 +260,107 @@ def test_a_secret_is_refused_and_not_repeated(folder, tmp_path):
         assert f"trials/resnet50-0001/pytorch.json: line {number}: {what}\n" in output
         assert secret not in output
     assert not (tmp_path / "out").exists()
+
+
+HEX = "0123456789abcdef" * 2 + "01234567"
+
+
+def secrets(folder: Path, name: str, content: str | bytes) -> list[str]:
+    """What a scan says of one file with this content."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return release.scan(folder, [name])
+
+
+def test_forty_hexadecimal_digits_are_a_key_where_they_are_called_one(tmp_path):
+    for text in (f"commit {HEX}", f'{{"code_sha1": "{HEX}"}}', f"api_key = {HEX}f", f"monkeys\n{HEX}"):
+        assert secrets(tmp_path, "a.txt", text) == []
+    assert secrets(tmp_path, "a.csv", f"trial,commit\na,{HEX}\n") == []
+    for text in (f'"WANDB_API_KEY": "{HEX}"', f"machine api.wandb.ai login user password {HEX}", f"token: {HEX}"):
+        assert secrets(tmp_path, "a.txt", text) == ["a.txt: line 1: a wandb key"]
+    assert secrets(tmp_path, "a.csv", f"trial,api_key\na,{HEX}\n") == ["a.csv: line 2: a wandb key"]
+
+
+GITHUB = "ghp_" + "c" * 36
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.log", GITHUB),
+        ("no-suffix", GITHUB),
+        ("key.pem", "-----BEGIN OPENSSH " + "PRIVATE KEY-----"),
+        ("figure.svg", f"<svg><metadata>{GITHUB}</metadata></svg>"),
+        ("figure.png", b"\x89PNG\r\n\x1a\n\0\0tEXtComment\0/home/someone\0\xff\xfe"),
+        ("latin.txt", "caf\u00e9 /home/someone".encode("latin-1")),
+        ("utf16.txt", f"key {GITHUB}".encode("utf-16")),
+        ("escaped.json", '{"path": "\\/home\\/someone"}'),
+        ("escaped.json", '{"path": "\\u002fhome\\u002Fsomeone"}'),
+        ("link.html", '<a href="file://%2Fhome%2Fsomeone">'),
+        ("entity.html", "&#47;home&#x2f;someone"),
+        ("windows.txt", "C:\\Users\\someone"),
+        ("windows.json", '"C:\\\\Users\\\\someone"'),
+    ],
+)
+def test_a_secret_is_found_in_any_kind_of_file(name, content, tmp_path):
+    assert len(secrets(tmp_path, name, content)) == 1
+    assert secrets(tmp_path, name, "nothing") == []
+
+
+def test_a_secret_is_found_in_every_part_of_a_table_and_an_hdf5_file(folder):
+    import h5py
+    import pandas as pd
+
+    table = pd.DataFrame({"a": [1.0], f"n {GITHUB}": [1.0], "texts": [["x", GITHUB]], "bytes": [GITHUB.encode()]})
+    table.to_parquet(folder / "t.parquet")
+    found = {line.split(": ")[1] for line in release.scan(folder, ["t.parquet"])}
+    assert found == {"metadata", "column 'texts'", "column 'bytes'"}
+    pd.DataFrame({"api_key": [HEX], "commit": [HEX]}).to_parquet(folder / "t.parquet")
+    assert release.scan(folder, ["t.parquet"]) == ["t.parquet: column 'api_key': a wandb key"]
+    name = "trials/resnet50-0001/pytorch.h5"
+    assert release.scan(folder, [name]) == []
+    with h5py.File(folder / name, "r+") as file:
+        file.create_dataset(f"weights/0002/{GITHUB}", data=[1.0])
+        file.create_dataset("texts", data=["x", GITHUB])
+        file.create_dataset("fixed", data=np.array([GITHUB.encode()]))
+        file["curves/test_loss"].attrs["list"] = ["x", GITHUB]
+        file.attrs["bytes"] = np.bytes_(GITHUB)
+    places = {line.split(": ")[1] for line in release.scan(folder, [name])}
+    assert places == {
+        f"/weights/0002/{GITHUB}",
+        "content of /texts",
+        "content of /fixed",
+        "attribute 'list' of /curves/test_loss",
+        "attribute 'bytes' of /",
+    }
+
+
+def test_the_names_of_study_and_trials_are_searched(folder, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "somebody")
+    other = folder.rename(folder.with_name("somebody"))
+    assert release.scan(other, []) == ["somebody: the study's name: this user's name"]
+    (other / "list").write_text(f"{'0' * 64}  trials/somebody/pytorch.h5\n")
+    assert "list: line 1: this user's name" in release.scan(other, ["list"])
+
+
+def test_a_false_alarm_is_allowed_by_its_exact_line_and_recorded(folder, tmp_path):
+    path = folder / "trials/resnet50-0001/pytorch.json"
+    path.write_text(f'{{\n"token": "{HEX}",\n"key": "{HEX}"\n}}\n')
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    lines = (folder / LIST).read_text().splitlines(keepends=True)
+    name = "trials/resnet50-0001/pytorch.json"
+    (folder / LIST).write_text("".join(f"{digest}  {name}\n" if name in line else line for line in lines))
+    destination, receipt = f"file://{tmp_path}/out", tmp_path / "r.json"
+    reported = publish(folder, destination, receipt, code=2).stdout.splitlines()[:2]
+    assert reported == [f"{name}: line {number}: a wandb key" for number in (2, 3)]
+    output = publish(folder, destination, receipt, "--allow", reported[0], code=2).stdout
+    assert reported[0] not in output
+    assert reported[1] in output
+    for wrong in (f"{name}: line 3", f"{name}: line 3: a GitHub token", f"{name}: line 3: *"):
+        publish(folder, destination, receipt, "--allow", reported[0], "--allow", wrong, code=2)
+    assert not (tmp_path / "out").exists()
+    publish(folder, destination, receipt, "--allow", reported[0], "--allow", reported[1], "--allow", "x: y: z")
+    assert json.loads(receipt.read_text())["allowed"] == reported
 
 
 def test_names_of_user_and_home_are_found_in_attributes(folder, tmp_path):
@@ -294,6 +383,9 @@ def test_what_is_wrong_with_a_destination_is_one_clear_line(built, server, tmp_p
         return output
 
     assert "allowed: gs://BUCKET/PREFIX" in said("s3://bucket/p", code=2)
+    assert "found ?, #" in said("gs://bucket/p#1", code=2)
+    assert "found ?, #" in said(f"file://{tmp_path}/a?b", code=2)
+    assert "found ?, #" in said(f"file://{tmp_path}/a\tb", code=2)
     assert "no such bucket" in said("gs://another/p", host=server.address)
     server.refuse = 403
     assert "no permission" in said("gs://bucket/p", host=server.address)
@@ -301,6 +393,183 @@ def test_what_is_wrong_with_a_destination_is_one_clear_line(built, server, tmp_p
     assert "credentials are not accepted" in said("gs://bucket/p", host=server.address)
     nowhere = {"HOME": str(tmp_path), "NO_GCE_CHECK": "true", "GOOGLE_APPLICATION_CREDENTIALS": ""}
     assert "no credentials" in said("gs://bucket/p", **nowhere)
+
+
+def test_a_server_that_stays_down_is_given_up_in_one_clear_line(built, server, tmp_path, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
+    monkeypatch.setattr(upload, "SECONDS", 1)
+    server.refuse = 503
+    with pytest.raises(OSError, match=r"^gs://bucket: no answer in time \(.*503"):
+        upload.publish(built, "gs://bucket/p", tmp_path / "r.json")
+    requests = server.requests
+    server.refuse, server.on_request = 0, lambda number: setattr(server, "refuse", 503 * (number > requests + 3))
+    with pytest.raises(OSError, match=r"no answer in time \(.*503"):
+        upload.publish(built, "gs://bucket/p", tmp_path / "r.json", seconds=1)
+    server.refuse, server.on_request = 0, lambda number: None
+    upload.publish(built, "gs://bucket/p", tmp_path / "r.json")
+    check(server, built)
+
+
+@pytest.mark.parametrize("trusting", [False, True])
+def test_a_bit_flipped_on_the_way_up_is_an_error(trusting, built, server, tmp_path):
+    server.flips, server.trusting = 1, trusting
+    output = publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address, code=1).stdout
+    assert ("holds another content" if trusting else "the server refused the content") in output
+    assert not any(name.endswith(LIST) for name in server.objects)
+    assert not (tmp_path / "r.json").exists()
+    if not trusting:
+        publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+        check(server, built)
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_a_bit_flipped_in_the_last_chunk_is_an_error(size, built, server, tmp_path):
+    """Of one file only: whatever else fails, it is this one's content that is refused."""
+    publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    name = "trials/densenet121-0000/pytorch.h5" if size == "large" else "README.md"
+    for gone in (name, LIST):
+        del server.objects[f"p/{prefix(built)}{gone}"]
+        server.created.remove(f"p/{prefix(built)}{gone}")
+    (tmp_path / "r.json").unlink()
+    server.flips, server.trusting = 1, True
+    output = publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address, code=1).stdout
+    assert f"{prefix(built)}{name} holds another content" in output
+    assert not (tmp_path / "r.json").exists()
+    assert server.unsafe == []
+
+
+@pytest.mark.parametrize("how", ["replaced", "removed"])
+def test_an_object_that_changes_between_listing_and_upload_is_an_error(how, built, server, tmp_path):
+    publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    (tmp_path / "r.json").unlink()
+    del server.objects[f"p/{prefix(built)}{LIST}"]
+    name = f"p/{prefix(built)}README.md"
+    listed = server.requests + -(-len(server.objects) // gcs.PAGE)
+
+    def change(number: int) -> None:
+        if number == listed + 1:
+            server.objects[name] = (1, b"another")
+            if how == "removed":
+                del server.objects[name]
+
+    server.on_request = change
+    output = publish(built, "gs://bucket/p", tmp_path / "r.json", host=server.address, code=1).stdout
+    what = "holds another content (7 bytes" if how == "replaced" else "is gone; publish again"
+    assert f"gs://bucket/{name} {what}" in output
+    assert not any(name.endswith(LIST) for name in server.objects)
+    assert not (tmp_path / "r.json").exists()
+
+
+CLOCK = """
+import random, time
+wall, chance = time.time, random.Random(0)
+time.time = lambda: wall() + chance.choice((-3600, 0, 3600))
+"""
+
+
+def test_a_clock_that_is_an_hour_off_and_set_meanwhile_changes_nothing(built, folder, server, tmp_path):
+    """The clock jumps by an hour between any two looks at it, and files are from the future."""
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock/sitecustomize.py").write_text(CLOCK)
+    path = os.pathsep.join(filter(None, (str(tmp_path / "clock"), os.environ.get("PYTHONPATH"))))
+    shifted = run(sys.executable, "-c", "import time; print(time.time.__name__)", PYTHONPATH=path).stdout
+    assert shifted == "<lambda>\n"
+    for number, file in enumerate(sorted(folder.rglob("*"))):
+        os.utime(file, (file.stat().st_mtime + 3600 * (number % 3 - 1),) * 2)
+    study = tmp_path / "study.yaml"
+    study.write_text((built.parents[1] / "study.yaml").read_text())
+    before = (folder / LIST).read_bytes()
+    uncrossed("release", folder, "--study", study, PYTHONPATH=path)
+    assert (folder / LIST).read_bytes() == before
+    server.share = 0.3
+    publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address, PYTHONPATH=path)
+    check(server, folder)
+
+
+def test_a_full_disk_at_the_destination_is_one_clear_line(built, tmp_path):
+    command = ["uncrossed", "publish", built, f"file://{tmp_path}/out", "--receipt", tmp_path / "r.json"]
+    words = " ".join(f"'{word}'" for word in command)
+    output = run("bash", "-c", f"ulimit -f 1000; exec {words}", code=1, TQDM_DISABLE="1").stdout
+    assert len(output.splitlines()) == 1, output
+    assert "File too large" in output
+    assert not list(tmp_path.glob(f"out/**/{LIST}"))
+    assert not list(tmp_path.glob("out/**/*.partial"))
+    assert not (tmp_path / "r.json").exists()
+    run(*command)
+    run("sha256sum", "-c", "--quiet", LIST, folder=tmp_path / "out" / prefix(built))
+
+
+def test_what_is_no_file_is_refused_and_what_cannot_be_created_is_given_up(folder, tmp_path):
+    path = folder / "tables/trials.csv"
+    path.rename(tmp_path / "kept")
+    for make in (os.mkfifo, os.mkdir, lambda place: os.symlink("nowhere", place)):
+        make(path)
+        output = publish(folder, f"file://{tmp_path}/out", tmp_path / "r.json", code=2).stdout
+        assert f"{path}: listed in {LIST}, but there is no such file" in output
+        path.rmdir() if path.is_dir() else path.unlink()
+    (tmp_path / "kept").rename(path)
+    place = tmp_path / "out" / prefix(folder)
+    place.mkdir(parents=True)
+    (place / "README.md").symlink_to("nowhere")
+    with pytest.raises(OSError, match=r"README\.md: something is there that cannot be read"):
+        upload.publish(folder, f"file://{tmp_path}/out", tmp_path / "r.json", seconds=1)
+    assert not (place / LIST).exists()
+
+
+@pytest.mark.parametrize("name", [LIST, "tables/trials.csv"])
+def test_a_receipt_never_replaces_what_is_released(name, folder, tmp_path):
+    before = (folder / name).read_bytes()
+    output = publish(folder, f"file://{tmp_path}/out", folder / name, code=2).stdout
+    assert "is a file of the release" in output
+    assert (folder / name).read_bytes() == before
+    publish(folder, f"file://{tmp_path}/out", folder / "receipt.json")
+
+
+def test_a_list_that_was_edited_by_hand_is_refused(folder, tmp_path):
+    lines = (folder / LIST).read_text().splitlines(keepends=True)
+    number = next(k for k, line in enumerate(lines) if "resnet50-0001/pytorch.h5" in line)
+
+    def refused(edited: list[str], message: str) -> None:
+        (folder / LIST).write_text("".join(edited))
+        output = publish(folder, f"file://{tmp_path}/out", tmp_path / "r.json", code=2).stdout
+        assert f"{LIST}: {message}" in output
+        assert not (tmp_path / "out").exists()
+
+    name = lines[number].split()[1]
+    refused(lines[:number] + lines[number + 1 :], f"lists {name} otherwise than SHA256SUMS, or not")
+    refused([*lines, lines[number]], f"line {len(lines) + 1} is not a checksum and another name")
+    refused([*lines, f"{'0' * 64}  ../study.yaml\n"], f"line {len(lines) + 1} is not a checksum and another name")
+    refused([*lines, f"{'0' * 64}  /etc/hostname\n"], f"line {len(lines) + 1} is not a checksum and another name")
+    refused([line for line in lines if not line.endswith("  SHA256SUMS\n")], "does not list SHA256SUMS")
+
+
+def test_a_list_that_is_made_again_meanwhile_is_not_published(folder, server, tmp_path):
+    """Names of one list never come under the version of another."""
+    old, begun = prefix(folder), server.requests
+
+    def change(number: int) -> None:
+        if number == begun + 3:
+            (folder / LIST).write_text((folder / LIST).read_text().replace("README.md", "READ.ME"))
+
+    server.on_request = change
+    output = publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address, code=2).stdout
+    assert f"{LIST}: its SHA-256 is not the one in {LIST}" in output
+    assert all(name.startswith(f"p/{old}") for name in server.objects)
+    assert not any(name.endswith(LIST) for name in server.objects)
+
+
+def test_two_versions_stand_beside_each_other(folder, server, tmp_path):
+    publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    first, before = prefix(folder), dict(server.objects)
+    (folder / "README.md").write_text("another card")
+    lines = (folder / LIST).read_text().splitlines(keepends=True)
+    digest = hashlib.sha256(b"another card").hexdigest()
+    (folder / LIST).write_text("".join(f"{digest}  README.md\n" if "README" in line else line for line in lines))
+    publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    assert prefix(folder) != first
+    assert {name: found for name, found in server.objects.items() if name in before} == before
+    assert server.objects[f"p/{prefix(folder)}README.md"][1] == b"another card"
+    assert len(server.created) == len(set(server.created)) == 2 * len(before)
 
 
 @pytest.mark.skipif("UNCROSSED_SLOW" not in os.environ, reason="UNCROSSED_SLOW is not set")
@@ -312,6 +581,22 @@ def test_ten_thousand_objects(tmp_path, server):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{number}\n")
         lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n")
+    (folder / "SHA256SUMS").write_text("".join(lines))
+    lines.append(f"{hashlib.sha256((folder / 'SHA256SUMS').read_bytes()).hexdigest()}  SHA256SUMS\n")
     (folder / LIST).write_text("".join(lines))
-    publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address)
+    receipt = tmp_path / "r.json"
+    publish(folder, "gs://bucket/p", receipt, host=server.address)
     check(server, folder)
+    before = receipt.read_bytes()
+    assert {entry["object"] for entry in json.loads(before)["objects"]} == server.objects.keys()
+    # What is there is found on all 1,430 pages, and only what is not there is made.
+    removed = [f"p/{prefix(folder)}{name}" for name in ("trials/0/0.json", "trials/55/5555.json", LIST)]
+    for name in removed:
+        del server.objects[name]
+        server.created.remove(name)
+    requests = server.requests
+    publish(folder, "gs://bucket/p", receipt, host=server.address)
+    check(server, folder)
+    assert server.requests - requests < 2 * (10_002 // gcs.PAGE + 1) + 10
+    found = {entry["object"]: entry for entry in json.loads(receipt.read_text())["objects"]}
+    assert {name for name, entry in found.items() if entry not in json.loads(before)["objects"]} == set(removed)

@@ -138,6 +138,13 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("destination", help="gs://BUCKET/PREFIX or file:///FOLDER")
     command.add_argument("--receipt", type=Path, required=True, help="list each object here, as the last thing")
     command.add_argument("--dry-run", action="store_true", help="check everything, list what would be created")
+    command.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="'FILE: PLACE: WHAT'",
+        help="a line that was reported and is a false alarm; may be repeated, and is recorded in the receipt",
+    )
     command.set_defaults(run=publish)
 
     command = commands.add_parser("attribution", help="how much each mechanism explains, in an ablation study")
@@ -527,7 +534,8 @@ def publish(options: argparse.Namespace) -> int:
     try:
         from uncrossed.publish import publish
 
-        where = publish(options.folder, options.destination, None if options.dry_run else options.receipt)
+        receipt = None if options.dry_run else options.receipt
+        where = publish(options.folder, options.destination, receipt, allow=options.allow)
     except ModuleNotFoundError as error:
         return _fail(f"{error}; install it with pip install -e '.[workflow]'", 1)
     print(f"would publish {where}" if options.dry_run else f"published {where}")

@@ -10,7 +10,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import h5py
@@ -87,21 +87,23 @@ def sha256(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def checksum_list(text: str, where: str) -> dict[str, str]:
+def read_checksums(text: str, where: object) -> dict[str, str]:
     """Names and SHA-256 of a list in the form that `sha256sum -c` reads.
 
-    Args:
-        text: its content.
-        where: its place, for messages.
-
     Raises:
-        InputError: a line is not a checksum and the name of a file in the list's folder.
+        InputError: a line is not a checksum and a name, or a name is there twice or leads out of the list's folder.
     """
-    listed = {}
+    names: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         digest, _, name = line.partition("  ")
         name = name.removeprefix("./")
-        if not re.fullmatch("[0-9a-f]{64}", digest) or not name or ".." in Path(name).parts or name.startswith("/"):
-            raise InputError(f"{where}: line {number} is not a checksum and the name of a file in its folder")
-        listed[name] = digest
-    return listed
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not is_below(name) or name in names:
+            raise InputError(f"{where}: line {number} is not a checksum and another name in its folder")
+        names[name] = digest
+    return names
+
+
+def is_below(name: str) -> bool:
+    """Whether a relative name, in its shortest form, stays in the folder that it is relative to."""
+    path = PurePosixPath(name)
+    return str(path) == name and name != "." and not path.is_absolute() and ".." not in path.parts

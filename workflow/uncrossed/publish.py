@@ -8,6 +8,7 @@ Interrupted at any point, the same command finishes it.
 """
 
 import base64
+import contextlib
 import fcntl
 import hashlib
 import io
@@ -17,7 +18,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -28,7 +29,8 @@ from tqdm import tqdm
 
 from uncrossed import release
 from uncrossed.errors import InputError
-from uncrossed.files import remove_left, write_json
+from uncrossed.files import read_checksums, remove_left, write_json
+from uncrossed.remote import PASSING
 
 WORKERS = 8
 BLOCK = 2**20
@@ -64,6 +66,7 @@ def publish(
     receipt: str | os.PathLike[str] | None,
     report: Callable[[str], Any] = print,
     seconds: float = SECONDS,
+    allow: Collection[str] = (),
 ) -> str:
     """Upload a released study and write its receipt.
 
@@ -73,6 +76,7 @@ def publish(
         receipt: the file that lists each object, written last; None only reports what would be done.
         report: takes a line for each object that would be created, and each place that must not be published.
         seconds: how long one object is tried.
+        allow: places that may be published though they look like secrets, as they are reported.
 
     Returns:
         The place of the release.
@@ -82,15 +86,19 @@ def publish(
         OSError: the destination refuses, or holds another content under a name of this release.
     """
     folder = Path(folder).resolve()
-    listed = release.read_list(folder / release.LIST)
-    faults = release.scan(folder, [*listed, release.LIST])
+    place, base = opened(destination)
+    listed, version = _list(folder)
+    if receipt is not None and Path(receipt).resolve() in {
+        (folder / name).resolve() for name in (*listed, release.LIST)
+    }:
+        raise InputError(f"receipt {receipt}: is a file of the release; allowed: another place")
+    found = release.scan(folder, [*listed, release.LIST])
+    allowed, faults = [line for line in found if line in allow], [line for line in found if line not in allow]
     if faults:
         for fault in faults:
             report(fault)
         raise InputError(f"{folder}: {len(faults)} places must not be published, the first {faults[0]}")
-    version = hashlib.sha256((folder / release.LIST).read_bytes()).hexdigest()
     prefix = f"{folder.name}/{version[:12]}/"
-    place, base = opened(destination)
     there = place.list(base + prefix)
     progress = tqdm(total=len(listed) + 1, desc="publish", unit="file", disable=None)
     receipts: dict[str, dict[str, Any]] = {}
@@ -110,13 +118,16 @@ def publish(
         elif there_is is None:
             there_is = _create(place, full, path, size, crc32c, time.monotonic() + seconds)
         if there_is is not None:
-            if (there_is.size, there_is.crc32c) != (size, crc32c):
-                raise OSError(
-                    f"{destination.rstrip('/')}/{prefix}{name} holds another content ({there_is.size} bytes, CRC32C "
-                    f"{there_is.crc32c}) than {path} ({size} bytes, CRC32C {crc32c}); it is not overwritten"
-                )
+            same(name, there_is, size, crc32c)
             receipts[name] = {"object": full, **there_is._asdict(), "sha256": digest}
         progress.update()
+
+    def same(name: str, there_is: Object, size: int, crc32c: str) -> None:
+        if (there_is.size, there_is.crc32c) != (size, crc32c):
+            raise OSError(
+                f"{destination.rstrip('/')}/{prefix}{name} holds another content ({there_is.size} bytes, CRC32C "
+                f"{there_is.crc32c}) than {folder / name} ({size} bytes, CRC32C {crc32c}); it is not overwritten"
+            )
 
     with progress:
         pool = ThreadPoolExecutor(WORKERS)
@@ -128,12 +139,40 @@ def publish(
             stop.set()
             pool.shutdown(cancel_futures=True)
         stop.clear()
+        if receipt is not None:
+            # What was there at first or was created since may have been replaced: the list is a promise.
+            there = place.list(base + prefix)
+            for name, sent in receipts.items():
+                if (found := there.get(base + prefix + name)) is None:
+                    raise OSError(f"{destination.rstrip('/')}/{prefix}{name} is gone; publish again")
+                same(name, found, sent["size"], sent["crc32c"])
+                sent["generation"] = found.generation
         send(release.LIST, version)
     where = f"{destination.rstrip('/')}/{prefix}"
     if receipt is not None:
         objects = [receipts[name] for name in (*listed, release.LIST)]
-        write_json(receipt, {"release": where, "version": version, "objects": objects})
+        write_json(receipt, {"release": where, "version": version, "allowed": allowed, "objects": objects})
     return where
+
+
+def _list(folder: Path) -> tuple[dict[str, str], str]:
+    """Names and SHA-256 of all that is released, and the SHA-256 of that list, from the same bytes."""
+    path = folder / release.LIST
+    try:
+        content = path.read_bytes()
+        listed = read_checksums(content.decode(), path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: missing or damaged ({error}); run `uncrossed release` first") from error
+    built = release.read_list(folder / "SHA256SUMS")
+    for name, digest in built.items():
+        if listed.get(name) != digest:
+            raise InputError(f"{path}: lists {name} otherwise than SHA256SUMS, or not; run `uncrossed release` again")
+    if "SHA256SUMS" not in listed:
+        raise InputError(f"{path}: does not list SHA256SUMS; run `uncrossed release` again")
+    for name in listed:
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name}: listed in {release.LIST}, but there is no such file")
+    return listed, hashlib.sha256(content).hexdigest()
 
 
 def _hashed(path: Path) -> tuple[int, str, str]:
@@ -156,17 +195,18 @@ def _create(place: Destination, name: str, path: Path, size: int, crc32c: str, d
     while True:
         try:
             made = place.create(name, path, size, crc32c, deadline) or place.find(name)
+            lost = Lost("something is there that cannot be read")
         except Lost as error:
-            if time.monotonic() + pause > deadline:
-                raise OSError(f"{name}: {error}") from error
-        else:
-            if made is not None:
-                return made
+            made, lost = None, error
+        if made is not None:
+            return made
+        if time.monotonic() + pause > deadline:
+            raise OSError(f"{name}: {lost}") from lost
         time.sleep(pause)
         pause = min(2 * pause, 16)
 
 
-class Lost(Exception):  # noqa: N818 - it is no error to whoever tries again
+class Lost(OSError):  # noqa: N818 - it is no error to whoever tries again
     """A request whose outcome is not known, or that the destination asks to repeat."""
 
 
@@ -177,6 +217,10 @@ def opened(destination: str) -> tuple[Destination, str]:
         InputError: another form of destination.
     """
     parts = urlsplit(destination)
+    if re.search(r"[?#\x00-\x1f\x7f]", destination):
+        raise InputError(
+            f"destination {destination!r}: found ?, # or a control character; allowed: gs://BUCKET/PREFIX or file:///FOLDER"
+        )
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return Folder(Path(unquote(parts.path))), ""
     prefix = parts.path.strip("/")
@@ -225,6 +269,10 @@ class Folder:
                 if (made[0], made[2]) != (size, crc32c):
                     raise InputError(f"{path}: changed while it was copied; it is not published")
                 os.link(temporary, target)
+            # The names too, before the list promises them.
+            for folder in (target.parent, *target.parent.parents):
+                if folder.is_relative_to(self.root):
+                    _flush(folder)
             return Object(size, crc32c, None)
         except FileExistsError:
             return None
@@ -232,27 +280,36 @@ class Folder:
             temporary.unlink(missing_ok=True)
 
 
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # a file system that cannot
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 class Bucket:
     """A bucket of Google Cloud Storage, with the library's default credentials."""
 
     def __init__(self, name: str):
         """Find credentials; STORAGE_EMULATOR_HOST leads to an emulator without any."""
-        from google.api_core.exceptions import GoogleAPICallError
-        from google.api_core.retry import Retry
+        import requests
+        from google.api_core.exceptions import GoogleAPICallError, RetryError
         from google.auth.credentials import AnonymousCredentials
-        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
         from google.cloud import storage
         from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
         from google.cloud.storage.retry import DEFAULT_RETRY
-        from requests import RequestException
 
         self.name = name
-        self.errors = (GoogleAPICallError, GoogleAuthError, RequestException, DataCorruption, InvalidResponse)
+        # What may pass has been tried again by the library, or is what only another upload can do better.
+        self.passing = (RetryError, TransportError, DataCorruption, requests.ConnectionError, requests.Timeout)
+        self.passing += (requests.exceptions.ChunkedEncodingError,)
+        self.errors = (*self.passing, GoogleAPICallError, GoogleAuthError, requests.RequestException, InvalidResponse)
         self.unaccepted = GoogleAuthError
-        self.transient = DEFAULT_RETRY._predicate
-        self.retry = lambda seconds: Retry(
-            predicate=self.transient, initial=0.25, maximum=16, timeout=max(seconds, 0.001)
-        )
+        retry = DEFAULT_RETRY.with_delay(initial=0.25, maximum=16, multiplier=2)
+        self.retry = lambda seconds: retry.with_timeout(max(seconds, 0.001))
         # Without a project: a bucket's name is enough to write to it.
         emulated = AnonymousCredentials() if os.environ.get("STORAGE_EMULATOR_HOST") else None
         try:
@@ -311,7 +368,7 @@ class Bucket:
         code = code or getattr(getattr(error, "response", None), "status_code", None)
         # 404 and 410 of an upload under way: the server has forgotten it.
         forgotten = code in (404, 410) and "upload_id=" in str(error)
-        if self.transient(error) or forgotten or type(error).__name__ == "DataCorruption":
+        if isinstance(error, self.passing) or code in PASSING or forgotten:
             return Lost(f"gs://{self.name}: no answer in time ({_line(error)})")
         hint = {
             400: "the server refused the content",

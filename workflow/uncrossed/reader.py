@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from uncrossed import store
 from uncrossed.errors import InputError, nearest
-from uncrossed.files import checksum_list, complete, sha256
+from uncrossed.files import complete, is_below, read_checksums, sha256
 from uncrossed.remote import Folder, MissingFileError, RangeFile, Remote, opened
 
 if TYPE_CHECKING:
@@ -159,8 +159,9 @@ class Study:
     def download(self, folder: str | os.PathLike[str], progress: bool = True) -> Path:
         """Copy tables, trial files and run records of these trials; what is there and right is not copied again.
 
-        Files are checked against SHA256SUMS or RELEASE_SHA256SUMS, trial files that neither lists against their own
-        hashes. Any number of processes may download into the same folder.
+        Of a whole study, not of a selection, all that its lists name is copied: `sha256sum -c` checks that copy, and a
+        selection's with `--ignore-missing`. Files are checked against SHA256SUMS or RELEASE_SHA256SUMS, trial files in
+        neither list against their own hashes. Any number of processes may download into the same folder.
 
         Args:
             folder: where to; can be opened as a study afterwards.
@@ -175,14 +176,14 @@ class Study:
         folder, wanted = Path(folder), dict.fromkeys(TABLES, False)
         # A release lists more than a build.
         listed = self._sums(SUMS[1]) | self._sums(SUMS[0])
-        wanted |= {name: True for name in listed if name.startswith("tables/") or name == "manifest.csv"}
+        wanted |= {name: True for name in listed if self._all or name.startswith("tables/") or name == "manifest.csv"}
         for row in self.trials.to_dict("records"):
             for framework in FRAMEWORKS:
                 stem = f"trials/{row['trial']}/{framework}"
                 wanted |= {f"{stem}.h5": row.get(f"{framework}_status") != "missing", f"{stem}.json": False}
             if "tables/trajectory.csv" in listed:
                 wanted[f"trials/{row['trial']}/row.json"] = False
-        wanted |= dict.fromkeys(SUMS, False)
+        wanted |= {name: name in listed for name in SUMS}
         done, pool = 0, ThreadPoolExecutor(4)
         try:
             with tqdm(total=len(wanted), desc="download", unit="file", disable=None if progress else True) as bar:
@@ -201,6 +202,8 @@ class Study:
 
     def _copy(self, folder: Path, name: str, needed: bool, listed: str | None) -> None:
         path = folder / name
+        if not is_below(name):  # a trial's name comes from the table
+            raise InputError(f"{self.source.where(name)}: leads out of the study; allowed: names below it")
         if listed and path.is_file() and sha256(path) == listed:
             return
         digest, chunks = hashlib.sha256(), self.source.chunks(name)
@@ -208,6 +211,7 @@ class Study:
             first = next(chunks, b"")  # before anything is created: it may not be there
         except MissingFileError:
             if needed:
+                self._forget(*SUMS)  # a damaged list names what is not there
                 raise
             return
         with complete(path) as temporary:
@@ -216,7 +220,7 @@ class Study:
                     stream.write(chunk)
                     digest.update(chunk)
             if listed not in (None, digest.hexdigest()):
-                raise InputError(f"{self.source.where(name)}: its SHA-256 is not the one in SHA256SUMS")
+                raise self._unlisted(name)
             if listed is None and name.endswith(".h5"):
                 _sound(temporary, self.source.where(name))
 
@@ -230,7 +234,20 @@ class Study:
             text = self.source.read(name).decode(errors="replace")
         except MissingFileError:
             return {}
-        return checksum_list(text, self.source.where(name))
+        try:
+            return read_checksums(text, self.source.where(name))
+        except InputError:
+            self._forget(name)
+            raise
+
+    def _forget(self, *names: str) -> None:
+        for name in names:
+            self.source.forget(name)
+
+    def _unlisted(self, name: str) -> InputError:
+        """A file is not what is listed: one of the two may have been damaged on its way."""
+        self._forget(name, *SUMS)
+        return InputError(f"{self.source.where(name)}: its SHA-256 is not the one in SHA256SUMS")
 
     def _parquet(self, name: str) -> "pd.DataFrame":
         try:
@@ -243,7 +260,7 @@ class Study:
         content = self.source.read(name)
         listed = self._listed.get(name)
         if listed and hashlib.sha256(content).hexdigest() != listed:
-            raise InputError(f"{self.source.where(name)}: its SHA-256 is not the one in SHA256SUMS")
+            raise self._unlisted(name)
         try:
             return parse(io.BytesIO(content))
         except (OSError, ValueError) as error:

@@ -9,6 +9,7 @@ Nothing in them depends on clock, host or path: equal results have equal metadat
 """
 
 import getpass
+import html
 import os
 import platform
 import re
@@ -17,14 +18,16 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import h5py
 import pandas as pd
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from uncrossed import analysis, manifest, store, tables
 from uncrossed.errors import InputError
-from uncrossed.files import sha256, write_json, write_text
+from uncrossed.files import read_checksums, sha256, write_json, write_text
 from uncrossed.study import Study
 from uncrossed.trial import FRAMEWORKS
 
@@ -88,20 +91,13 @@ def read_list(path: str | os.PathLike[str]) -> dict[str, str]:
     """Names and SHA-256 of a list of checksums.
 
     Raises:
-        InputError: it is missing, a line is not a checksum and a name, or a name leads out of the list's folder.
+        InputError: it is missing or damaged, or a name leads out of the list's folder.
     """
-    path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: missing or damaged ({error}); build the study first") from error
-    names = {}
-    for number, line in enumerate(lines, start=1):
-        digest, _, name = line.partition("  ")
-        if not re.fullmatch("[0-9a-f]{64}", digest) or not name or ".." in Path(name).parts or name.startswith("/"):
-            raise InputError(f"{path}: line {number} is not a checksum and a name in its folder")
-        names[name] = digest
-    return names
+    return read_checksums(text, path)
 
 
 def _provenance(folder: Path, study: Study, listed: dict[str, str]) -> dict[str, Any]:
@@ -324,36 +320,49 @@ CC-BY-4.0. Cite the original study:
 
 # What must not be published, by what it is called.
 SECRETS = {
-    "a home path": r"/(?:home|Users)/\w",
+    "a home path": r"[/\\](?:home|Users)[/\\]+\w",
     "an AWS key": r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9])"
     r"|(?i:aws_?(?:secret|session)_?\w*\W{1,5}[0-9a-z/+=]{16})",
     "a Google key": r"(?<![\w-])(?:AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,})|\"private_key(?:_id)?\"",
     "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
     "a GitHub token": r"(?<!\w)(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{22,})",
-    "a wandb key": r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])|(?<!\w)wandb_v\d_\w{20,}",
+    # Bare, 40 hexadecimal digits are as likely a commit.
+    "a wandb key": r"(?i:wandb|key|token|secret|password)[^\n]{0,80}?(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])"
+    r"|(?<!\w)wandb_v\d_\w{20,}",
     "a Hugging Face token": r"(?<!\w)hf_[A-Za-z0-9]{30,}",
+    "an access token": r"(?<![\w-])(?:sk-[\w-]{32,}|xox[abeoprs]-[\w-]{20,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.)",
+    "a password in a URL": r"://[^/\s:@\"'<>]{1,64}:[^/\s:@\"'<>]{3,64}@",
 }
-TEXTS = {".csv", ".html", ".json", ".md", ".svg", ".txt", ".yaml", ""}
 
 
 def scan(folder: str | os.PathLike[str], names: list[str]) -> list[str]:
     """Where files tell who built them: host, user, home path, keys. What was found is never repeated.
 
     Args:
-        folder: `results/STUDY`.
-        names: of files in it: texts are read whole, of HDF5 files all attributes and names, of tables all texts.
+        folder: `results/STUDY`, whose own name is published too.
+        names: of files in it: of HDF5 files all attributes, names and texts are read, of Parquet tables all names,
+            metadata and texts, and all other files whole, whatever they are.
 
     Returns:
         One line for each place, `FILE: PLACE: what it is`.
     """
+    folder = Path(folder).resolve()
     patterns = {what: re.compile(pattern) for what, pattern in SECRETS.items()}
     for what, word in _own().items():
         patterns[what] = re.compile(rf"(?<![\w.-]){re.escape(word)}(?![\w-])")
-    faults = []
+
+    def faults(name: str, place: str, text: str) -> list[str]:
+        # As it is, and without the escapes of JSON, URLs and HTML.
+        plain = html.unescape(unquote(re.sub(r"\\u00([0-7][0-9a-fA-F])", r"%\1", text).replace("\\/", "/")))
+        texts = {text, plain}
+        found = (what for what, pattern in patterns.items() if any(map(pattern.search, texts)))
+        return [f"{name}: {place}: {what}" for what in found]
+
+    found = faults(folder.name, "the study's name", folder.name)
     for name in tqdm(names, desc="scan", unit="file", disable=None):
-        for place, text in _texts(Path(folder) / name):
-            faults += [f"{folder}/{name}: {place}: {what}" for what, found in patterns.items() if found.search(text)]
-    return faults
+        for place, text in _texts(folder / name):
+            found += faults(name, place, text)
+    return found
 
 
 def _own() -> dict[str, str]:
@@ -369,28 +378,43 @@ def _own() -> dict[str, str]:
 
 
 def _texts(path: Path) -> Iterator[tuple[str, str]]:
-    """The texts of a file, each with its place."""
+    """The texts of a file, each with its place; what has a name follows that name."""
     if path.suffix == ".h5":
         with store.opened(path) as file:
             places = [file]
             file.visititems(lambda _, node: places.append(node))
             for node in places:
                 yield node.name, node.name
-                yield from ((f"attribute '{name}' of {node.name}", _value(node, name)) for name in node.attrs)
+                if isinstance(node, h5py.Dataset) and node.dtype.kind not in "biufc":
+                    yield f"content of {node.name}", f"{node.name}: {_joined(node[()])}"
+                for name in node.attrs:
+                    yield f"attribute '{name}' of {node.name}", f"{name}: {_joined(node.attrs[name])}"
     elif path.suffix == ".parquet":
         try:
-            table = pd.read_parquet(path)
+            table, metadata = pd.read_parquet(path), pq.read_schema(path).metadata or {}
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: damaged ({error})") from error
+        yield "metadata", "\n".join(f"{_joined(name)}: {_joined(text)}" for name, text in metadata.items())
         for name in table:
             if table[name].dtype.kind not in "biuf":
-                yield f"column '{name}'", "\n".join({str(value) for value in table[name].unique()})
-    elif path.suffix in TEXTS:
-        with open(path, encoding="utf-8", errors="replace") as lines:
-            for number, line in enumerate(lines, start=1):
-                yield f"line {number}", line
+                yield f"column '{name}'", "\n".join(f"{name}: {text}" for text in set(map(_joined, table[name])))
+    else:
+        header: list[str] = []
+        try:
+            lines = path.read_bytes().replace(b"\0", b"").decode(errors="replace").split("\n")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); it is not published") from error
+        for number, line in enumerate(lines, start=1):
+            if path.suffix == ".csv":
+                header, cells = header or line.split(","), line.split(",")
+                line += "".join(f"\n{name}: {cell}" for name, cell in zip(header, cells, strict=False))
+            yield f"line {number}", line
 
 
-def _value(node: h5py.Group | h5py.Dataset, name: str) -> str:
-    value = node.attrs[name]
-    return "\n".join(map(str, value)) if getattr(value, "shape", ()) else str(value)
+def _joined(value: Any) -> str:
+    """A text, or all texts of an array; bytes as they would be read."""
+    if isinstance(value, bytes):
+        return value.replace(b"\0", b"").decode(errors="replace")
+    if getattr(value, "shape", ()):
+        return "\n".join(map(_joined, value.ravel().tolist()))
+    return str(value)

@@ -101,6 +101,9 @@ class Folder:
         except OSError as error:
             raise InputError(f"{self.where(name)}: cannot be read ({error.strerror})") from error
 
+    def forget(self, name: str) -> None:
+        """Nothing is cached."""
+
     def hdf5(self, name: str) -> BinaryIO:
         """What `h5py.File` opens: a stream, which needs no lock; raises as `read` does."""
         try:
@@ -145,6 +148,11 @@ class Remote:
             body, pin = self.fetch(name, place, place + CHUNK, pin)
             place += len(body)
             yield body
+
+    def forget(self, name: str) -> None:
+        """Drop a file from the cache: it was found to be wrong."""
+        with contextlib.suppress(OSError, RuntimeError):
+            _entry(self.where(name)).unlink()
 
     def hdf5(self, name: str) -> "RangeFile":
         """What `h5py.File` opens; raises as `read` does."""

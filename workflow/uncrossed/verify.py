@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from uncrossed import datasets, manifest, store, training
 from uncrossed.errors import InputError
-from uncrossed.files import checksum_list, sha256
+from uncrossed.files import read_checksums, sha256
 from uncrossed.recompute import Models, moving
 from uncrossed.remote import Folder, MissingFileError, Remote, opened
 from uncrossed.trial import FRAMEWORKS, Trial
@@ -144,8 +144,9 @@ def _listed(source: Folder | Remote) -> tuple[dict[str, str], list[str]]:
     """All listed names with their SHA-256; and what is wrong with the lists."""
     listed, faults = {}, []
     for name in LISTS:
+        source.forget(name)  # what is verified is what is there
         try:
-            found = checksum_list(source.read(name).decode(errors="replace"), source.where(name))
+            found = read_checksums(source.read(name).decode(errors="replace"), source.where(name))
         except MissingFileError:
             continue
         except InputError as error:
