@@ -42,16 +42,21 @@ class SharedDropout(nn.Module):
 
 
 class EpsilonHatAdam(torch.optim.Adam):
-    """Adam with epsilon before bias correction, as in Keras."""
+    """Adam with epsilon before bias correction, as in Keras.
+
+    Attributes:
+        taken: how many steps were taken; on a GPU PyTorch's own count is there.
+    """
+
+    taken = 0
 
     def step(self) -> None:
         """PyTorch's own step, with the epsilon and the learning rate that make it Keras' step."""
+        self.taken += 1
         for group in self.param_groups:
             group.setdefault("epsilon_hat", group["eps"])
             group.setdefault("learning_rate", group["lr"])
-            state = self.state[group["params"][0]]
-            step = int(state["step"]) + 1 if state else 1
-            ours, theirs = (_corrections(betas, step) for betas in (group["betas"], BETAS_IN_KERAS))
+            ours, theirs = (_corrections(betas, self.taken) for betas in (group["betas"], BETAS_IN_KERAS))
             group["eps"] = group["epsilon_hat"] / ours[1]
             group["lr"] = group["learning_rate"] * (theirs[1] / theirs[0]) / (ours[1] / ours[0])
         super().step()

@@ -27,7 +27,7 @@ def memory() -> int:
 
 def bare(learner: pytorch.Learner, size: int) -> Callable[[int], None]:
     """Steps of a learner's model and optimizer on one batch that is on the device already: the limit of any loop."""
-    images = learner.batch("train", 0, size).clone(memory_format=torch.channels_last)
+    images = learner.batch("train", 0, size).clone()
     labels = learner.labels["train"][:size].clone()
 
     def run(steps: int) -> None:
