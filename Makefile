@@ -31,9 +31,12 @@ lint: .venv/ready ## check format and style of code and workflow
 lock: .venv/ready ## resolve pyproject.toml into envs/ (UPGRADE=1 takes newer versions)
 	python envs/lock.py $(if $(UPGRADE),--upgrade)
 
-bench: .venv/ready ## time the planning of the default study, and its tables and report
+bench: .venv/ready ## all benchmarks: training, planning, jobs, files, report, growth (an hour and a half)
+	uncrossed bench --json results/bench.json
 	python tests/benchmarks/planning.py
+	python tests/benchmarks/around.py
 	python tests/benchmarks/report.py
+	python tests/benchmarks/scale.py
 
 clean: ## remove the virtual environment and caches, never results
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis *.egg-info workflow/*.egg-info

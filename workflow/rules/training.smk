@@ -25,7 +25,8 @@ rule train_pytorch:
         seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
     shell:
         "exec python -m uncrossed train pytorch --job {params.job:q} --dataset {input.dataset:q}"
-        " --output {output.result:q} --twin {input.twin:q} --row {input.row:q} --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
+        " --output {output.result:q} --twin {input.twin:q} --row {input.row:q}"
+        " --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
 
 
 rule train_tensorflow:
@@ -52,7 +53,8 @@ rule train_tensorflow:
         seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
     shell:
         "exec python -m uncrossed train tensorflow --job {params.job:q} --dataset {input.dataset:q}"
-        " --output {output.result:q} --twin {input.twin:q} --row {input.row:q} --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
+        " --output {output.result:q} --twin {input.twin:q} --row {input.row:q}"
+        " --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
 
 
 rule pytorch:

@@ -149,7 +149,8 @@ class Learner:
     def batch(self, split: str, start: int, stop: int) -> torch.Tensor:
         """The images from `start` to before `stop` as floats in [0, 1], examples x 3 x 32 x 32."""
         layout = self.format if split == "train" else torch.channels_last
-        return self.images[split][start:stop].permute(0, 3, 1, 2).to(self.dtype, memory_format=layout) / 255
+        floats = self.images[split][start:stop].permute(0, 3, 1, 2).to(self.dtype, memory_format=layout)
+        return floats.div_(255)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Copies of the model's `state_dict` entries, by name, in model order."""

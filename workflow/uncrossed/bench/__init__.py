@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -53,7 +53,8 @@ class Case:
         # The rate leaves the models as they are: gradients that vanish are slow, for they are denormal numbers.
         row = {"trial": "bench", "architecture": self.architecture, "learning_rate": 1e-9, "adam_epsilon": 1e-7}
         settings = {"device": self.device, "threads": self.threads, "deterministic": self.deterministic}
-        return Job.check({"row": {**row, "batch_size": self.batch_size, "epochs": 1}, "settings": settings}, "bench")
+        # As many epochs as trials of the study have: that many steps are worth some compilation.
+        return Job.check({"row": {**row, "batch_size": self.batch_size, "epochs": 25}, "settings": settings}, "bench")
 
 
 def images(examples: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -107,9 +108,13 @@ def measure(case: Case) -> dict[str, Any]:
         "first_call_seconds": {kind: round(value, 2) for kind, value in first.items()},
         "device_kind": device,
         "versions": backend.versions(),
-        "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "memory_mb": _peak(),
         "gpu_memory_mb": beside.memory(),
     }
+
+
+def _peak() -> int:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def _seconds(run: Callable[[int], None], steps: int) -> float:
@@ -119,31 +124,30 @@ def _seconds(run: Callable[[int], None], steps: int) -> float:
 
 
 def start(case: Case, dataset: str) -> dict[str, Any]:
-    """Do what a training job does until its first step has been taken; when that began, and ended, on `monotonic`."""
+    """Do what a job does until its first step is taken: when that began and ended, and the peak memory in MB."""
     from uncrossed import backends, datasets
     from uncrossed.identity import code_sha256
     from uncrossed.training import Stopped, run
 
     moments: dict[str, float] = {}
 
-    def progress(batches: list, epoch: int) -> Iterable:
-        moments.setdefault("began", time.monotonic())
-        yield batches[0]
-        moments.setdefault("ended", time.monotonic())
+    def progress(batches: list, epoch: int) -> list:
+        moments["began"] = time.monotonic()
+        return batches
 
     job, code = case.job(), code_sha256(case.framework)
     data = datasets.read(dataset)
     backend = backends.load(case.framework, job.settings)
     with contextlib.suppress(Stopped):
-        run(job, backend, data, code, stop=lambda: "ended" in moments, progress=progress)
-    return moments
+        run(job, backend, data, code, stop=lambda: "began" in moments, progress=progress)
+    return {**moments, "ended": time.monotonic(), "memory_mb": _peak()}
 
 
 IMPORTS = {"pytorch": "torch, torchvision", "tensorflow": "tensorflow, keras"}
 
 
 def start_up(case: Case, dataset: Path, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Seconds from a process's start: of importing the framework alone; to a job's first step; and after that step.
+    """Seconds from a process's start: of importing the framework alone; to a job's first step; to the end of that step.
 
     Args:
         case: the job.
@@ -162,7 +166,7 @@ def start_up(case: Case, dataset: Path, rounds: int = ROUNDS) -> dict[str, Any]:
         found["after_first_step"].append(moments["ended"] - began)
     medians = {name: round(statistics.median(values), 2) for name, values in found.items()}
     ratio = statistics.median(a / b for a, b in zip(found["to_first_step"], found["import"], strict=True))
-    return {**asdict(case), **medians, "to_first_step/import": round(ratio, 3)}
+    return {**asdict(case), **medians, "to_first_step/import": round(ratio, 3), "memory_mb": moments["memory_mb"]}
 
 
 def _process(what: str, case: Case, *arguments: str) -> dict[str, Any]:
@@ -277,11 +281,14 @@ def table(found: dict[str, Any]) -> str:
                 f"| {architecture} | {framework} | {size} | {case['loop']:.0f} | {case['loop/bare']:.3f} | "
                 f"{case['loop/plain']:.2f} | {price} |"
             )
-    lines += ["", "| architecture | framework | import, s | to first step, s | × import | first step ends, s |"]
-    lines += ["|---|---|---|---|---|---|"]
+    lines += [
+        "",
+        "| architecture | framework | import, s | to first step, s | × import | first step ends, s | memory, MB |",
+    ]
+    lines += ["|---|---|---|---|---|---|---|"]
     lines += [
         f"| {case['architecture']} | {case['framework']} | {case['import']} | {case['to_first_step']} | "
-        f"{case['to_first_step/import']:.2f} | {case['after_first_step']} |"
+        f"{case['to_first_step/import']:.2f} | {case['after_first_step']} | {case.get('memory_mb', '')} |"
         for case in found["start_up"]
     ]
     return "\n".join(lines)
