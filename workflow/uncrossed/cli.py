@@ -4,6 +4,7 @@ Exit codes: 0, 1 when a command found a difference or could not finish, 2 for ba
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -43,6 +44,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(error: Exception | str, code: int) -> int:
+    # What was printed before it comes before it, also where both streams go into one file.
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
     print(f"uncrossed: {' '.join(str(error).split())}", file=sys.stderr)
     return code
 
