@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from uncrossed import manifest, release, store, tables
+from uncrossed import manifest, release, store, tables, training
 from uncrossed.study import Study
 from uncrossed.trial import FRAMEWORKS, Trial
 
@@ -46,7 +46,7 @@ def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: i
             rise = 1 - 0.9 ** np.arange(1, row.epochs + 1)
             rise = rise / rise[-1] * (1 + 0.02 * random.standard_normal(row.epochs))
             curves = {name: (2.3 - 2 * rise if name.endswith("loss") else accuracy * rise) for name in store.CURVES}
-            curves["test_accuracy"][-1] = accuracy
+            curves["test_loss"][-1], curves["test_accuracy"][-1] = training.measure(logits, labels)
             status = "completed"
             if row.trial == diverged:
                 status, logits[:] = "diverged", np.nan

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import synthetic
+import uncrossed as package
 from conftest import uncrossed
 from server import Server
-from uncrossed import remote, store, tables
-from uncrossed.trial import FRAMEWORKS
+from uncrossed import manifest, remote, store, tables
+from uncrossed.trial import FRAMEWORKS, Trial
 from uncrossed.verify import verify
 
 SOUND = "all files are as they should be"
@@ -71,6 +72,28 @@ def test_an_accuracy_that_the_logits_do_not_have_and_a_trial_that_is_not_there(f
     assert "2 faults" in output
 
 
+@pytest.mark.parametrize(
+    ("what", "how", "said"),
+    [
+        ("loss", lambda r: r.curves["test_loss"].__setitem__(-1, 7.0), "records test loss 7.000000, but its logits"),
+        ("short", lambda r: r.curves.update({k: v[:2] for k, v in r.curves.items()}), "its row 3 epochs"),
+        ("status", lambda r: r.attributes.update(status="diverged"), "but its training losses are finite"),
+        ("nan", lambda r: r.curves["train_loss"].__setitem__(1, np.nan), "its training losses are not finite"),
+        ("row", lambda r: r.attributes["row"].update(learning_rate=0.5), "its row is another than in manifest.csv"),
+    ],
+)
+def test_a_file_that_contradicts_itself_or_the_manifest(what, how, said, folder):
+    output = changed(folder, f"{FIRST}/pytorch.h5", how)
+    assert said in output
+    assert "1 faults" in output
+
+
+def test_a_copy_of_some_trials_passes_where_missing_files_are_ignored(folder, tmp_path):
+    package.open(folder).select(trial=FIRST).download(tmp_path / "copy", progress=False)
+    assert "missing, but listed" in uncrossed("verify", tmp_path / "copy", code=1).stdout
+    assert SOUND in uncrossed("verify", f"file://{tmp_path}/copy", "--ignore-missing").stdout
+
+
 def test_other_rows_with_equal_weights(folder):
     weights = store.read(folder / f"trials/{FIRST}/pytorch.h5").weights
     output = changed(folder, f"{SECOND}/pytorch.h5", lambda result: result.weights.update(weights))
@@ -79,27 +102,33 @@ def test_other_rows_with_equal_weights(folder):
     assert "1 faults" in output
 
 
+def reshape_row(folder: Path, trial: str, **values: object) -> None:
+    """Change a trial's row in both its files and in the manifest."""
+    rows = dict(manifest.read(folder / "manifest.csv"))
+    rows[trial] = Trial.check({**rows[trial].model_dump(), **values, "trial": trial}, trial)
+    manifest.write(folder / "manifest.csv", list(rows.values()))
+    for path in (folder / "trials" / trial).glob("*.h5"):
+        change(path, lambda result: result.attributes.update(row=rows[trial].deciding()))
+
+
 def test_equal_rows_with_other_results(folder):
-    row = store.read(folder / f"trials/{FIRST}/pytorch.h5").attributes["row"]
-
-    def rename(result):
-        result.attributes["row"] = {**row, "trial": SECOND}
-
-    output = changed(folder, f"{SECOND}/pytorch.h5", rename)
+    reshape_row(folder, SECOND, **manifest.read(folder / "manifest.csv")[FIRST].model_dump(exclude={"trial"}))
+    output = changed(folder, f"{SECOND}/pytorch.h5", lambda result: None)
     assert re.search(rf"{FIRST}/pytorch.h5 and .*{SECOND}/pytorch.h5: the same training, but not the same", output)
+    assert "2 faults" in output
     # Another version of the framework may give another result.
-    output = changed(
-        folder, f"{SECOND}/pytorch.h5", lambda result: result.attributes.update(versions={"torch": "3"}), code=0
-    )
-    assert SOUND in output
+    for framework in FRAMEWORKS:
+        name = folder / f"trials/{SECOND}/{framework}.h5"
+        change(name, lambda result: result.attributes.update(versions={"torch": "3"}))
+    assert SOUND in changed(folder, f"{SECOND}/pytorch.h5", lambda result: None, code=0)
 
 
 @pytest.mark.parametrize(("rate", "code"), [(0.1, 1), (1e-12, 0)])
 def test_weights_that_did_not_move_are_a_fault_unless_the_rate_is_tiny(folder, rate, code):
     def still(result):
-        result.attributes["row"]["learning_rate"] = rate
         result.weights[3] = result.weights[0]
 
+    reshape_row(folder, FIRST, learning_rate=rate, adam_epsilon=1e-7)
     output = changed(folder, f"{FIRST}/tensorflow.h5", still, code)
     assert f"{FIRST}/tensorflow.h5: training has moved no weight" in output
     assert ("warning: " in output, "1 warnings" in output) == ((code == 0,) * 2)

@@ -21,7 +21,6 @@ import yaml
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import gcs
-import slurm
 import synthetic
 from uncrossed import store, tables
 
@@ -55,20 +54,6 @@ def jobs(count: int, folder: Path) -> dict[str, float]:
         command = ["uncrossed", "train", "pytorch", "--row", json.dumps(job), "--dataset", "results/datasets/digits.h5"]
         alone += seconds(*command, "--output", f"alone/{k}.h5", folder=folder)
     return {"job alone, s": alone / count, "Snakemake adds, s": (through - alone) / count}
-
-
-def slurm_jobs(count: int, folder: Path) -> dict[str, float]:
-    """The same through a one-node Slurm, one job at a time, where that can be started."""
-    if not slurm.usable():
-        return {}
-    with slurm.Cluster(folder / "slurm") as cluster:
-        build = ["snakemake", "--snakefile", REPOSITORY / "Snakefile", "--profile", REPOSITORY / "slurm"]
-        build += ["--sdm", "env-modules", "--jobs", "1", "pytorch", "--configfile", "study.yaml"]
-        (folder / "results/jobs").rename(folder / "results/local")
-        through = seconds(*build, folder=folder, **cluster.environment())
-    records = (folder / "results/jobs/trials").glob("*/pytorch.json")
-    trained = sum(json.loads(path.read_text())["seconds"] for path in records)
-    return {"Slurm and Snakemake add, s": (through - trained) / count}
 
 
 def throughput(pairs: int, megabytes: int, folder: Path) -> dict[str, float]:
@@ -117,11 +102,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        found = (
-            jobs(options.jobs, Path(first))
-            | slurm_jobs(options.jobs, Path(first))
-            | throughput(options.pairs, options.megabytes, Path(second))
-        )
+        found = jobs(options.jobs, Path(first)) | throughput(options.pairs, options.megabytes, Path(second))
     for name, value in found.items():
         print(f"{name:46} {value:8.2f}")
     if options.json:

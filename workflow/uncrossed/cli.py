@@ -194,6 +194,9 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("verify", help="check a study's files; exit 1 and name each fault")
     command.add_argument("place", help="results/STUDY, or the URL of a study or release: https://..., gs://...")
     command.add_argument("--quarantine", action="store_true", help="move damaged files aside, to be built again")
+    command.add_argument(
+        "--ignore-missing", action="store_true", help="check what is there, as of a copy of some trials"
+    )
     command.add_argument("--recompute", action="store_true", help="compute logits again from the weights, too")
     command.add_argument("--dataset", type=Path, help="the dataset's file for that; default: beside the study")
     command.set_defaults(run=verify)
@@ -626,7 +629,7 @@ def verify(options: argparse.Namespace) -> int:
     """Name each fault of a study's files."""
     from uncrossed.verify import verify
 
-    found = verify(options.place, options.quarantine, options.recompute, options.dataset)
+    found = verify(options.place, options.quarantine, options.recompute, options.dataset, options.ignore_missing)
     for fault in found.faults:
         print(fault)
     for warning in found.warnings:

@@ -63,11 +63,14 @@ def opened(place: str | os.PathLike[str]) -> "Folder | Remote":
     if scheme == "gs":
         host = os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
         text = f"{host if '://' in host else f'http://{host}'}".rstrip("/") + "/" + urllib.parse.quote(text[5:])
+    elif scheme == "file":
+        return Folder(Path(urllib.parse.unquote(urllib.parse.urlsplit(text).path)))
     elif scheme not in ("", "http", "https"):
         raise InputError(f"{text}: found scheme '{scheme}'; allowed: a folder, https://..., gs://bucket/prefix")
     if "?" in text and scheme:
         raise InputError(f"{text}: found a query; allowed: the URL of a folder, under which files are found by name")
-    return Remote(text) if scheme else Folder(Path(text))
+    # Absolute: the program may go to another folder before it reads on.
+    return Remote(text) if scheme else Folder(Path(text).absolute())
 
 
 class Folder:

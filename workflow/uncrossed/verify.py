@@ -10,7 +10,7 @@ import os
 import tempfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -18,6 +18,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
 from uncrossed import datasets, manifest, store, training
@@ -45,6 +46,7 @@ class Facts(NamedTuple):
     """What a sound trial file says: what its training is, what it holds, and what is wrong in it.
 
     Attributes:
+        row: the row without its notes, as JSON.
         training: the row as far as it determines this framework's weights.
         same: with `training` all that determines the result: settings, dataset, code and stack.
         content: the result's `content_sha256`.
@@ -56,6 +58,7 @@ class Facts(NamedTuple):
     """
 
     framework: str
+    row: str
     training: str
     same: str
     content: str
@@ -71,6 +74,7 @@ def verify(
     quarantine: bool = False,
     recompute: bool = False,
     dataset: str | os.PathLike[str] | None = None,
+    ignore_missing: bool = False,
 ) -> Findings:
     """Check all trial files and run records of a study, what its lists of checksums hold, and the datasets beside it.
 
@@ -80,6 +84,7 @@ def verify(
             dataset that is sound in itself, or that cannot be read at all, is never moved.
         recompute: build each model, and compute its initial weights and its logits again; needs the frameworks.
         dataset: the dataset's file for that; default: beside the study.
+        ignore_missing: check what is there, as of a copy of some trials.
 
     Raises:
         InputError: nothing to check, or `recompute` without dataset or framework.
@@ -89,12 +94,15 @@ def verify(
     if quarantine and not local:
         raise InputError(f"{place}: quarantine is for local folders")
     if local:
-        source = Folder(Path(place).resolve())
+        source = Folder(source.root.resolve())
     listed, faults = _listed(source)
-    names, missing = _names(source, listed, faults)
+    names, rows = _names(source, listed, faults)
     if not names:
         raise InputError(f"{source.root}: no trial files, checksums or datasets there")
-    faults += missing
+    wanted = {f"trials/{trial}/{framework}.h5": row for trial, row in rows.items() for framework in FRAMEWORKS}
+    if not ignore_missing:
+        missing = sorted(wanted.keys() - {*names})
+        faults += [f"{_where(source, name)}: missing, but its trial is in manifest.csv" for name in missing]
     models = Models(source.root.parent / "datasets" if local else None, dataset) if recompute else None
     facts: dict[str, Facts] = {}
     warnings: list[str] = []
@@ -105,7 +113,7 @@ def verify(
             try:
                 path = stack.enter_context(_fetched(source, name))
             except MissingFileError:
-                return f"{where}: missing, but listed", False
+                return None if ignore_missing else f"{where}: missing, but listed", False
             except InputError as error:
                 return str(error), False
             found, fault, damaged = _check(path, listed.get(name), reader)
@@ -114,6 +122,8 @@ def verify(
                 found = found._replace(unmoved=unmoved)
         if found:
             facts[where] = found
+            if not fault and name in wanted and found.row != _row(wanted[name]):
+                fault = "its row is another than in manifest.csv"
         return fault and f"{where}: {fault}", damaged
 
     with _Reader() as reader, ThreadPoolExecutor(WORKERS) as pool:
@@ -158,8 +168,8 @@ def _listed(source: Folder | Remote) -> tuple[dict[str, str], list[str]]:
     return listed, faults
 
 
-def _names(source: Folder | Remote, listed: dict[str, str], faults: list[str]) -> tuple[list[str], list[str]]:
-    """The files to check; and which trial files the manifest wants that are not among them."""
+def _names(source: Folder | Remote, listed: dict[str, str], faults: list[str]) -> tuple[list[str], Mapping[str, Trial]]:
+    """The files to check; and the rows of the manifest."""
     names = dict.fromkeys(listed)
     if isinstance(source, Folder):
         root = source.root
@@ -168,19 +178,16 @@ def _names(source: Folder | Remote, listed: dict[str, str], faults: list[str]) -
         found = [path for path in trials if path.suffix in (".h5", ".json")] + sorted(shared.glob("*.h5"))
         names |= dict.fromkeys(os.path.relpath(path, root) for path in found)
     # Once: the manifest's reader refuses a trial that is there twice, and a folder has a name once.
-    wanted: Any = ()
+    rows: Mapping[str, Trial] = {}
     try:
         with _fetched(source, "manifest.csv") as path:
-            wanted = manifest.read(path)
+            rows = manifest.read(path)
     except MissingFileError:
         pass
     except InputError as error:
         if "manifest.csv" not in listed:  # of a listed one the checksum tells
             faults.append(str(error))
-    files = (f"trials/{trial}/{framework}.h5" for trial in sorted(wanted) for framework in FRAMEWORKS)
-    return list(names), [
-        f"{source.where(name)}: missing, but its trial is in manifest.csv" for name in files if name not in names
-    ]
+    return list(names), rows
 
 
 @contextmanager
@@ -242,7 +249,7 @@ def _check(path: Path, listed: str | None, reader: "_Reader") -> tuple[Facts | N
     return (facts if facts.framework else None), None, False
 
 
-NO_FACTS = Facts("", "", "", "", (), False, False, None, None)
+NO_FACTS = Facts("", "", "", "", "", (), False, False, None, None)
 
 
 def _facts(path: Path, checked: bool = False) -> Facts:
@@ -269,6 +276,7 @@ def _facts(path: Path, checked: bool = False) -> Facts:
             same = [found[name] for name in ("settings", "dataset_sha256", "device", "versions", "code_sha256")]
             return Facts(
                 found["framework"],
+                _row(row),
                 row.training(found["framework"]),
                 json.dumps(same, sort_keys=True),
                 found["content_sha256"],
@@ -276,7 +284,7 @@ def _facts(path: Path, checked: bool = False) -> Facts:
                 found["status"] == "completed",
                 row.learning_rate * GRADIENT / (GRADIENT + row.adam_epsilon) < TINY,
                 all(first[name] == last[name] for name in moving(last)) if "0000" in file["weights"] else None,
-                _accuracy(file) if found["status"] == "completed" else None,
+                _contradiction(file, row),
             )
     except InputError as error:
         return NO_FACTS._replace(fault=str(error).removeprefix(f"{path}: "))
@@ -284,13 +292,26 @@ def _facts(path: Path, checked: bool = False) -> Facts:
         return NO_FACTS._replace(fault=f"damaged ({type(error).__name__}: {error})")
 
 
-def _accuracy(file: Any) -> str | None:
-    """Whether a trial file records the test accuracy that its logits have."""
-    recorded = file["curves/test_accuracy"][-1]
-    counted = training.measure(file["predictions/logits"][:], file["predictions/labels"][:])[1]
-    if abs(recorded - counted) < 1e-9:
+def _row(row: Trial) -> str:
+    return json.dumps(row.deciding(), sort_keys=True)
+
+
+def _contradiction(file: Any, row: Trial) -> str | None:
+    """Where a trial file's curves are not those of its row, its status or its logits."""
+    curves = {name: file[f"curves/{name}"][:] for name in store.CURVES}
+    if any(len(values) != row.epochs for values in curves.values()):
+        return f"its curves have {[len(values) for values in curves.values()]} values, its row {row.epochs} epochs"
+    completed = bool(np.isfinite(curves["train_loss"]).all())
+    if completed != (file.attrs["status"] == "completed"):
+        return f"its status is {file.attrs['status']}, but its training losses are {'' if completed else 'not '}finite"
+    if not completed:
         return None
-    return f"records test accuracy {recorded:.6f}, but its logits have {counted:.6f}"
+    found = training.measure(file["predictions/logits"][:], file["predictions/labels"][:])
+    for name, counted in zip(("test loss", "test accuracy"), found, strict=True):
+        recorded = curves[name.replace(" ", "_")][-1]
+        if not np.isclose(recorded, counted, rtol=1e-9, atol=1e-9, equal_nan=True):
+            return f"records {name} {recorded:.6f}, but its logits have {counted:.6f}"
+    return None
 
 
 def _twins(facts: dict[str, Facts]) -> Iterator[tuple[str, bool]]:
