@@ -77,12 +77,13 @@ def set_weights(model: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
             state[name].copy_(torch.from_numpy(np.asarray(array)))
 
 
-def memory_formats(row: Trial, device: str) -> tuple[torch.memory_format, torch.memory_format]:
+def memory_formats(row: Trial, settings: Settings) -> tuple[torch.memory_format, torch.memory_format]:
     """The layouts of training images and of weights: what was measured to be fastest; they change bits by rounding."""
-    if device == "cpu" and row.batch_size < CHANNELS_FIRST_BELOW.get(row.architecture, 0):
+    measured = settings.device == "cpu" and settings.precision == "float32"
+    if measured and row.batch_size < CHANNELS_FIRST_BELOW.get(row.architecture, 0):
         return torch.contiguous_format, torch.contiguous_format
     # For resnet50 on a CPU this is 6 % faster at batch size 128 than channels last for both.
-    mixed = device == "cpu" and row.architecture == "resnet50"
+    mixed = measured and row.architecture == "resnet50"
     return torch.channels_last, torch.contiguous_format if mixed else torch.channels_last
 
 
@@ -112,13 +113,14 @@ class Learner:
         self.dtype = getattr(torch, settings.precision)
         self.seed, self.steps = row.seed, 0
         mechanisms = effective(row.semantics, FRAMEWORK, row.architecture)
-        self.format, weights = memory_formats(row, settings.device)
+        self.format, weights = memory_formats(row, settings)
         self.model = build(row, mechanisms).to(device, memory_format=weights)
         self.masked = [layer for layer in self.model.modules() if isinstance(layer, SharedDropout)]
         # Fused: one kernel for all that a step does to a weight; equal to the default to rounding. At batch size 10 on
         # a CPU a training step of vgg16 takes 0.60 of the time, of resnet50 0.77, of densenet121 0.86.
         adam = EpsilonHatAdam if "adam_epsilon" in mechanisms else torch.optim.Adam
-        self.optimizer = adam(self.model.parameters(), lr=row.learning_rate, eps=row.adam_epsilon, fused=True)
+        fused = settings.precision == "float32"  # proofs take the default
+        self.optimizer = adam(self.model.parameters(), lr=row.learning_rate, eps=row.adam_epsilon, fused=fused)
 
     def train(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
         """One step on each batch of training examples, in order.
@@ -178,7 +180,8 @@ class Learner:
         self.steps = self.optimizer.taken = steps
         for name, parameter in self.model.named_parameters():
             state = self.optimizer.state[parameter]
-            state["step"] = torch.tensor(float(steps), dtype=torch.float32, device=parameter.device)
+            where = {"device": parameter.device} if self.optimizer.defaults["fused"] else {}
+            state["step"] = torch.tensor(float(steps), **where)
             for key, values in (("exp_avg", first), ("exp_avg_sq", second)):
                 moment = torch.zeros_like(parameter, memory_format=torch.preserve_format)
                 if name in values:
