@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from uncrossed import datasets
+from server import Server
+from uncrossed import datasets, remote
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Snakemake's jobs call `python`: it has to be the one that runs the tests.
@@ -126,3 +127,23 @@ def few(tmp_path_factory):
     definition = datasets.Definition(name="digits-few", format="digits", train_examples=70, test_examples=40)
     datasets.build(definition, path)
     return path
+
+
+@pytest.fixture
+def network(monkeypatch, tmp_path):
+    """Readers wait little before they try again, and have a cache of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(remote, "FIRST_DELAY", 0.01)
+
+
+@pytest.fixture
+def server(copy, network):
+    """The module's `copy`, a folder, behind HTTP."""
+    with Server(copy) as running:
+        yield running
+
+
+@pytest.fixture(params=["folder", "http"])
+def place(request, server):
+    """The copy in both places."""
+    return server.folder if request.param == "folder" else server.url

@@ -14,7 +14,6 @@ import pytest
 
 import uncrossed as package
 from conftest import REPOSITORY, need, run
-from server import Server
 from test_published import KEY, PERSON, write
 from uncrossed import cache, published, published_files, remote
 from uncrossed.errors import InputError
@@ -48,21 +47,6 @@ def copy(tmp_path):
         (folder / "wandb_exports" / source.name).write_bytes(write({}, mine))
         small(folder / f"{weights_of(source.architecture)}.pt_model.pt")
     return folder
-
-
-@pytest.fixture
-def server(copy, monkeypatch, tmp_path):
-    """The folder behind HTTP, with short delays and a cache of the test's own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(remote, "FIRST_DELAY", 0.01)
-    with Server(copy) as running:
-        yield running
-
-
-@pytest.fixture(params=["folder", "http"])
-def place(request, server):
-    """The dataset in both places."""
-    return server.folder if request.param == "folder" else server.url
 
 
 def side(place, architecture: str = "vgg16"):

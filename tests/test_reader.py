@@ -14,7 +14,6 @@ import pytest
 import synthetic
 import uncrossed as package
 from conftest import run
-from server import Server
 from uncrossed import remote, store, tables
 from uncrossed.errors import InputError
 from uncrossed.trial import FRAMEWORKS, Trial
@@ -55,21 +54,6 @@ def built(tmp_path_factory):
 def copy(built, tmp_path):
     """A copy of the study that a test may damage."""
     return Path(shutil.copytree(built, tmp_path / "copy"))
-
-
-@pytest.fixture
-def server(copy, monkeypatch, tmp_path):
-    """The copy behind HTTP, with short delays and a cache of the test's own."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(remote, "FIRST_DELAY", 0.01)
-    with Server(copy) as running:
-        yield running
-
-
-@pytest.fixture(params=["folder", "http"])
-def place(request, server):
-    """The study in both places."""
-    return server.folder if request.param == "folder" else server.url
 
 
 def name_of(framework: str, k: int) -> str:

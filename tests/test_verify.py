@@ -12,7 +12,7 @@ import synthetic
 import uncrossed as package
 from conftest import uncrossed
 from server import Server
-from uncrossed import manifest, remote, store, tables
+from uncrossed import manifest, store, tables
 from uncrossed.trial import FRAMEWORKS, Trial
 from uncrossed.verify import verify
 
@@ -142,9 +142,8 @@ def test_lists_that_disagree(folder):
     assert "1 faults" in output
 
 
-def test_a_study_behind_a_url(folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(remote, "FIRST_DELAY", 0.01)
+@pytest.mark.usefixtures("network")
+def test_a_study_behind_a_url(folder):
     with Server(folder) as server:
         assert verify(server.url) == ([], [])
         assert SOUND in uncrossed("verify", server.url).stdout
