@@ -6,12 +6,9 @@ made-up files, beside the plain tools that read or copy the same bytes.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +16,8 @@ import numpy as np
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scale import timed
 
 import gcs
 import synthetic
@@ -29,11 +28,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def seconds(*command: object, folder: Path, **environment: str) -> float:
     """Wall time of a command that must end well."""
-    started = time.perf_counter()
-    subprocess.run(
-        [str(word) for word in command], cwd=folder, env=os.environ | environment, check=True, capture_output=True
-    )
-    return time.perf_counter() - started
+    return timed(list(command), folder, **environment)[0]
 
 
 def jobs(count: int, folder: Path) -> dict[str, float]:

@@ -5,15 +5,14 @@ own, and opens the report in Chromium where there is one.
 """
 
 import argparse
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scale import timed
 
 import synthetic
 from browser import Browser
@@ -25,16 +24,6 @@ SORT = """(() => {
   document.getElementById("pairs").offsetHeight;
   return performance.now() - started;
 })()"""
-
-
-def timed(command: list[str], folder: Path) -> tuple[float, float]:
-    """Run a command of the package; its seconds and the MB of memory at its peak."""
-    started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "uncrossed", *command, folder], stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{command} failed")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
 def main() -> None:
@@ -50,7 +39,7 @@ def main() -> None:
         synthetic.write(folder, synthetic.rows(options.pairs, options.epochs), options.examples)
         found: list[tuple[str, float, float, str]] = []
         for command, memory in (("tables", 1024), ("report", 1024)):
-            seconds, megabytes = timed([command], folder)
+            seconds, megabytes = timed([sys.executable, "-m", "uncrossed", command, folder], folder)
             found += [(command, seconds, 60, "s"), (f"{command}, memory", megabytes, memory, "MB")]
         path = folder / "report.html"
         found.append(("report.html", path.stat().st_size / 1e6, 15, "MB"))

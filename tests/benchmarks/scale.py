@@ -25,12 +25,14 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 COMMANDS = ("tables", "checksums", "analyse", "report", "verify")
 
 
-def timed(command: list[object], folder: Path) -> tuple[float, float]:
+def timed(command: list[object], folder: Path, **environment: str) -> tuple[float, float]:
     """Run a command; its seconds and the MB of memory at its peak."""
     started = time.perf_counter()
     with tempfile.TemporaryFile() as output:
         words = [str(word) for word in command]
-        process = subprocess.Popen(words, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            words, cwd=folder, env=os.environ | environment, stdout=output, stderr=subprocess.STDOUT
+        )
         _, status, usage = os.wait4(process.pid, 0)
         if status:
             output.seek(0)
