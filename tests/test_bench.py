@@ -16,7 +16,9 @@ def test_the_loop_is_measured_beside_its_limit_and_its_peer(tmp_path):
         assert case["loop"] > 0
         assert abs(case["loop/bare"] - case["loop"] / case["bare"]) < 0.01
         assert abs(case["loop/plain"] - case["loop"] / case["plain"]) < 0.01
-        assert 0 < started["import"] < started["after_first_step"]
+        assert started["import"] > 0
+        # Of one process; how long another takes to import the framework is another figure.
+        assert 0 < started["to_first_step"] < started["after_first_step"]
         assert f"| smallcnn | {framework} | 10 | {case['loop']:.0f} | {case['loop/bare']:.3f} |" in output
 
 
