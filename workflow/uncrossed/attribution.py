@@ -17,6 +17,7 @@ import pandas as pd
 
 from uncrossed import manifest, tables
 from uncrossed.errors import InputError
+from uncrossed.figures import pyplot
 from uncrossed.files import complete, write_text
 from uncrossed.semantics import MECHANISMS, variants
 
@@ -124,13 +125,7 @@ def _interval(values: np.ndarray) -> tuple[float, float]:
 
 def draw(found: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Draw one panel per base trial: the gap with each mechanism aligned alone and with all but it, and the floors."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    # Text in it stays text, and nothing in the file depends on when it was drawn.
-    matplotlib.rcParams.update({"svg.hashsalt": "uncrossed", "svg.fonttype": "none", "font.size": 8})
-    from matplotlib import pyplot as plt
-
+    plt = pyplot()
     bases = list(found["base"].unique())
     figure, axes = plt.subplots(
         1, max(1, len(bases)), figsize=(2.6 * max(1, len(bases)) + 1.4, 3.6), sharey=True, squeeze=False

@@ -9,6 +9,7 @@ import pandas as pd
 
 from uncrossed import tables
 from uncrossed.errors import InputError
+from uncrossed.figures import pyplot
 from uncrossed.files import complete, write_json, write_text
 from uncrossed.search import DIMENSIONS, read_seen, read_suggestion, suggest
 from uncrossed.semantics import resolve
@@ -136,26 +137,15 @@ def expected_best(values: np.ndarray, count: int, largest: bool) -> np.ndarray:
     return means if largest else -means
 
 
-def _pyplot() -> Any:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    # Text in it stays text, and nothing in the file depends on when it was drawn.
-    matplotlib.rcParams.update({"svg.hashsalt": "uncrossed", "svg.fonttype": "none", "font.size": 8})
-    from matplotlib import pyplot
-
-    return pyplot
-
-
 def _save(figure: Any, path: Path) -> None:
     with complete(path) as temporary:
         figure.savefig(temporary, format="svg", metadata={"Date": None})
-    _pyplot().close(figure)
+    pyplot().close(figure)
 
 
 def draw_progress(table: pd.DataFrame, search: Any, path: Path) -> None:
     """Draw, per architecture, the best so far of each subspace, and random search's as the start trials predict it."""
-    plt = _pyplot()
+    plt = pyplot()
     names = list(search.architectures)
     figure, axes = plt.subplots(1, len(names), figsize=(3.2 * len(names) + 0.4, 3), sharey=True, squeeze=False)
     largest = search.objective.startswith("maximise")
@@ -196,7 +186,7 @@ def draw_progress(table: pd.DataFrame, search: Any, path: Path) -> None:
 
 def draw_box(table: pd.DataFrame, search: Any, path: Path) -> None:
     """Draw where in the box the search looked: each hyperparameter against the order, coloured by the objective."""
-    plt = _pyplot()
+    plt = pyplot()
     shown = [name for name in DIMENSIONS if table[name].nunique() > 1] or ["learning_rate"]
     names = list(search.architectures)
     size = (2.5 * len(shown) + 0.8, 2.2 * len(names) + 0.5)
