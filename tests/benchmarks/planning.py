@@ -16,10 +16,9 @@ import time
 from pathlib import Path
 
 import h5py
+import numpy as np
 
-from uncrossed import store
-from uncrossed.datasets import BUILT_IN
-from uncrossed.identity import syntax_sha256
+from uncrossed import datasets, store
 from uncrossed.study import Study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -46,10 +45,9 @@ def fill(folder: Path) -> None:
     sides = [f"{framework}.{kind}" for framework in ("pytorch", "tensorflow") for kind in ("h5", "json")]
     trials = STUDY.rows
     ordered = ["manifest.csv", *(f"trials/{trial}/{side}" for trial in trials for side in sides), *names, "SHA256SUMS"]
-    (folder / "results/datasets").mkdir(parents=True)
-    with h5py.File(folder / "results/datasets/cifar10.h5", "w") as file:
-        file.attrs["identity"] = BUILT_IN["cifar10"].identity().model_dump_json()
-        file.attrs["code_sha256"] = syntax_sha256("datasets")
+    nothing = dict.fromkeys(datasets.SPLITS, np.zeros(0, np.uint8))
+    cifar10 = datasets.BUILT_IN["cifar10"].identity()
+    datasets.write(folder / "results/datasets/cifar10.h5", cifar10, nothing, nothing)
     for age, name in enumerate(ordered):
         path = results / name
         path.parent.mkdir(parents=True, exist_ok=True)

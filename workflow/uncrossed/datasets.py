@@ -109,8 +109,13 @@ def build(definition: Definition, output: str | os.PathLike[str]) -> None:
                 f"dataset '{definition.name}': {split}_examples is {wanted}; allowed: 1 to {len(labels[split])}"
             )
         images[split], labels[split] = images[split][:wanted], labels[split][:wanted]
+    write(output, definition.identity(), images, labels)
+
+
+def write(output: str | os.PathLike[str], identity: DatasetIdentity, images: Arrays, labels: Arrays) -> None:
+    """Write a dataset file of `images[split]`, uint8 NHWC, and `labels[split]`, uint8, that stands for `identity`."""
     with new_hdf5(output) as file:
-        file.attrs["identity"] = definition.identity().model_dump_json()
+        file.attrs["identity"] = identity.model_dump_json()
         file.attrs["code_sha256"] = syntax_sha256("datasets")
         file.attrs["dataset_sha256"] = digest(images, labels)
         for split in SPLITS:

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from uncrossed.trial import Job
+from uncrossed.trial import DatasetIdentity, Job
 
 BATCH_SIZES = (10, 128, 1000)
 ROUNDS, SECONDS = 3, 2.0
@@ -205,7 +205,7 @@ def bench(
     Returns:
         `machine`, `training` and `start_up`: what `measure` and `start_up` return.
     """
-    from uncrossed import datasets, files
+    from uncrossed import datasets
 
     training, starts = [], []
     for architecture in architectures:
@@ -217,14 +217,8 @@ def bench(
                     report(_line(training[-1]))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "random.h5")
-        pictures, labels = images(50_000)
-        identity = {"name": "random", "format": "digits", "train_examples": 50_000, "test_examples": 500}
-        with files.new_hdf5(path) as file:
-            file.attrs["identity"] = json.dumps(identity)
-            file.attrs["code_sha256"] = datasets.syntax_sha256("datasets")
-            file.attrs["dataset_sha256"] = datasets.digest(pictures, labels)
-            for split in datasets.SPLITS:
-                file[f"{split}/images"], file[f"{split}/labels"] = pictures[split], labels[split]
+        identity = DatasetIdentity(name="random", format="digits", train_examples=50_000, test_examples=500)
+        datasets.write(path, identity, *images(50_000))
         for architecture in architectures:
             for framework in frameworks:
                 case = Case(framework, architecture, 128, True, device, threads, rounds, seconds)
