@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import synthetic
@@ -85,7 +86,29 @@ def test_an_accuracy_that_the_logits_do_not_have_and_a_trial_that_is_not_there(f
 def test_a_file_that_contradicts_itself_or_the_manifest(what, how, said, folder):
     output = changed(folder, f"{FIRST}/pytorch.h5", how)
     assert said in output
-    assert "1 faults" in output
+    assert ": 1 fault\n" in output
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("pytorch_test_accuracy", 0.99, f"pytorch_test_accuracy of trial {FIRST} is 0.99, but manifest"),
+        ("difference", 0.0, f"difference of trial {FIRST} is 0.0, but"),
+        ("tensorflow_status", "diverged", f"tensorflow_status of trial {FIRST} is diverged, but"),
+        ("learning_rate", 0.5, f"learning_rate of trial {FIRST} is 0.5, but"),
+        ("trial", "another", f"does not list trial {FIRST}"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_table_that_contradicts_the_files(kind, column, value, said, folder):
+    path = folder / f"tables/trials.{kind}"
+    table = pd.read_csv(path) if kind == "csv" else pd.read_parquet(path)
+    table.loc[table["trial"] == FIRST, column] = value
+    table.to_csv(path, index=False) if kind == "csv" else table.to_parquet(path, index=False)
+    tables.checksums(folder)
+    output = uncrossed("verify", folder, code=1).stdout
+    assert f"tables/trials.{kind}: {said}" in output
+    assert (": 2 faults\n" if column == "trial" else ": 1 fault\n") in output
 
 
 def test_a_copy_of_some_trials_passes_where_missing_files_are_ignored(folder, tmp_path):
@@ -99,7 +122,7 @@ def test_other_rows_with_equal_weights(folder):
     output = changed(folder, f"{SECOND}/pytorch.h5", lambda result: result.weights.update(weights))
     assert re.search(rf"{FIRST}/pytorch.h5 and .*{SECOND}/pytorch.h5: equal weights, but their rows differ in", output)
     assert "differ in adam_epsilon, architecture, batch_size, learning_rate\n" in output
-    assert "1 faults" in output
+    assert ": 1 fault\n" in output
 
 
 def reshape_row(folder: Path, trial: str, **values: object) -> None:
@@ -109,6 +132,7 @@ def reshape_row(folder: Path, trial: str, **values: object) -> None:
     manifest.write(folder / "manifest.csv", list(rows.values()))
     for path in (folder / "trials" / trial).glob("*.h5"):
         change(path, lambda result: result.attributes.update(row=rows[trial].deciding()))
+    tables.make(folder)
 
 
 def test_equal_rows_with_other_results(folder):
@@ -131,7 +155,7 @@ def test_weights_that_did_not_move_are_a_fault_unless_the_rate_is_tiny(folder, r
     reshape_row(folder, FIRST, learning_rate=rate, adam_epsilon=1e-7)
     output = changed(folder, f"{FIRST}/tensorflow.h5", still, code)
     assert f"{FIRST}/tensorflow.h5: training has moved no weight" in output
-    assert ("warning: " in output, "1 warnings" in output) == ((code == 0,) * 2)
+    assert ("warning: " in output, "1 warning\n" in output) == ((code == 0,) * 2)
 
 
 def test_lists_that_disagree(folder):
@@ -139,7 +163,7 @@ def test_lists_that_disagree(folder):
     (folder / "RELEASE_SHA256SUMS").write_text("".join(["0" * 64 + lines[0][64:], *lines[1:]]))
     output = uncrossed("verify", folder, code=1).stdout
     assert "SHA256SUMS and RELEASE_SHA256SUMS disagree" in output
-    assert "1 faults" in output
+    assert ": 1 fault\n" in output
 
 
 @pytest.mark.usefixtures("network")

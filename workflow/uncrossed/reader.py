@@ -97,20 +97,12 @@ class Study:
             MissingFileError: there is no such table.
             InputError: it is damaged, or pandas is missing.
         """
-        pandas = _pandas()
+        _pandas()
         with suppress(ImportError, MissingFileError):
             import pyarrow  # noqa: F401
 
             return self._parquet("tables/trials.parquet")
-        # A trial may be named `null` or `nan`.
-        options = {
-            "keep_default_na": False,
-            "na_values": [""],
-            "float_precision": "round_trip",
-            "dtype": {"trial": str},
-        }
-        table = self._table("tables/trials.csv", functools.partial(pandas.read_csv, **options))
-        return table.astype({"space": "Int64"}) if "space" in table else table
+        return self._table("tables/trials.csv", read_trials)
 
     @functools.cached_property
     def curves(self) -> "pd.DataFrame":
@@ -444,6 +436,10 @@ class Weights(Mapping):
         self.side, self.epoch = side, epoch
         self._group, self._last = f"weights/{epoch:04d}", ""
 
+    def __repr__(self) -> str:
+        """File and epoch."""
+        return f"<weights of epoch {self.epoch}, {self.side._where}>"
+
     @functools.cached_property
     def _names(self) -> dict[str, str]:
         """Each name, and the one before it."""
@@ -480,6 +476,17 @@ class Weights(Mapping):
     def __len__(self) -> int:
         """How many arrays."""
         return len(self._names)
+
+
+def read_trials(file: Any) -> "pd.DataFrame":
+    """The table of trials from its CSV file, with the Parquet table's types."""
+    pandas = _pandas()
+    # A trial may be named `null` or `nan`.
+    options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "dtype": {"trial": str}}
+    if tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1):  # later ones always read floats exactly
+        options["float_precision"] = "round_trip"
+    table = pandas.read_csv(file, **options)
+    return table.astype({"space": "Int64"}) if "space" in table else table
 
 
 def selected(trials: "pd.DataFrame", place: str | Path, conditions: Mapping[str, Any]) -> "pd.DataFrame":

@@ -11,7 +11,7 @@ the data), so equal results are equal bytes and the metadata lie together at the
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,11 @@ def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     with opened(path) as file:
         return _attributes(file)
+
+
+def epochs_trained(curves: Mapping[str, np.ndarray]) -> int:
+    """How many epochs have values: after divergence the curves are NaN."""
+    return int(np.isfinite(curves["test_accuracy"]).sum())
 
 
 def read_curves(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -50,24 +50,19 @@ def make(
         raise InputError(f"{folder}/manifest.csv: not of the study's rows; delete it and build again")
     trials, curves, runs = [], [], []
     for row in tqdm(rows.values(), desc="tables", unit="trial", disable=None):
-        record: dict[str, Any] = {**dict(row), "semantics": spell(row.semantics)}
+        sides = {}
         for framework in FRAMEWORKS:
             path = folder / "trials" / row.trial / f"{framework}.h5"
             if partial and not path.is_file():
-                record |= _side(framework, "missing", {})
                 continue
             attributes, values = store.read_curves(path)
             _check(path, attributes, row, framework, expected)
-            # The last epoch's values: after divergence the curves are NaN, so the last finite accuracy counts.
-            trained = int(pd.Series(values["test_accuracy"]).notna().sum())
-            record |= _side(framework, attributes["status"], {k: v[trained - 1] for k, v in values.items()})
+            trained = store.epochs_trained(values)
+            sides[framework] = attributes["status"], {k: v[trained - 1] for k, v in values.items()}
             curves.append(_curve_rows(row.trial, framework, values, trained))
             if not partial or path.with_suffix(".json").is_file():
                 runs.append(_run(path.with_suffix(".json"), row.trial, framework))
-        pair = [record[f"{framework}_test_accuracy"] for framework in FRAMEWORKS]
-        record["difference"] = pair[0] - pair[1]
-        record["both_completed"] = all(record[f"{framework}_status"] == "completed" for framework in FRAMEWORKS)
-        trials.append(record)
+        trials.append(record(row, sides))
     table = pd.DataFrame(trials).drop(columns=[c for c in ("space", "base") if all(t[c] is None for t in trials)])
     if "space" in table:
         table["space"] = table["space"].astype("Int64")
@@ -76,6 +71,23 @@ def make(
     _write(pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(), folder / "tables/curves.parquet")
     _write(pd.DataFrame(runs), folder / "tables/runs.parquet")
     return table
+
+
+def record(row: Trial, sides: Mapping[str, tuple[str, Mapping[str, float]]]) -> dict[str, Any]:
+    """A line of the table of trials.
+
+    Args:
+        row: the manifest's.
+        sides: for each framework that is there the status, and of each of `store.CURVES` the last epoch's value.
+    """
+    found: dict[str, Any] = {**dict(row), "semantics": spell(row.semantics)}
+    for framework in FRAMEWORKS:
+        status, values = sides.get(framework, ("missing", {}))
+        found[f"{framework}_status"] = status
+        found |= {f"{framework}_{curve}": float(values.get(curve, "nan")) for curve in store.CURVES}
+    first, second = (found[f"{framework}_test_accuracy"] for framework in FRAMEWORKS)
+    completed = all(found[f"{framework}_status"] == "completed" for framework in FRAMEWORKS)
+    return {**found, "difference": first - second, "both_completed": completed}
 
 
 def checksums(folder: str | os.PathLike[str]) -> None:
@@ -156,11 +168,6 @@ def _bars(values: np.ndarray, low: float, high: float, width: int = 60) -> str:
     heights = "▁▂▃▄▅▆▇█"
     scaled = ((np.asarray(shown) - low) / (high - low or 1) * len(heights)).clip(0, len(heights) - 1)
     return "".join(heights[int(value)] if np.isfinite(value) else "x" for value in scaled)
-
-
-def _side(framework: str, status: str, values: dict[str, float]) -> dict[str, Any]:
-    measured = {f"{framework}_{curve}": float(values.get(curve, "nan")) for curve in store.CURVES}
-    return {f"{framework}_status": status, **measured}
 
 
 def _curve_rows(trial: str, framework: str, values: dict[str, Any], trained: int) -> pd.DataFrame:

@@ -52,6 +52,7 @@ class Facts(NamedTuple):
         content: the result's `content_sha256`.
         weights: the hashes of the last kept epoch's weights.
         completed: whether all losses were finite.
+        measured: of each curve the last value.
         tiny: whether its learning rate may be too small to move weights.
         unmoved: whether no weight has another value than the kept initial one; None where that is not known.
         fault: what is wrong, or None.
@@ -64,6 +65,7 @@ class Facts(NamedTuple):
     content: str
     weights: tuple[str, ...]
     completed: bool
+    measured: dict[str, float]
     tiny: bool
     unmoved: bool | None
     fault: str | None
@@ -137,6 +139,7 @@ def verify(
             pool.shutdown(cancel_futures=True)
             if models:
                 models.close()
+    faults += _untabled(source, rows, facts)
     for fault, warning in (*_twins(facts), *_unmoved(facts)):
         (warnings if warning else faults).append(fault)
     return Findings(faults, warnings)
@@ -249,7 +252,7 @@ def _check(path: Path, listed: str | None, reader: "_Reader") -> tuple[Facts | N
     return (facts if facts.framework else None), None, False
 
 
-NO_FACTS = Facts("", "", "", "", "", (), False, False, None, None)
+NO_FACTS = Facts("", "", "", "", "", (), False, {}, False, None, None)
 
 
 def _facts(path: Path, checked: bool = False) -> Facts:
@@ -273,6 +276,8 @@ def _facts(path: Path, checked: bool = False) -> Facts:
                 {str(name): str(group[name].attrs["sha256"]) for name in group.attrs["names"]}
                 for group in (file["weights"][choose(file["weights"])] for choose in (max, min))
             )
+            curves = {name: file[f"curves/{name}"][:] for name in store.CURVES}
+            trained = store.epochs_trained(curves)
             same = [found[name] for name in ("settings", "dataset_sha256", "device", "versions", "code_sha256")]
             return Facts(
                 found["framework"],
@@ -282,9 +287,10 @@ def _facts(path: Path, checked: bool = False) -> Facts:
                 found["content_sha256"],
                 tuple(last.values()),
                 found["status"] == "completed",
+                {name: float(values[trained - 1]) for name, values in curves.items()},
                 row.learning_rate * GRADIENT / (GRADIENT + row.adam_epsilon) < TINY,
                 all(first[name] == last[name] for name in moving(last)) if "0000" in file["weights"] else None,
-                _contradiction(file, row),
+                _contradiction(file, row, curves),
             )
     except InputError as error:
         return NO_FACTS._replace(fault=str(error).removeprefix(f"{path}: "))
@@ -296,9 +302,8 @@ def _row(row: Trial) -> str:
     return json.dumps(row.deciding(), sort_keys=True)
 
 
-def _contradiction(file: Any, row: Trial) -> str | None:
+def _contradiction(file: Any, row: Trial, curves: dict[str, np.ndarray]) -> str | None:
     """Where a trial file's curves are not those of its row, its status or its logits."""
-    curves = {name: file[f"curves/{name}"][:] for name in store.CURVES}
     if any(len(values) != row.epochs for values in curves.values()):
         return f"its curves have {[len(values) for values in curves.values()]} values, its row {row.epochs} epochs"
     completed = bool(np.isfinite(curves["train_loss"]).all())
@@ -312,6 +317,45 @@ def _contradiction(file: Any, row: Trial) -> str | None:
         if not np.isclose(recorded, counted, rtol=1e-9, atol=1e-9, equal_nan=True):
             return f"records {name} {recorded:.6f}, but its logits have {counted:.6f}"
     return None
+
+
+def _untabled(source: Folder | Remote, rows: Mapping[str, Trial], facts: dict[str, Facts]) -> Iterator[str]:
+    """Where the tables of trials are not what manifest and trial files say."""
+    if not rows:
+        return
+    try:
+        import pandas as pd
+
+        from uncrossed.reader import read_trials
+        from uncrossed.tables import record
+    except ImportError:
+        return
+    for name, parse in (("tables/trials.csv", read_trials), ("tables/trials.parquet", pd.read_parquet)):
+        try:
+            with _fetched(source, name) as path:
+                table = parse(path).set_index("trial").to_dict("index")
+        except MissingFileError:
+            continue
+        except (ImportError, InputError, OSError, ValueError, KeyError) as error:
+            yield f"{source.where(name)}: cannot be read ({error})"
+            continue
+        where = _where(source, name)
+        yield from (
+            f"{where}: lists trial {trial}, which manifest.csv does not" for trial in table if trial not in rows
+        )
+        for trial, row in rows.items():
+            files = {side: facts.get(_where(source, f"trials/{trial}/{side}.h5")) for side in FRAMEWORKS}
+            if None in files.values():
+                continue
+            sides = {side: ("completed" if f.completed else "diverged", f.measured) for side, f in files.items() if f}
+            if trial not in table:
+                yield f"{where}: does not list trial {trial}, which is there"
+                continue
+            for column, value in record(row, sides).items():
+                listed = table[trial].get(column)
+                empty = pd.isna(listed), pd.isna(value)
+                if column != "trial" and (empty[0] != empty[1] if any(empty) else listed != value):
+                    yield f"{where}: {column} of trial {trial} is {listed}, but manifest and trial files say {value}"
 
 
 def _twins(facts: dict[str, Facts]) -> Iterator[tuple[str, bool]]:
