@@ -140,7 +140,7 @@ def parser() -> argparse.ArgumentParser:
     command = commands.add_parser("publish", help="upload a released study; the same command finishes what was begun")
     command.add_argument("folder", type=Path, help="results/STUDY, with its RELEASE_SHA256SUMS")
     command.add_argument("destination", help="gs://BUCKET/PREFIX or file:///FOLDER")
-    command.add_argument("--receipt", type=Path, required=True, help="list each object here, as the last thing")
+    command.add_argument("--receipt", type=Path, help="list each object here, last; needed without --dry-run")
     command.add_argument("--dry-run", action="store_true", help="check everything, list what would be created")
     command.add_argument(
         "--allow",
@@ -538,6 +538,8 @@ def release(options: argparse.Namespace) -> None:
 
 def publish(options: argparse.Namespace) -> int:
     """Upload a released study."""
+    if not options.receipt and not options.dry_run:
+        raise InputError("--receipt: missing; needed without --dry-run")
     try:
         from uncrossed.publish import publish
 
@@ -634,9 +636,13 @@ def verify(options: argparse.Namespace) -> int:
         print(fault)
     for warning in found.warnings:
         print(f"warning: {warning}")
-    faults = f"{len(found.faults)} faults" if found.faults else "all files are as they should be"
-    print(f"{options.place}: {faults}" + (f", {len(found.warnings)} warnings" if found.warnings else ""))
+    faults = _count(found.faults, "fault") if found.faults else "all files are as they should be"
+    print(f"{options.place}: {faults}" + (f", {_count(found.warnings, 'warning')}" if found.warnings else ""))
     return 1 if found.faults else 0
+
+
+def _count(lines: list[str], what: str) -> str:
+    return f"{len(lines)} {what}{'' if len(lines) == 1 else 's'}"
 
 
 def bench(options: argparse.Namespace) -> None:
