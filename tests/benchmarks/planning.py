@@ -41,10 +41,12 @@ def seconds(folder: Path, *arguments: str, expect: str) -> float:
 def fill(folder: Path) -> None:
     """Make every file of the finished default study, empty."""
     results = folder / "results/cifar10"
-    names = ["tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet", "tables/runs.parquet"]
+    names = [f"tables/{name}" for name in ("trials.csv", "trials.parquet", "curves.parquet", "runs.parquet")]
+    names += ["tables/summary.csv", "tables/disagreement.csv", "figures/captions.json"]
     sides = [f"{framework}.{kind}" for framework in ("pytorch", "tensorflow") for kind in ("h5", "json")]
     trials = STUDY.rows
-    ordered = ["manifest.csv", *(f"trials/{trial}/{side}" for trial in trials for side in sides), *names, "SHA256SUMS"]
+    files = [f"trials/{trial}/{side}" for trial in trials for side in sides]
+    ordered = ["manifest.csv", *files, *names, "report.html", "SHA256SUMS"]
     nothing = dict.fromkeys(datasets.SPLITS, np.zeros(0, np.uint8))
     cifar10 = datasets.BUILT_IN["cifar10"].identity()
     datasets.write(folder / "results/datasets/cifar10.h5", cifar10, nothing, nothing)
