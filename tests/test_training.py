@@ -60,6 +60,10 @@ def test_native_is_stock(framework):
     run(sys.executable, CHECKS / f"native_{framework}.py")
 
 
+def test_memory_is_used_again():
+    run(sys.executable, CHECKS / "pages.py")
+
+
 @pytest.fixture(scope="module")
 def twice(few, tmp_path_factory):
     """Every architecture trained twice on each framework: in other folders, processes and at other times."""
