@@ -330,28 +330,29 @@ def _untabled(source: Folder | Remote, rows: Mapping[str, Trial], facts: dict[st
         from uncrossed.tables import record
     except ImportError:
         return
+    lines = {}
+    for trial, row in rows.items():
+        files = {side: facts.get(_where(source, f"trials/{trial}/{side}.h5")) for side in FRAMEWORKS}
+        if None not in files.values():
+            sides = {side: ("completed" if f.completed else "diverged", f.measured) for side, f in files.items() if f}
+            lines[trial] = record(row, sides)
     for name, parse in (("tables/trials.csv", read_trials), ("tables/trials.parquet", pd.read_parquet)):
+        where = _where(source, name)
         try:
             with _fetched(source, name) as path:
                 table = parse(path).set_index("trial").to_dict("index")
-        except MissingFileError:
+        except (MissingFileError, ImportError):  # without pyarrow there is no reading Parquet
             continue
-        except (ImportError, InputError, OSError, ValueError, KeyError) as error:
-            yield f"{source.where(name)}: cannot be read ({error})"
+        except (InputError, OSError, ValueError, KeyError) as error:
+            yield f"{where}: cannot be read ({error})"
             continue
-        where = _where(source, name)
-        yield from (
-            f"{where}: lists trial {trial}, which manifest.csv does not" for trial in table if trial not in rows
-        )
-        for trial, row in rows.items():
-            files = {side: facts.get(_where(source, f"trials/{trial}/{side}.h5")) for side in FRAMEWORKS}
-            if None in files.values():
-                continue
-            sides = {side: ("completed" if f.completed else "diverged", f.measured) for side, f in files.items() if f}
+        for trial in sorted(table.keys() - rows.keys()):
+            yield f"{where}: lists trial {trial}, which manifest.csv does not"
+        for trial, line in lines.items():
             if trial not in table:
                 yield f"{where}: does not list trial {trial}, which is there"
                 continue
-            for column, value in record(row, sides).items():
+            for column, value in line.items():
                 listed = table[trial].get(column)
                 empty = pd.isna(listed), pd.isna(value)
                 if column != "trial" and (empty[0] != empty[1] if any(empty) else listed != value):
