@@ -217,7 +217,7 @@ def test_snakemake_interrupted_and_terminated(cluster, checksums, tmp_path):
     job = interrupted.running("pytorch", "first")
     interrupted.process.send_signal(signal.SIGINT)
     interrupted.end(1)
-    assert cluster.job(job)["state"] == "CANCELLED"
+    cluster.wait(lambda: cluster.job(job)["state"] == "CANCELLED", 30, "end of the cancelled job")
     terminated = Driver(folder, cluster)
     terminated.running("tensorflow", "first")
     assert went_on(folder, "pytorch", "first")
