@@ -8,7 +8,7 @@ import numpy as np
 from uncrossed import backends
 from uncrossed.trial import Settings, Trial
 
-settings = Settings(device="cpu", threads=2)
+settings = Settings(device="cpu", threads=1)
 backend = backends.load("pytorch", settings)
 backend.configure(settings)
 random = np.random.default_rng(0)
