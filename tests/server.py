@@ -87,11 +87,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("If-None-Match") == tag:
             return self.reply(304, b"", headers)
         status, size = 200, len(body)
-        if wanted and fault != "whole":
-            first, last = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", wanted).groups())
+        first, last = map(int, re.fullmatch(r"bytes=(\d+)-(\d+)", wanted or "bytes=1-0").groups())
+        if first <= last and fault != "whole":  # else it is no range, and ignored
             last = min(last, size - 1)
             if first >= size:
-                return self.reply(416, b"", {})
+                return self.reply(416, b"<Error>InvalidRange</Error>", {"Content-Range": f"bytes */{size}"})
             status, body = 206, body[first : last + 1]
             shift = 1 if fault == "shifted" else 0
             headers["Content-Range"] = f"bytes {first + shift}-{last + shift}/{size}"
@@ -104,17 +104,21 @@ class Handler(BaseHTTPRequestHandler):
         return self.reply(status, body, headers, fault)
 
     def reply(self, status: int, body: bytes, headers: dict[str, str], fault: str | None = None) -> None:
-        """Send it; `truncated` closes after half, `reset` breaks the connection there."""
+        """Send it; `truncated` closes after half, `reset` breaks the connection there, `unended` after the body."""
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if fault == "unended":
+            self.send_header("Transfer-Encoding", "chunked")
+            body = b"%x\r\n%b\r\n" % (len(body), body)  # without the chunk that ends it
+        else:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         sent = body[: len(body) // 2] if fault in ("truncated", "reset") else body
         self.server.sent += len(sent)
         self.wfile.write(sent)
         self.wfile.flush()
-        if fault in ("truncated", "reset"):
+        if fault in ("truncated", "reset", "unended"):
             self.close_connection = True
         if fault == "reset":
             time.sleep(0.05)

@@ -14,7 +14,8 @@ import pytest
 import synthetic
 import uncrossed as package
 from conftest import run
-from uncrossed import remote, store, tables
+from server import Server
+from uncrossed import reader, remote, store, tables
 from uncrossed.errors import InputError
 from uncrossed.trial import FRAMEWORKS, Trial
 
@@ -95,6 +96,11 @@ def test_select_by_value_and_by_comparison(built):
     assert len(study.select(both_completed="false")) == 1
     assert list(study.select(trial=[BIG, "vgg16-0005"], seed=0).trials["trial"]) == [BIG, "vgg16-0005"]
     assert len(study.select(base="x")) == 0 if "base" in trials else True
+    names = trials["trial"][::-1]
+    for several in (names, names.to_numpy(), set(names), (name for name in names)):
+        assert len(study.select(trial=several)) == 6
+    assert len(study.select(space=range(3))) == 3
+    assert len(study.select(difference=[float("nan"), None])) == 0
     with pytest.raises(InputError, match=r"no column 'architectur'; .* did you mean 'architecture'\?"):
         study.select(architectur="vgg16")
     with pytest.raises(InputError, match="column 'difference': found 'large'; allowed: a number"):
@@ -123,6 +129,38 @@ def test_a_search_has_its_trajectory(place, copy):
     pd.DataFrame({"trial": [BIG, "densenet121-0000"], "objective": [0.5, 0.1]}).to_csv(copy / "tables/trajectory.csv")
     assert list(package.open(place).search["objective"]) == [0.5, 0.1]
     assert list(package.open(place).select(trial=BIG).search["trial"]) == [BIG]
+
+
+def test_names_of_trials_that_look_like_numbers_stay_names(tmp_path):
+    trials = [row.model_copy(update={"trial": f"00{k}"}) for k, row in enumerate(synthetic.rows(2, 1))]
+    trials[1] = trials[1].model_copy(update={"base": "000"})
+    synthetic.write(tmp_path, trials)
+    tables.make(tmp_path)
+    for table in (reader.read_trials(tmp_path / "tables/trials.csv"), package.open(tmp_path).trials):
+        assert list(table["trial"]) == ["000", "001"]
+        assert table["base"][1] == "000"
+        assert table["base"].isna()[0]
+
+
+def test_a_url_is_quoted_where_it_must_be(built):
+    with Server(built.parent) as server:
+        (built.parent / "a study #1é").symlink_to(built)
+        for name in ("a study %231é", "a%20study%20%231%C3%A9"):
+            assert len(package.open(f"{server.url}/{name}")) == len(package.open(f"file://{built.parent}/{name}")) == 6
+        for place in (f"{server.url}/a study #1é", f"file://{built.parent}/a study #1é", f"{server.url}/x?y=1"):
+            with pytest.raises(InputError, match="found a query or fragment"):
+                package.open(place)
+        with pytest.raises(InputError, match="found host 'host'; allowed: file:///folder"):
+            package.open("file://host/folder")
+        with pytest.raises(InputError, match="found no URL"):
+            package.open("http://[::1/x")
+
+
+def test_a_file_without_bytes_is_one(server, tmp_path):
+    (server.folder / "report.html").write_bytes(b"")
+    tables.checksums(server.folder)
+    folder = package.open(server.url).download(tmp_path / "got", progress=False)
+    assert (folder / "report.html").read_bytes() == b""
 
 
 @pytest.mark.parametrize("place", ["nowhere", "ftp://host/study", "https://host/study?key=1"])
@@ -165,7 +203,16 @@ def test_all_arrays_in_order_come_in_large_steps(server):
 
 
 @pytest.mark.parametrize(
-    "faults", [[429, 503], [500, 502, 504, 429, 503], ["reset", "truncated"], ["truncated"] * 3, ["slow"], ["moved"]]
+    "faults",
+    [
+        [429, 503],
+        [500, 502, 504, 429, 503],
+        ["reset", "truncated"],
+        ["truncated"] * 3,
+        ["slow"],
+        ["moved"],
+        ["unended"],
+    ],
 )
 def test_what_passes_is_tried_again(faults, server):
     server.faults = list(faults)
@@ -257,6 +304,37 @@ def test_damage_in_a_local_file_names_file_and_array(copy):
         package.open(copy).trial(BIG).pytorch.attributes  # noqa: B018
 
 
+def test_the_file_of_another_trial_gives_no_array(place, copy, tmp_path):
+    shutil.copy(copy / f"trials/{BIG}/pytorch.h5", copy / "trials/vgg16-0005/pytorch.h5")
+    (copy / "SHA256SUMS").unlink()
+    study = package.open(place)
+    side = study.trial("vgg16-0005").pytorch
+    for read in (lambda: side.logits, lambda: side.epochs, lambda: side.curves):
+        with pytest.raises(InputError, match=f"holds trial '{BIG}'; allowed there: 'vgg16-0005'"):
+            read()
+    with pytest.raises(InputError, match=f"holds trial '{BIG}'"):
+        study.select(trial="vgg16-0005").download(tmp_path / "got", progress=False)
+    assert not (tmp_path / "got/trials/vgg16-0005/pytorch.h5").exists()
+
+
+def test_processes_that_are_forked_read_what_their_parent_opened(built):
+    code = f"""
+import os
+from multiprocessing import get_context
+import uncrossed
+side = uncrossed.open({str(built)!r}).trial({BIG!r}).pytorch
+names = list(side.weights)
+def read(part):
+    for name in names[part::2] * 3:
+        side.weights[name]
+    return len(names)
+if __name__ == "__main__":
+    with get_context("fork").Pool(2) as pool:
+        assert pool.map(read, [0, 1]) == [600, 600]
+"""
+    run(sys.executable, "-W", "ignore", "-c", code)
+
+
 @pytest.mark.parametrize("tags", [True, False])
 def test_a_file_replaced_between_two_reads_is_an_error(tags, server):
     server.tags = tags
@@ -341,6 +419,19 @@ def test_a_bit_flipped_on_the_way_down_is_an_error_that_does_not_last(name, serv
     package.open(server.url).curves  # noqa: B018
     package.open(server.url).download(tmp_path / "got", progress=False)
     run("sha256sum", "-c", "--quiet", "SHA256SUMS", folder=tmp_path / "got")
+
+
+def test_a_copy_has_the_list_by_which_it_was_checked(server, built, tmp_path):
+    """Though the server's changes while files are copied."""
+    path = server.folder / "SHA256SUMS"
+
+    def change(asked: str) -> None:
+        if asked.endswith("report.html"):
+            path.write_text("0" * 64 + path.read_text()[64:])
+
+    server.before = change
+    folder = package.open(server.url).download(tmp_path / "got", progress=False)
+    assert (folder / "SHA256SUMS").read_bytes() == (built / "SHA256SUMS").read_bytes() != path.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["trials.parquet", "curves.parquet"])

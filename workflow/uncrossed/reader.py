@@ -15,7 +15,7 @@ import os
 import random
 import re
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,6 +39,11 @@ TABLES = ("manifest.csv", "tables/trials.csv", "tables/trials.parquet", "tables/
 OPERATORS = {">=": operator.ge, "<=": operator.le, "!=": operator.ne, ">": operator.gt, "<": operator.lt}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DAMAGE = (*store.DAMAGE, MemoryError, OverflowError)
+
+
+def listable(trials: Iterable[str]) -> set[str]:
+    """What the SHA256SUMS of a study with these trials must list at least."""
+    return {*TABLES[:-1], *(f"trials/{trial}/{framework}.h5" for trial in trials for framework in FRAMEWORKS)}
 
 
 class UnknownNameError(InputError, KeyError):
@@ -121,7 +126,7 @@ class Study:
             InputError: the study is no search, or the table is damaged.
         """
         try:
-            return self._chosen(self._table("tables/trajectory.csv", _pandas().read_csv))
+            return self._chosen(self._table("tables/trajectory.csv", read_trials))
         except MissingFileError:
             raise InputError(f"{self.root}: no search: it has no tables/trajectory.csv") from None
 
@@ -129,8 +134,8 @@ class Study:
         """The study of fewer trials.
 
         Args:
-            conditions: for columns of `trials` the value, a list of values, or a text that begins with < <= > >= or
-                !=, as `difference=">0.3"`. Where a column is empty no condition holds.
+            conditions: for columns of `trials` the value, a list or array of values, or a text that begins with < <= >
+                >= or !=, as `difference=">0.3"`. Where a column is empty no condition holds.
 
         Raises:
             InputError: an unknown column, or no number where the column holds numbers.
@@ -167,7 +172,8 @@ class Study:
         """
         folder, wanted = Path(folder), dict.fromkeys(TABLES, False)
         # A release lists more than a build.
-        listed = self._sums(SUMS[1]) | self._sums(SUMS[0])
+        lists = {name: self._sums(name) for name in SUMS}
+        listed = lists[SUMS[1]][1] | lists[SUMS[0]][1]
         wanted |= {name: True for name in listed if self._all or name.startswith("tables/") or name == "manifest.csv"}
         for row in self.trials.to_dict("records"):
             for framework in FRAMEWORKS:
@@ -175,7 +181,8 @@ class Study:
                 wanted |= {f"{stem}.h5": row.get(f"{framework}_status") != "missing", f"{stem}.json": False}
             if "tables/trajectory.csv" in listed:
                 wanted[f"trials/{row['trial']}/row.json"] = False
-        wanted |= {name: name in listed for name in SUMS}
+        for name in SUMS:
+            wanted.pop(name, None)
         done, pool = 0, ThreadPoolExecutor(4)
         try:
             with tqdm(total=len(wanted), desc="download", unit="file", disable=None if progress else True) as bar:
@@ -183,6 +190,11 @@ class Study:
                 for _ in pool.map(self._copy, *zip(*jobs, strict=True)):
                     done += 1
                     bar.update()
+            # Those by which the files were checked, and only where all are there.
+            for name, (content, _) in lists.items():
+                if content:
+                    with complete(folder / name) as temporary:
+                        temporary.write_bytes(content)
         except OSError as error:
             if error.errno not in FULL:
                 raise
@@ -214,20 +226,21 @@ class Study:
             if listed not in (None, digest.hexdigest()):
                 raise self._unlisted(name)
             if listed is None and name.endswith(".h5"):
-                _sound(temporary, self.source.where(name))
+                _sound(temporary, self.source.where(name), name)
 
     @functools.cached_property
     def _listed(self) -> dict[str, str]:
         """The SHA-256 of files by name, from the first list that is there."""
-        return next(filter(None, map(self._sums, SUMS)), {})
+        return next(filter(None, (self._sums(name)[1] for name in SUMS)), {})
 
-    def _sums(self, name: str) -> dict[str, str]:
+    def _sums(self, name: str) -> tuple[bytes, dict[str, str]]:
+        """A list, and what it says; both empty where there is none."""
         try:
-            text = self.source.read(name).decode(errors="replace")
+            content = self.source.read(name)
         except MissingFileError:
-            return {}
+            return b"", {}
         try:
-            return read_checksums(text, self.source.where(name))
+            return content, read_checksums(content.decode(errors="replace"), self.source.where(name))
         except InputError:
             self._forget(name)
             raise
@@ -254,12 +267,15 @@ class Study:
         if listed and hashlib.sha256(content).hexdigest() != listed:
             raise self._unlisted(name)
         try:
-            return parse(io.BytesIO(content))
-        except (OSError, ValueError) as error:
+            table = parse(io.BytesIO(content))
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{self.source.where(name)}: damaged ({error})") from error
+        if "trial" not in table and len(table):
+            raise InputError(f"{self.source.where(name)}: has no column 'trial'")
+        return table
 
     def _chosen(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        if self._all:
+        if self._all or table.empty:
             return table
         return table[table["trial"].isin(self.trials["trial"])].reset_index(drop=True)
 
@@ -317,9 +333,14 @@ class Side:
 
     @contextmanager
     def _reading(self) -> Iterator[h5py.File]:
-        file = self._file
+        self.attributes  # noqa: B018 - it is read first, so that another trial's file is refused
+        with self._guarded():
+            yield self._file
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
         try:
-            yield file
+            yield
         except InputError:
             raise
         except DAMAGE as error:
@@ -339,14 +360,9 @@ class Side:
     @functools.cached_property
     def attributes(self) -> dict[str, Any]:
         """Row, settings, dataset, versions, device, status and hashes, decoded."""
-        with self._reading() as file:
-            found = store._attributes(file)
-            for what, is_, wanted in (
-                ("framework", found["framework"], self.framework),
-                ("trial", found["row"].get("trial"), self.trial),
-            ):
-                if is_ != wanted:
-                    raise InputError(f"{self._where}: holds {what} '{is_}'; allowed there: '{wanted}'")
+        with self._guarded():
+            found = store._attributes(self._file)
+            _is_of(found, self.trial, self.framework, self._where)
         return found
 
     @property
@@ -374,7 +390,7 @@ class Side:
         if epoch not in self.epochs:
             kept = ", ".join(map(str, self.epochs))
             raise UnknownNameError(f"{self._where}: no weights of epoch {epoch}; allowed: {kept}")
-        return Weights(self, epoch)
+        return Weights(self, int(epoch))
 
     @property
     def logits(self) -> np.ndarray:
@@ -481,8 +497,8 @@ class Weights(Mapping):
 def read_trials(file: Any) -> "pd.DataFrame":
     """The table of trials from its CSV file, with the Parquet table's types."""
     pandas = _pandas()
-    # A trial may be named `null` or `nan`.
-    options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "dtype": {"trial": str}}
+    # A trial may be named `null` or `007`.
+    options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "dtype": {"trial": str, "base": str}}
     if tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1):  # later ones always read floats exactly
         options["float_precision"] = "round_trip"
     table = pandas.read_csv(file, **options)
@@ -496,8 +512,8 @@ def selected(trials: "pd.DataFrame", place: str | Path, conditions: Mapping[str,
         if name not in trials:
             raise InputError(f"{place}: no column '{name}'; {nearest(name, trials.columns)}")
         column, compare = trials[name], operator.eq
-        if isinstance(value, list | tuple | set):
-            kept &= column.isin(list(value)).to_numpy(dtype=bool)
+        if isinstance(value, Iterable) and not isinstance(value, str):
+            kept &= (column.notna() & column.isin(list(value))).to_numpy(dtype=bool)
             continue
         if isinstance(value, str):
             sign = re.match(r"[<>]=?|!=", value)
@@ -569,8 +585,18 @@ def _close(*files: Any) -> None:
         file.close()
 
 
-def _sound(path: Path, where: str) -> None:
+def _sound(path: Path, where: str, name: str) -> None:
     try:
-        store.read(path)
+        attributes = store.read(path).attributes
     except InputError as error:
         raise InputError(f"{where}: {str(error).removeprefix(f'{path}: ')}") from error
+    _is_of(attributes, *name.removesuffix(".h5").split("/")[1:], where)
+
+
+def _is_of(attributes: Mapping[str, Any], trial: str, framework: str, where: str) -> None:
+    for what, is_, wanted in (
+        ("framework", attributes["framework"], framework),
+        ("trial", attributes["row"].get("trial"), trial),
+    ):
+        if is_ != wanted:
+            raise InputError(f"{where}: holds {what} '{is_}'; allowed there: '{wanted}'")

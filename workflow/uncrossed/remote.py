@@ -20,7 +20,7 @@ import urllib.request
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from uncrossed.errors import InputError
 from uncrossed.files import complete
@@ -32,6 +32,7 @@ BLOCK = 2**14  # metadata are read in such blocks, the first FRONT bytes at once
 FRONT = 2**16
 CHUNK = 2**22  # a whole file, or one array after another, is read in such steps
 CACHED = 2**26  # bytes of one file that are kept
+URL = "/%:@!$&'()*+,;=~"  # stays as it is in a path
 PASSING = (408, 429, 500, 502, 503, 504)
 
 
@@ -58,19 +59,27 @@ def opened(place: str | os.PathLike[str]) -> "Folder | Remote":
     Raises:
         InputError: another form of URL.
     """
-    text = os.fspath(place)
-    scheme = urllib.parse.urlsplit(text).scheme if "://" in text else ""
-    if scheme == "gs":
+    text, allowed = os.fspath(place), "allowed: a folder, https://..., gs://bucket/prefix"
+    if "://" not in text:
+        # Absolute: the program may go to another folder before it reads on.
+        return Folder(Path(text).absolute())
+    try:
+        parts = urllib.parse.urlsplit(text)
+    except ValueError as error:
+        raise InputError(f"{text}: found no URL ({error}); {allowed}") from error
+    if parts.scheme == "gs":
         host = os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
-        text = f"{host if '://' in host else f'http://{host}'}".rstrip("/") + "/" + urllib.parse.quote(text[5:])
-    elif scheme == "file":
-        return Folder(Path(urllib.parse.unquote(urllib.parse.urlsplit(text).path)))
-    elif scheme not in ("", "http", "https"):
-        raise InputError(f"{text}: found scheme '{scheme}'; allowed: a folder, https://..., gs://bucket/prefix")
-    if "?" in text and scheme:
-        raise InputError(f"{text}: found a query; allowed: the URL of a folder, under which files are found by name")
-    # Absolute: the program may go to another folder before it reads on.
-    return Remote(text) if scheme else Folder(Path(text).absolute())
+        host = (host if "://" in host else f"http://{host}").rstrip("/")
+        return Remote(f"{host}/{urllib.parse.quote(text[5:])}")
+    if parts.scheme not in ("file", "http", "https"):
+        raise InputError(f"{text}: found scheme '{parts.scheme}'; {allowed}")
+    if parts.query or parts.fragment:
+        raise InputError(f"{text}: found a query or fragment; allowed: a folder's URL, with ? and # as %3F and %23")
+    if bool(parts.netloc) == (parts.scheme == "file"):
+        raise InputError(f"{text}: found host '{parts.netloc}'; allowed: file:///folder, https://host/folder")
+    if parts.scheme == "file":
+        return Folder(Path(urllib.parse.unquote(parts.path)))
+    return Remote(f"{parts.scheme}://{parts.netloc}{urllib.parse.quote(parts.path, safe=URL)}")
 
 
 class Folder:
@@ -107,14 +116,63 @@ class Folder:
     def forget(self, name: str) -> None:
         """Nothing is cached."""
 
-    def hdf5(self, name: str) -> BinaryIO:
-        """What `h5py.File` opens: a stream, which needs no lock; raises as `read` does."""
+    def hdf5(self, name: str) -> "LocalFile":
+        """What `h5py.File` opens, without a lock; raises as `read` does."""
         try:
-            return open(self.root / name, "rb")
+            return LocalFile(open(self.root / name, "rb", buffering=0))
         except FileNotFoundError:
             raise MissingFileError(f"{self.where(name)}: no such file") from None
         except OSError as error:
             raise InputError(f"{self.where(name)}: cannot be read ({error.strerror})") from error
+
+
+class Seekable(io.RawIOBase):
+    """A file to read whose place is its own, in each process after a fork too.
+
+    Attributes:
+        size: its bytes.
+        place: the next byte's.
+    """
+
+    size, place = 0, 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, as files do."""
+        self.place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.size}[whence]
+        return self.place
+
+    def tell(self) -> int:
+        """The place."""
+        return self.place
+
+
+class LocalFile(Seekable):
+    """A local file."""
+
+    def __init__(self, stream: io.FileIO):
+        """Take the open file; it is closed with this one."""
+        self.stream, self.size = stream, os.fstat(stream.fileno()).st_size
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, up to the end of the file."""
+        view, count = memoryview(buffer).cast("B"), 0
+        while count < len(view) and (got := os.preadv(self.stream.fileno(), [view[count:]], self.place)):
+            count += got
+            self.place += got
+        return count
+
+    def close(self) -> None:
+        """Close it."""
+        self.stream.close()
+        super().close()
 
 
 class Remote:
@@ -201,6 +259,9 @@ class Remote:
                     return None, Pin(known, 0)
                 else:
                     pin = self._checked(response, name, start + before, stop, pin)
+                    if response.status == 416:
+                        response.read()
+                        return b"", pin
                     wanted = pin.size if stop is None else min(stop, pin.size) - start
                     while piece := response.read(2**16):
                         got += piece
@@ -211,6 +272,9 @@ class Remote:
                 raise InputError(f"{self.where(name)}: {error.verify_message}") from error
             except (OSError, http.client.HTTPException) as error:
                 fault = str(error) or type(error).__name__
+                if stop is not None and pin and len(got) == min(stop, pin.size) - start:
+                    self._drop()  # broken after the last byte
+                    return bytes(got), pin
             self._drop()
             failures = 1 if len(got) > before and stop is not None else failures + 1
             if failures < ATTEMPTS:
@@ -229,6 +293,9 @@ class Remote:
             raise self._refused(f"{url}: no such file, or not public (status {status})", MissingFileError)
         if status == 412 or (status == 416 and pin):
             raise self._changed(url)
+        tag = response.getheader("ETag") or response.getheader("Last-Modified", "")
+        if status == 416 and start == 0 and response.getheader("Content-Range") == "bytes */0":
+            return Pin(tag, 0)  # an empty file has no range
         if status != (200 if stop is None else 206):
             kind = response.getheader("Content-Type", "no type")
             if status == 200:
@@ -237,9 +304,9 @@ class Remote:
             raise self._refused(f"{url}: status {status} {response.reason} ({kind})")
         if status == 200 and response.getheader("Content-Type", "").startswith("text/html"):
             raise self._refused(f"{url}: a web page came instead of the file")
-        tag = response.getheader("ETag") or response.getheader("Last-Modified", "")
         if stop is None:
-            return Pin(tag, int(response.getheader("Content-Length", "-1")))
+            length = response.getheader("Content-Length", "")
+            return Pin(tag, int(length) if length.isdigit() else -1)
         text = response.getheader("Content-Range", "")
         match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", text)
         first, last, size = map(int, match.groups()) if match else (-1, -1, -1)
@@ -302,7 +369,7 @@ def _seconds(text: str | None) -> float:
     return float(text) if text and text.isdigit() else 0.0
 
 
-class RangeFile(io.RawIOBase):
+class RangeFile(Seekable):
     """A remote file to read, as `h5py.File` takes it: small reads through a cache of blocks, large ones as they are.
 
     Attributes:
@@ -319,26 +386,9 @@ class RangeFile(io.RawIOBase):
         """
         self.remote, self.name, self.bulk, self.fault = remote, name, False, None
         self.blocks: OrderedDict[int, bytes] = OrderedDict()
-        self.place = 0
         front, self.pin = remote.fetch(name, 0, FRONT)
+        self.size = self.pin.size
         self._store(0, front)
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, as files do."""
-        self.place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.pin.size}[whence]
-        return self.place
-
-    def tell(self) -> int:
-        """The place."""
-        return self.place
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer, up to the end of the file.
