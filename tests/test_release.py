@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -20,7 +21,8 @@ import gcs
 import synthetic
 from conftest import PATH, REPOSITORY, run, uncrossed
 from uncrossed import publish as upload
-from uncrossed import release
+from uncrossed import release, tables
+from uncrossed.errors import InputError
 from uncrossed.study import Study
 
 # How often an upload is killed at a random moment; more by UNCROSSED_INTERRUPTIONS=50.
@@ -238,6 +240,23 @@ def test_a_folder_is_a_destination_like_a_bucket(built, tmp_path):
     (place / "README.md").write_text("another")
     assert "README.md holds another content" in publish(built, destination, receipt, code=1).stdout
     assert (place / "README.md").read_text() == "another"
+    # Nor by its own receipt.
+    output = publish(built, destination, place / "trials/receipt.json", code=2).stdout
+    assert "receipt.json: is in the folder of the release; allowed: another place" in output
+    assert not (place / "trials/receipt.json").exists()
+
+
+def test_a_list_that_lacks_a_file_is_not_released(folder, built, tmp_path):
+    path = folder / "SHA256SUMS"
+    for lost in ("manifest.csv", "tables/trials.csv", "/tensorflow.h5"):
+        lines = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(line for line in lines if not line.endswith(f"{lost}\n")))
+        output = publish(folder, f"file://{tmp_path}/out", tmp_path / "receipt.json", code=2).stdout
+        assert re.search(r"SHA256SUMS: does not list \S+; run `uncrossed checksums ", output)
+        with pytest.raises(InputError, match="does not list"):
+            release.make(folder, Study.load(built.parents[1] / "study.yaml"))
+        tables.checksums(folder)
+    assert not (tmp_path / "out").exists()
 
 
 SECRETS = {

@@ -181,15 +181,56 @@ def test_a_study_behind_a_url(folder):
         )
         faults = verify(server.url).faults
     assert len(faults) == 3
-    assert f"{server.url}/trials/vgg16-0002/pytorch.h5: missing, but its trial is in manifest.csv" == faults[0]
+    assert faults[0] == f"{server.url}/SHA256SUMS: does not list trials/vgg16-0002/pytorch.h5"
     assert any(fault.startswith(f"{server.url}/trials/{FIRST}/pytorch.h5: array") for fault in faults)
     assert f"{server.url}/trials/{SECOND}/tensorflow.h5: missing, but listed" in faults
+
+
+def test_a_list_that_lacks_a_file_is_named(folder):
+    path = folder / "SHA256SUMS"
+    text = path.read_text()
+    for lost in ("manifest.csv", "tables/curves.parquet", f"trials/{FIRST}/tensorflow.h5"):
+        path.write_text("".join(line for line in text.splitlines(keepends=True) if not line.endswith(f"  {lost}\n")))
+        assert verify(folder).faults == [f"{path}: does not list {lost}"]
+    path.write_text("")
+    assert verify(folder).faults == [f"{path}: lists nothing"]
+
+
+def test_run_records_are_files_of_the_study(folder):
+    record, runs = folder / f"trials/{FIRST}/pytorch.json", folder / "tables/runs.parquet"
+    record.unlink()
+    assert verify(folder).faults == [f"{record}: missing, but its trial is in manifest.csv"]
+    assert verify(folder, ignore_missing=True) == ([], [])
+    record.write_text("{")
+    runs.write_bytes(b"PAR1")
+    faults = verify(folder).faults
+    assert len(faults) == 2
+    assert faults[0].startswith(f"{record}: damaged")
+    assert faults[1].startswith(f"{runs}: cannot be read")
+    runs.unlink()
+    assert f"{runs}: missing" in verify(folder).faults
+
+
+def test_a_checkpoint_stays_where_it_is(folder):
+    path = folder / f"trials/{FIRST}/pytorch.checkpoint.h5"
+    path.write_bytes(b"of a training under way")
+    assert verify(folder, quarantine=True) == ([], [])
+    assert path.exists()
+
+
+def test_names_of_trials_that_look_like_numbers(tmp_path):
+    trials = [row.model_copy(update={"trial": f"00{k}", "base": "000"}) for k, row in enumerate(synthetic.rows(2, 1))]
+    synthetic.write(tmp_path, trials)
+    tables.make(tmp_path)
+    assert verify(tmp_path).faults == []
 
 
 def test_a_place_without_a_study_is_one_clear_line(tmp_path):
     with Server(tmp_path) as server:
         assert "no trial files" in uncrossed("verify", server.url, code=2).stdout
         assert "for local folders" in uncrossed("verify", server.url, "--quarantine", code=2).stdout
+        (tmp_path / "SHA256SUMS").write_text("no list\n")
+        assert "SHA256SUMS: line 1 is not a checksum" in uncrossed("verify", server.url, code=1).stdout
 
 
 def test_logits_are_computed_again_from_the_weights(few, tmp_path):

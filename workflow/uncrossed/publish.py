@@ -22,7 +22,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import google_crc32c
 from tqdm import tqdm
@@ -99,6 +99,12 @@ def publish(
             report(fault)
         raise InputError(f"{folder}: {len(faults)} places must not be published, the first {faults[0]}")
     prefix = f"{folder.name}/{version[:12]}/"
+    if (
+        isinstance(place, Folder)
+        and receipt
+        and Path(receipt).resolve().is_relative_to((place.root / prefix).resolve())
+    ):
+        raise InputError(f"receipt {receipt}: is in the folder of the release; allowed: another place")
     there = place.list(base + prefix)
     progress = tqdm(total=len(listed) + 1, desc="publish", unit="file", disable=None)
     receipts: dict[str, dict[str, Any]] = {}
@@ -148,7 +154,7 @@ def publish(
                 same(name, found, sent["size"], sent["crc32c"])
                 sent["generation"] = found.generation
         send(release.LIST, version)
-    where = f"{destination.rstrip('/')}/{prefix}"
+    where = f"{destination.rstrip('/')}/{quote(prefix) if isinstance(place, Folder) else prefix}"
     if receipt is not None:
         objects = [receipts[name] for name in (*listed, release.LIST)]
         write_json(receipt, {"release": where, "version": version, "allowed": allowed, "objects": objects})
@@ -163,7 +169,7 @@ def _list(folder: Path) -> tuple[dict[str, str], str]:
         listed = read_checksums(content.decode(), path)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: missing or damaged ({error}); run `uncrossed release` first") from error
-    built = release.read_list(folder / "SHA256SUMS")
+    built = release.built(folder)
     for name, digest in built.items():
         if listed.get(name) != digest:
             raise InputError(f"{path}: lists {name} otherwise than SHA256SUMS, or not; run `uncrossed release` again")
@@ -259,8 +265,15 @@ class Folder:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
         try:
-            with open(temporary, "xb") as copy, open(path, "rb") as source:
-                fcntl.flock(copy, fcntl.LOCK_EX)
+            while True:
+                copy = open(temporary, "xb")  # noqa: SIM115 - it may have to be another
+                with contextlib.suppress(OSError):  # a file system without locks
+                    fcntl.flock(copy, fcntl.LOCK_EX)
+                # Another upload may have taken it for left before it was locked.
+                if os.fstat(copy.fileno()).st_nlink:
+                    break
+                copy.close()
+            with copy, open(path, "rb") as source:
                 while block := source.read(BLOCK):
                     copy.write(block)
                 copy.flush()

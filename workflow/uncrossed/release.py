@@ -28,6 +28,7 @@ from tqdm import tqdm
 from uncrossed import analysis, manifest, store, tables
 from uncrossed.errors import InputError
 from uncrossed.files import read_checksums, sha256, write_json, write_text
+from uncrossed.reader import listable
 from uncrossed.study import Study
 from uncrossed.trial import FRAMEWORKS
 
@@ -57,7 +58,7 @@ def make(folder: str | os.PathLike[str], study: Study) -> list[str]:
         InputError: a missing or damaged file, or one that is not what SHA256SUMS lists.
     """
     folder = Path(folder)
-    listed = read_list(folder / "SHA256SUMS")
+    listed = built(folder)
     table = tables.read(folder)
     table = analysis.prepared(table, study.dataset.train_examples, study.dataset.test_examples, folder)
     write_json(folder / "provenance.json", _provenance(folder, study, listed))
@@ -85,6 +86,15 @@ def make(folder: str | os.PathLike[str], study: Study) -> list[str]:
         lines = list(tqdm(pool.map(line, names), desc="release", total=len(names), unit="file", disable=None))
     write_text(folder / LIST, "".join(lines))
     return names
+
+
+def built(folder: Path) -> dict[str, str]:
+    """Names and SHA-256 in a study's SHA256SUMS; raises as `read_list` does, and where a file of it is not listed."""
+    path = folder / "SHA256SUMS"
+    listed = read_list(path)
+    if unlisted := sorted(listable(manifest.read(folder / "manifest.csv")) - listed.keys()):
+        raise InputError(f"{path}: does not list {unlisted[0]}; run `uncrossed checksums {folder}`")
+    return listed
 
 
 def read_list(path: str | os.PathLike[str]) -> dict[str, str]:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from uncrossed import datasets, manifest, store, training
 from uncrossed.errors import InputError
 from uncrossed.files import read_checksums, sha256
+from uncrossed.reader import listable, read_trials
 from uncrossed.recompute import Models, moving
 from uncrossed.remote import Folder, MissingFileError, Remote, opened
 from uncrossed.trial import FRAMEWORKS, Trial
@@ -31,6 +32,7 @@ from uncrossed.trial import FRAMEWORKS, Trial
 QUARANTINED = ".quarantined"
 WORKERS = 4
 LISTS = ("SHA256SUMS", "RELEASE_SHA256SUMS")
+RUNS = "tables/runs.parquet"  # in no list before a release
 # A rate at which a step may be too small to change a weight of 0.01 in float32, where gradients are about 1e-3.
 TINY, GRADIENT = 1e-8, 1e-3
 
@@ -100,11 +102,17 @@ def verify(
     listed, faults = _listed(source)
     names, rows = _names(source, listed, faults)
     if not names:
+        if faults:
+            return Findings(faults, [])
         raise InputError(f"{source.root}: no trial files, checksums or datasets there")
     wanted = {f"trials/{trial}/{framework}.h5": row for trial, row in rows.items() for framework in FRAMEWORKS}
-    if not ignore_missing:
-        missing = sorted(wanted.keys() - {*names})
-        faults += [f"{_where(source, name)}: missing, but its trial is in manifest.csv" for name in missing]
+    if local and not ignore_missing:
+        missing = {*wanted, *(name.removesuffix("h5") + "json" for name in wanted)} - {*names}
+        faults += [f"{_where(source, name)}: missing, but its trial is in manifest.csv" for name in sorted(missing)]
+        if listed and not (source.root / RUNS).exists():
+            faults.append(f"{_where(source, RUNS)}: missing")
+    if listed:
+        faults += [f"{source.where(LISTS[0])}: does not list {name}" for name in sorted(listable(rows) - listed.keys())]
     models = Models(source.root.parent / "datasets" if local else None, dataset) if recompute else None
     facts: dict[str, Facts] = {}
     warnings: list[str] = []
@@ -165,6 +173,8 @@ def _listed(source: Folder | Remote) -> tuple[dict[str, str], list[str]]:
         except InputError as error:
             faults.append(str(error))
             continue
+        if not found:
+            faults.append(f"{source.where(name)}: lists nothing")
         both = listed.keys() & found.keys()
         faults += [f"{source.where(k)}: {' and '.join(LISTS)} disagree" for k in sorted(both) if listed[k] != found[k]]
         listed = found | listed
@@ -177,9 +187,9 @@ def _names(source: Folder | Remote, listed: dict[str, str], faults: list[str]) -
     if isinstance(source, Folder):
         root = source.root
         shared = root if root.name == "datasets" else root.parent / "datasets"
-        trials = sorted(path for framework in FRAMEWORKS for path in root.glob(f"trials/*/{framework}.*"))
-        found = [path for path in trials if path.suffix in (".h5", ".json")] + sorted(shared.glob("*.h5"))
-        names |= dict.fromkeys(os.path.relpath(path, root) for path in found)
+        kinds = [f"trials/*/{framework}.{kind}" for framework in FRAMEWORKS for kind in ("h5", "json")]
+        trials = sorted(path for kind in kinds for path in root.glob(kind))
+        names |= dict.fromkeys(os.path.relpath(path, root) for path in [*trials, *sorted(shared.glob("*.h5"))])
     # Once: the manifest's reader refuses a trial that is there twice, and a folder has a name once.
     rows: Mapping[str, Trial] = {}
     try:
@@ -326,7 +336,6 @@ def _untabled(source: Folder | Remote, rows: Mapping[str, Trial], facts: dict[st
     try:
         import pandas as pd
 
-        from uncrossed.reader import read_trials
         from uncrossed.tables import record
     except ImportError:
         return
@@ -336,11 +345,15 @@ def _untabled(source: Folder | Remote, rows: Mapping[str, Trial], facts: dict[st
         if None not in files.values():
             sides = {side: ("completed" if f.completed else "diverged", f.measured) for side, f in files.items() if f}
             lines[trial] = record(row, sides)
-    for name, parse in (("tables/trials.csv", read_trials), ("tables/trials.parquet", pd.read_parquet)):
+    parsers = {"tables/trials.csv": read_trials, "tables/trials.parquet": pd.read_parquet, RUNS: pd.read_parquet}
+    for name, parse in parsers.items():
         where = _where(source, name)
         try:
             with _fetched(source, name) as path:
-                table = parse(path).set_index("trial").to_dict("index")
+                table = parse(path)
+            if name == RUNS:
+                continue
+            table = table.set_index("trial").to_dict("index")
         except (MissingFileError, ImportError):  # without pyarrow there is no reading Parquet
             continue
         except (InputError, OSError, ValueError, KeyError) as error:
