@@ -24,3 +24,18 @@ def test_the_loop_is_measured_beside_its_limit_and_its_peer(tmp_path):
 
 def test_a_figure_that_makes_no_sense_is_one_clear_line():
     assert "allowed: numbers > 0" in uncrossed("bench", "--rounds", 0, code=2).stdout
+    assert "allowed: numbers > 0" in uncrossed("bench", "--seconds", "nan", code=2).stdout
+    assert "'settings.threads': found 5000" in uncrossed("bench", "--threads", 5000, code=2).stdout
+    assert "from 1 to 5000" in uncrossed("bench", "--batch-size", 10, "--batch-size", 5001, code=2).stdout
+
+
+def test_what_fails_takes_nothing_else_with_it(tmp_path):
+    """Here a framework that cannot be imported, as in an environment that has only the other one."""
+    (tmp_path / "tensorflow.py").write_text("raise ModuleNotFoundError('no such framework here')")
+    path = tmp_path / "found.json"
+    output = uncrossed("bench", *SMALL, "--json", path, code=1, PYTHONPATH=str(tmp_path)).stdout
+    found = json.loads(path.read_text())
+    assert [case["framework"] for case in found["training"]] == ["pytorch"]
+    assert [case["framework"] for case in found["failed"]] == ["tensorflow", "tensorflow"]
+    assert "smallcnn tensorflow batch 10 FAILED: ModuleNotFoundError: no such framework here" in output
+    assert "| smallcnn | pytorch | 10 |" in output

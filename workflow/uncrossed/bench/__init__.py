@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from uncrossed.errors import InputError
 from uncrossed.trial import DatasetIdentity, Job
 
 BATCH_SIZES = (10, 128, 1000)
@@ -53,8 +54,14 @@ class Case:
         # The rate leaves the models as they are: gradients that vanish are slow, for they are denormal numbers.
         row = {"trial": "bench", "architecture": self.architecture, "learning_rate": 1e-9, "adam_epsilon": 1e-7}
         settings = {"device": self.device, "threads": self.threads, "deterministic": self.deterministic}
-        # As many epochs as trials of the study have: that many steps are worth some compilation.
-        return Job.check({"row": {**row, "batch_size": self.batch_size, "epochs": 25}, "settings": settings}, "bench")
+        # As many steps as 25 epochs of CIFAR-10 have: they are worth some compilation.
+        row |= {"batch_size": self.batch_size, "epochs": 25 * EXAMPLES["gpu"] // EXAMPLES[self.device]}
+        job = Job.check({"row": row, "settings": settings}, "bench")
+        try:
+            job.row.check_examples(EXAMPLES[self.device])
+        except InputError as error:
+            raise InputError(f"bench: {error}") from error
+        return job
 
 
 def images(examples: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -174,7 +181,7 @@ def _process(what: str, case: Case, *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "uncrossed.bench", what, json.dumps(asdict(case)), *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise OSError(f"bench: {case} failed:\n{done.stderr[-2000:]}")
+        raise OSError((done.stderr.strip() or f"exit {done.returncode}").splitlines()[-1])
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -203,28 +210,45 @@ def bench(
         report: called with a line for each case when it is done.
 
     Returns:
-        `machine`, `training` and `start_up`: what `measure` and `start_up` return.
+        `machine`, `training` and `start_up`: what `measure` and `start_up` return; `failed`: cases with an `error`.
+
+    Raises:
+        InputError: a case that is no training.
     """
     from uncrossed import datasets
 
-    training, starts = [], []
-    for architecture in architectures:
-        for framework in frameworks:
-            for size in batch_sizes:
-                for deterministic in determinism:
-                    case = Case(framework, architecture, size, deterministic, device, threads, rounds, seconds)
-                    training.append(_process("measure", case))
-                    report(_line(training[-1]))
+    about = device, threads, rounds, seconds
+    cases = [
+        Case(framework, architecture, size, deterministic, *about)
+        for architecture in architectures
+        for framework in frameworks
+        for size in batch_sizes
+        for deterministic in determinism
+    ]
+    for case in cases:
+        case.job()
+    training, starts, failed = [], [], []
+    for case in cases:
+        try:
+            training.append(_process("measure", case))
+            report(_line(training[-1]))
+        except OSError as error:
+            failed.append({**asdict(case), "error": str(error)})
+            report(f"{case.architecture} {case.framework} batch {case.batch_size} FAILED: {error}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "random.h5")
         identity = DatasetIdentity(name="random", format="digits", train_examples=50_000, test_examples=500)
         datasets.write(path, identity, *images(50_000))
         for architecture in architectures:
             for framework in frameworks:
-                case = Case(framework, architecture, 128, True, device, threads, rounds, seconds)
-                starts.append(start_up(case, path, rounds))
-                report(_start_line(starts[-1]))
-    return {"machine": machine(), "training": training, "start_up": starts}
+                case = Case(framework, architecture, 128, True, *about)
+                try:
+                    starts.append(start_up(case, path, rounds))
+                    report(_start_line(starts[-1]))
+                except (OSError, subprocess.CalledProcessError) as error:
+                    failed.append({**asdict(case), "error": str(error)})
+                    report(f"{architecture} {framework} start-up FAILED: {error}")
+    return {"machine": machine(), "training": training, "start_up": starts, "failed": failed}
 
 
 def machine() -> dict[str, Any]:

@@ -56,6 +56,7 @@ def plain(
         optimizer=keras.optimizers.Adam(learning_rate=row.learning_rate, epsilon=row.adam_epsilon),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        jit_compile=False,  # as with determinism, where Keras leaves XLA off
     )
     floats, targets = images["train"].astype(np.float32) / 255, labels["train"].astype(np.int32)
 
