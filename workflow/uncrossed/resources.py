@@ -2,8 +2,9 @@
 
 `speeds.csv` has a line per kind of device, framework and architecture. A training takes
 `start + epochs (steps step + (train + test/3) example)` seconds, since evaluation is a third of a step's work, and
-`base + batch_size example` MB of the host's memory. The build asks for twice that time and five minutes, and for one
-and a half times that memory; where there are several kinds of a device, for what the slowest needs.
+`base + batch_size example` MB of the host's memory, with what a checkpoint takes; each kept epoch but one takes its
+weights twice more. The build asks for twice that time and five minutes, and for one and a half times that memory; where
+there are several kinds of a device, for what the slowest needs.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 TABLE = Path(__file__).with_name("speeds.csv")
 TIME_MARGIN, TIME_MORE = 2.0, 300.0
 MEMORY_MARGIN = 1.5
+# How many times as long trainings in float64, or on CPUs without oneDNN, take at most: 3.0 to 4.8 with vgg16.
+SLOW = 5.0
+WEIGHTS_MB = {"vgg16": 134, "resnet50": 94, "densenet121": 28}  # in float32; of others less than a MB
 
 
 class Speed(Model):
@@ -85,10 +89,14 @@ def ask(framework: str, row: Trial, settings: Settings, train_examples: int, tes
         raise InputError(f"{TABLE}: no line for {settings.device}, {framework}, {row.architecture}; measure it")
     scale = {"cpu": lambda speed: max(1.0, speed.threads / settings.threads), "gpu": lambda speed: 1.0}[settings.device]
     seconds = max(speed.seconds(row, train_examples, test_examples) * scale(speed) for speed in known)
+    if settings.precision == "float64" or (settings.device == "cpu" and not settings.onednn):
+        seconds *= SLOW
     # Images are held as they are read and as the framework has them.
     images = 2 * (train_examples + test_examples) * 3072 / 1e6
     wide = 2 if settings.precision == "float64" else 1
-    megabytes = max(speed.megabytes(row) for speed in known) * wide + images
+    # As state, and as the bytes of a checkpoint or trial file.
+    kept = 2 * max(0, len(settings.keep_epochs) - 1) * WEIGHTS_MB.get(row.architecture, 1)
+    megabytes = (max(speed.megabytes(row) for speed in known) + kept) * wide + images
     return math.ceil((TIME_MARGIN * seconds + TIME_MORE) / 60), math.ceil(MEMORY_MARGIN * megabytes)
 
 

@@ -238,7 +238,8 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
         runs = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: missing or damaged ({error}); build the tables again") from error
-    runs = runs[(runs["epochs"] > 0) & ~runs["resumed"]].merge(trials, on="trial", suffixes=("", "_row"))
+    if len(runs):
+        runs = runs[(runs["epochs"] > 0) & ~runs["resumed"]].merge(trials, on="trial", suffixes=("", "_row"))
     if runs.empty:
         raise InputError(f"{path}: no training that ran in one go")
     first = runs.iloc[0]
