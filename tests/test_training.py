@@ -1,6 +1,7 @@
 """Training: native is stock, the loop measures what it says, the same job gives the same bytes."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -162,6 +163,20 @@ def test_bad_input_is_refused_before_a_framework_is_loaded(few, tmp_path):
     assert "neither a JSON object nor a readable file" in train("pytorch", few, output, "none.json", code=2).stdout
     assert "did you mean 'threads'" in train("pytorch", few, output, row(), {"thread": 1}, code=2).stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_training_reads_is_not_overwritten(few, tmp_path):
+    (tmp_path / "a.json").write_text(row())
+    data = Path(shutil.copy(few, tmp_path / "b.h5"))
+    (tmp_path / "c.h5").mkdir()
+    before = {path: path.read_bytes() for path in tmp_path.glob("*.*") if path.is_file()}
+    for job, dataset, output, message in (
+        (tmp_path / "a.json", few, "a.h5", "would overwrite --row"),
+        (row(), data, "b.h5", "would overwrite --dataset"),
+        (row(), few, "c.h5", "is a folder; allowed: a file"),
+    ):
+        assert message in train("pytorch", dataset, tmp_path / output, job, code=2).stdout
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.*") if path.is_file()} == before
 
 
 def test_a_full_disk_is_one_clear_line_and_leaves_no_trial_file(few, tmp_path):

@@ -6,6 +6,7 @@ Exit codes: 0, 1 when a command found a difference or could not finish, 2 for ba
 import argparse
 import contextlib
 import json
+import math
 import os
 import resource
 import signal
@@ -344,6 +345,17 @@ def train(options: argparse.Namespace) -> int:
     job = _job(options)
     if options.output.suffix != ".h5":
         raise InputError(f"--output {options.output}: allowed: a name that ends in .h5")
+    if options.output.is_dir():
+        raise InputError(f"--output {options.output}: is a folder; allowed: a file")
+    interval = job.settings.checkpoint_seconds if options.checkpoint_seconds is None else options.checkpoint_seconds
+    if not 0 <= interval < math.inf:
+        raise InputError(f"--checkpoint-seconds: found {interval}; allowed: a number >= 0")
+    checkpoint = Checkpoint(options.output, interval)
+    written = {path.resolve() for path in (options.output, options.output.with_suffix(".json"), checkpoint.path)}
+    for name in ("row", "settings", "job", "dataset", "twin"):
+        given = str(getattr(options, name) or "")
+        if given and not given.lstrip().startswith("{") and Path(given).resolve() in written:
+            raise InputError(f"--output {options.output}: would overwrite --{name} {given}; allowed: another name")
     if options.twin and _copy_twin(options, job):
         return 0
     # Before the training, for the files may change while it runs.
@@ -364,8 +376,6 @@ def train(options: argparse.Namespace) -> int:
     def progress(batches: list[tuple[int, int]], epoch: int) -> Any:
         return tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
 
-    interval = job.settings.checkpoint_seconds if options.checkpoint_seconds is None else options.checkpoint_seconds
-    checkpoint = Checkpoint(options.output, interval)
     stop = _Stop()
     with interrupted.alone(options.output):
         resumed = checkpoint.path.exists()
@@ -474,7 +484,7 @@ def _json(text: str, option: str) -> dict[str, Any]:
             raise InputError(f"{where}: neither a JSON object nor a readable file ({error})") from error
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not well-formed JSON ({error})") from error
     if not isinstance(value, dict):
         raise InputError(f"{where}: found {type(value).__name__}; allowed: a JSON object")
@@ -645,13 +655,13 @@ def _count(lines: list[str], what: str) -> str:
     return f"{len(lines)} {what}{'' if len(lines) == 1 else 's'}"
 
 
-def bench(options: argparse.Namespace) -> None:
-    """Measure, print tables, and write all figures."""
+def bench(options: argparse.Namespace) -> int:
+    """Measure, print tables, and write all figures; exit 1 when a case failed."""
     from uncrossed import files
     from uncrossed.bench import BATCH_SIZES, bench, table
 
-    if min([options.threads, options.rounds, *(options.batch_size or BATCH_SIZES)]) < 1 or options.seconds <= 0:
-        raise InputError("--threads, --rounds, --batch-size and --seconds: allowed: numbers > 0")
+    if options.rounds < 1 or not 0 < options.seconds < math.inf:
+        raise InputError("--rounds and --seconds: allowed: numbers > 0")
     found = bench(
         options.framework or FRAMEWORKS,
         options.architecture or ARCHITECTURES,
@@ -663,6 +673,7 @@ def bench(options: argparse.Namespace) -> None:
     print(table(found))
     if options.json:
         files.write_json(options.json, found)
+    return 1 if found["failed"] else 0
 
 
 def doctor(options: argparse.Namespace) -> int:
