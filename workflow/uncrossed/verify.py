@@ -107,7 +107,10 @@ def verify(
         raise InputError(f"{source.root}: no trial files, checksums or datasets there")
     wanted = {f"trials/{trial}/{framework}.h5": row for trial, row in rows.items() for framework in FRAMEWORKS}
     if local and not ignore_missing:
-        missing = {*wanted, *(name.removesuffix("h5") + "json" for name in wanted)} - {*names}
+        # Of a trial that is there, the run record too.
+        there = {*names}
+        records = {name.removesuffix("h5") + "json" for name in wanted.keys() & there}
+        missing = (wanted.keys() | records) - there
         faults += [f"{_where(source, name)}: missing, but its trial is in manifest.csv" for name in sorted(missing)]
         if listed and not (source.root / RUNS).exists():
             faults.append(f"{_where(source, RUNS)}: missing")
