@@ -42,7 +42,8 @@ def configure(settings: Settings) -> str:
     torch.backends.cuda.matmul.allow_tf32 = settings.tf32
     torch.backends.mkldnn.set_flags(settings.onednn)
     if settings.device == "cpu":
-        _keep_freed_memory()
+        if settings.precision == "float32":  # proofs make many models, whose memory would lie about in pieces
+            _keep_freed_memory()
         return f"{cpu()} {torch.backends.cpu.get_cpu_capability()}"
     if not torch.cuda.is_available():
         raise DeviceError(
