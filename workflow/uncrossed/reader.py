@@ -35,15 +35,22 @@ if TYPE_CHECKING:
 
 FRAMEWORKS = ("pytorch", "tensorflow")
 SUMS = ("SHA256SUMS", "RELEASE_SHA256SUMS")
-TABLES = ("manifest.csv", "tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet", "tables/runs.parquet")
+# Their bytes depend on nothing but the results; those of runs.parquet do.
+DETERMINISTIC = ("manifest.csv", "tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet")
+RUNS = "tables/runs.parquet"
 OPERATORS = {">=": operator.ge, "<=": operator.le, "!=": operator.ne, ">": operator.gt, "<": operator.lt}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 DAMAGE = (*store.DAMAGE, MemoryError, OverflowError)
 
 
-def listable(trials: Iterable[str]) -> set[str]:
+def trial_files(trials: Iterable[str]) -> list[str]:
+    """The trial files of these trials, by the trials' names."""
+    return [f"trials/{trial}/{framework}.h5" for trial in sorted(trials) for framework in FRAMEWORKS]
+
+
+def listable(trials: Iterable[str]) -> list[str]:
     """What the SHA256SUMS of a study with these trials must list at least."""
-    return {*TABLES[:-1], *(f"trials/{trial}/{framework}.h5" for trial in trials for framework in FRAMEWORKS)}
+    return [*DETERMINISTIC, *trial_files(trials)]
 
 
 class UnknownNameError(InputError, KeyError):
@@ -170,7 +177,7 @@ class Study:
         Raises:
             InputError: a file is missing or damaged, or the disk is full; complete files stay.
         """
-        folder, wanted = Path(folder), dict.fromkeys(TABLES, False)
+        folder, wanted = Path(folder), dict.fromkeys((*DETERMINISTIC, RUNS), False)
         # A release lists more than a build.
         lists = {name: self._sums(name) for name in SUMS}
         listed = lists[SUMS[1]][1] | lists[SUMS[0]][1]
@@ -594,9 +601,11 @@ def _sound(path: Path, where: str, name: str) -> None:
 
 
 def _is_of(attributes: Mapping[str, Any], trial: str, framework: str, where: str) -> None:
-    for what, is_, wanted in (
-        ("framework", attributes["framework"], framework),
-        ("trial", attributes["row"].get("trial"), trial),
-    ):
-        if is_ != wanted:
-            raise InputError(f"{where}: holds {what} '{is_}'; allowed there: '{wanted}'")
+    for what, is_, wanted in strange(attributes, trial, framework):
+        raise InputError(f"{where}: holds {what} '{is_}'; allowed there: '{wanted}'")
+
+
+def strange(attributes: Mapping[str, Any], trial: str, framework: str) -> Iterator[tuple[str, Any, str]]:
+    """What a trial file in this place should not hold: what it is, its name, and the name wanted."""
+    found = {"framework": (attributes["framework"], framework), "trial": (attributes["row"].get("trial"), trial)}
+    return ((what, is_, wanted) for what, (is_, wanted) in found.items() if is_ != wanted)

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from uncrossed import analysis, manifest, store, tables
 from uncrossed.errors import InputError
 from uncrossed.files import read_checksums, sha256, write_json, write_text
-from uncrossed.reader import listable
+from uncrossed.reader import RUNS, listable
 from uncrossed.study import Study
 from uncrossed.trial import FRAMEWORKS
 
@@ -64,7 +64,7 @@ def make(folder: str | os.PathLike[str], study: Study) -> list[str]:
     write_json(folder / "provenance.json", _provenance(folder, study, listed))
     write_json(folder / "croissant.json", _croissant(study, table, listed))
     write_text(folder / "README.md", _card(study, table))
-    names = [*listed, "SHA256SUMS", "tables/runs.parquet", *METADATA]
+    names = [*listed, "SHA256SUMS", RUNS, *METADATA]
     trials = sorted(manifest.read(folder / "manifest.csv"))
     names += [f"trials/{trial}/{framework}.json" for trial in trials for framework in FRAMEWORKS]
     names += [f"trials/{trial}/row.json" for trial in trials if study.search]
@@ -92,8 +92,9 @@ def built(folder: Path) -> dict[str, str]:
     """Names and SHA-256 in a study's SHA256SUMS; raises as `read_list` does, and where a file of it is not listed."""
     path = folder / "SHA256SUMS"
     listed = read_list(path)
-    if unlisted := sorted(listable(manifest.read(folder / "manifest.csv")) - listed.keys()):
-        raise InputError(f"{path}: does not list {unlisted[0]}; run `uncrossed checksums {folder}`")
+    for name in listable(manifest.read(folder / "manifest.csv")):
+        if name not in listed:
+            raise InputError(f"{path}: does not list {name}; run `uncrossed checksums {folder}`")
     return listed
 
 

@@ -32,7 +32,7 @@ BLOCK = 2**14  # metadata are read in such blocks, the first FRONT bytes at once
 FRONT = 2**16
 CHUNK = 2**22  # a whole file, or one array after another, is read in such steps
 CACHED = 2**26  # bytes of one file that are kept
-URL = "/%:@!$&'()*+,;=~"  # stays as it is in a path
+SAFE = "/%:@!$&'()*+,;=~"  # stays as it is in a path
 PASSING = (408, 429, 500, 502, 503, 504)
 
 
@@ -79,7 +79,7 @@ def opened(place: str | os.PathLike[str]) -> "Folder | Remote":
         raise InputError(f"{text}: found host '{parts.netloc}'; allowed: file:///folder, https://host/folder")
     if parts.scheme == "file":
         return Folder(Path(urllib.parse.unquote(parts.path)))
-    return Remote(f"{parts.scheme}://{parts.netloc}{urllib.parse.quote(parts.path, safe=URL)}")
+    return Remote(f"{parts.scheme}://{parts.netloc}{urllib.parse.quote(parts.path, safe=SAFE)}")
 
 
 class Folder:

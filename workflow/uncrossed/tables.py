@@ -14,12 +14,11 @@ from tqdm import tqdm
 from uncrossed import manifest, store
 from uncrossed.errors import InputError
 from uncrossed.files import complete, sha256, write_text
+from uncrossed.reader import DETERMINISTIC, RUNS, trial_files
 from uncrossed.semantics import MECHANISMS, NATIVE, resolve, spell
 from uncrossed.trial import FRAMEWORKS, Trial
 
-# Of the tables, those whose bytes depend on nothing but the results.
-DETERMINISTIC = ("tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet")
-# The same, of what only some studies have.
+# Of what only some studies have, the files whose bytes depend on nothing but the results.
 OPTIONAL = (
     *("tables/summary.csv", "tables/disagreement.csv", "tables/weights.csv", "tables/attribution.csv"),
     *("tables/trajectory.csv", "tables/trajectory.json", "figures/captions.json", "figures/*.svg", "report.html"),
@@ -69,7 +68,7 @@ def make(
     _write(table, folder / "tables/trials.parquet")
     write_text(folder / "tables/trials.csv", table.to_csv(index=False, lineterminator="\n"))
     _write(pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(), folder / "tables/curves.parquet")
-    _write(pd.DataFrame(runs), folder / "tables/runs.parquet")
+    _write(pd.DataFrame(runs), folder / RUNS)
     return table
 
 
@@ -97,10 +96,8 @@ def checksums(folder: str | os.PathLike[str]) -> None:
         InputError: a file that should be there is missing.
     """
     folder = Path(folder)
-    trials = sorted(manifest.read(folder / "manifest.csv"))
-    names = [f"trials/{trial}/{framework}.h5" for trial in trials for framework in FRAMEWORKS]
     found = sorted(str(path.relative_to(folder)) for pattern in OPTIONAL for path in folder.glob(pattern))
-    names = ["manifest.csv", *DETERMINISTIC, *found, *names]
+    names = [*DETERMINISTIC, *found, *trial_files(manifest.read(folder / "manifest.csv"))]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise InputError(f"{folder / missing[0]}: missing, as are {len(missing) - 1} more; build the study first")
@@ -233,7 +230,7 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
     Raises:
         InputError: the tables, or the first trial's files, are missing or damaged.
     """
-    trials, path = read(folder), Path(folder) / "tables/runs.parquet"
+    trials, path = read(folder), Path(folder) / RUNS
     try:
         runs = pd.read_parquet(path)
     except (OSError, ValueError) as error:

@@ -24,15 +24,13 @@ from tqdm import tqdm
 from uncrossed import datasets, manifest, store, training
 from uncrossed.errors import InputError
 from uncrossed.files import read_checksums, sha256
-from uncrossed.reader import listable, read_trials
+from uncrossed.reader import RUNS, SUMS, listable, read_trials, strange
 from uncrossed.recompute import Models, moving
 from uncrossed.remote import Folder, MissingFileError, Remote, opened
 from uncrossed.trial import FRAMEWORKS, Trial
 
 QUARANTINED = ".quarantined"
 WORKERS = 4
-LISTS = ("SHA256SUMS", "RELEASE_SHA256SUMS")
-RUNS = "tables/runs.parquet"  # in no list before a release
 # A rate at which a step may be too small to change a weight of 0.01 in float32, where gradients are about 1e-3.
 TINY, GRADIENT = 1e-8, 1e-3
 
@@ -112,10 +110,10 @@ def verify(
         records = {name.removesuffix("h5") + "json" for name in wanted.keys() & there}
         missing = (wanted.keys() | records) - there
         faults += [f"{_where(source, name)}: missing, but its trial is in manifest.csv" for name in sorted(missing)]
-        if listed and not (source.root / RUNS).exists():
+        if listed and not (source.root / RUNS).exists():  # which no list has before a release
             faults.append(f"{_where(source, RUNS)}: missing")
     if listed:
-        faults += [f"{source.where(LISTS[0])}: does not list {name}" for name in sorted(listable(rows) - listed.keys())]
+        faults += [f"{source.where(SUMS[0])}: does not list {name}" for name in listable(rows) if name not in listed]
     models = Models(source.root.parent / "datasets" if local else None, dataset) if recompute else None
     facts: dict[str, Facts] = {}
     warnings: list[str] = []
@@ -167,7 +165,7 @@ def _is_trial(path: Path) -> bool:
 def _listed(source: Folder | Remote) -> tuple[dict[str, str], list[str]]:
     """All listed names with their SHA-256; and what is wrong with the lists."""
     listed, faults = {}, []
-    for name in LISTS:
+    for name in SUMS:
         source.forget(name)  # what is verified is what is there
         try:
             found = read_checksums(source.read(name).decode(errors="replace"), source.where(name))
@@ -179,7 +177,7 @@ def _listed(source: Folder | Remote) -> tuple[dict[str, str], list[str]]:
         if not found:
             faults.append(f"{source.where(name)}: lists nothing")
         both = listed.keys() & found.keys()
-        faults += [f"{source.where(k)}: {' and '.join(LISTS)} disagree" for k in sorted(both) if listed[k] != found[k]]
+        faults += [f"{source.where(k)}: {' and '.join(SUMS)} disagree" for k in sorted(both) if listed[k] != found[k]]
         listed = found | listed
     return listed, faults
 
@@ -279,12 +277,8 @@ def _facts(path: Path, checked: bool = False) -> Facts:
         with store.opened(path) as file:
             found = store._attributes(file)
             row = Trial.check(found["row"], "row")
-            for what, is_, wanted in (
-                ("framework", found["framework"], path.stem),
-                ("trial", row.trial, path.parent.name),
-            ):
-                if is_ != wanted:
-                    return NO_FACTS._replace(fault=f"holds {what} {is_}")
+            for what, is_, _ in strange(found, path.parent.name, path.stem):
+                return NO_FACTS._replace(fault=f"holds {what} {is_}")
             last, first = (
                 {str(name): str(group[name].attrs["sha256"]) for name in group.attrs["names"]}
                 for group in (file["weights"][choose(file["weights"])] for choose in (max, min))
