@@ -11,7 +11,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 
@@ -22,13 +22,22 @@ from uncrossed.errors import InputError
 def complete(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path beside `path`; when the block ends well it is flushed to disk and renamed to `path`.
 
-    What a killed process left half-written is removed by the next that writes the same file: a living writer is told
-    from a dead one by the lock on its temporary file.
-
     Raises:
         OSError: what the file system said; nothing is left behind, and an older `path` stays as it was.
     """
-    path = Path(path)
+    with partial(Path(path)) as stream:
+        yield Path(stream.name)
+        os.fsync(stream.fileno())
+        os.replace(stream.name, path)
+
+
+@contextlib.contextmanager
+def partial(path: Path) -> Iterator[BinaryIO]:
+    """A new file beside `path` that is there while the block lasts.
+
+    What a killed process left half-written is removed by the next that writes the same file: a living writer is told
+    from a dead one by the lock on its temporary file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_left(path)
     while True:
@@ -42,9 +51,7 @@ def complete(path: str | os.PathLike[str]) -> Iterator[Path]:
         stream.close()
     try:
         with stream:
-            yield temporary
-            os.fsync(stream.fileno())
-            os.replace(temporary, path)
+            yield stream
     finally:
         temporary.unlink(missing_ok=True)
 

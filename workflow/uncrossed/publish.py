@@ -9,7 +9,6 @@ Interrupted at any point, the same command finishes it.
 
 import base64
 import contextlib
-import fcntl
 import hashlib
 import io
 import mimetypes
@@ -17,7 +16,6 @@ import os
 import re
 import threading
 import time
-import uuid
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -29,7 +27,7 @@ from tqdm import tqdm
 
 from uncrossed import release
 from uncrossed.errors import InputError
-from uncrossed.files import read_checksums, remove_left, write_json
+from uncrossed.files import partial, read_checksums, remove_left, write_json
 from uncrossed.remote import PASSING
 
 WORKERS = 8
@@ -262,26 +260,16 @@ class Folder:
     def create(self, name: str, path: Path, size: int, crc32c: str, deadline: float) -> Object | None:
         """Copy a file, check the copy, and give it its name."""
         target = self.root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.partial")
         try:
-            while True:
-                copy = open(temporary, "xb")  # noqa: SIM115 - it may have to be another
-                with contextlib.suppress(OSError):  # a file system without locks
-                    fcntl.flock(copy, fcntl.LOCK_EX)
-                # Another upload may have taken it for left before it was locked.
-                if os.fstat(copy.fileno()).st_nlink:
-                    break
-                copy.close()
-            with copy, open(path, "rb") as source:
+            with partial(target) as copy, open(path, "rb") as source:
                 while block := source.read(BLOCK):
                     copy.write(block)
                 copy.flush()
                 os.fsync(copy.fileno())
-                made = _hashed(temporary)
+                made = _hashed(Path(copy.name))
                 if (made[0], made[2]) != (size, crc32c):
                     raise InputError(f"{path}: changed while it was copied; it is not published")
-                os.link(temporary, target)
+                os.link(copy.name, target)
             # The names too, before the list promises them.
             for folder in (target.parent, *target.parent.parents):
                 if folder.is_relative_to(self.root):
@@ -289,8 +277,6 @@ class Folder:
             return Object(size, crc32c, None)
         except FileExistsError:
             return None
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _flush(folder: Path) -> None:
