@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -228,13 +229,17 @@ def bench(
     for case in cases:
         case.job()
     training, starts, failed = [], [], []
-    for case in cases:
+
+    def attempt(case: Case, what: str, done: list, run: Callable[[], dict], line: Callable[[dict], str]) -> None:
         try:
-            training.append(_process("measure", case))
-            report(_line(training[-1]))
-        except OSError as error:
+            done.append(run())
+            report(line(done[-1]))
+        except (OSError, subprocess.CalledProcessError) as error:
             failed.append({**asdict(case), "error": str(error)})
-            report(f"{case.architecture} {case.framework} batch {case.batch_size} FAILED: {error}")
+            report(f"{case.architecture} {case.framework} {what} FAILED: {error}")
+
+    for case in cases:
+        attempt(case, f"batch {case.batch_size}", training, partial(_process, "measure", case), _line)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "random.h5")
         identity = DatasetIdentity(name="random", format="digits", train_examples=50_000, test_examples=500)
@@ -242,12 +247,7 @@ def bench(
         for architecture in architectures:
             for framework in frameworks:
                 case = Case(framework, architecture, 128, True, *about)
-                try:
-                    starts.append(start_up(case, path, rounds))
-                    report(_start_line(starts[-1]))
-                except (OSError, subprocess.CalledProcessError) as error:
-                    failed.append({**asdict(case), "error": str(error)})
-                    report(f"{architecture} {framework} start-up FAILED: {error}")
+                attempt(case, "start-up", starts, partial(start_up, case, path, rounds), _start_line)
     return {"machine": machine(), "training": training, "start_up": starts, "failed": failed}
 
 
