@@ -354,7 +354,7 @@ def train(options: argparse.Namespace) -> int:
     written = {path.resolve() for path in (options.output, options.output.with_suffix(".json"), checkpoint.path)}
     for name in ("row", "settings", "job", "dataset", "twin"):
         given = str(getattr(options, name) or "")
-        if given and not given.lstrip().startswith("{") and Path(given).resolve() in written:
+        if given and not _is_json(given) and Path(given).resolve() in written:
             raise InputError(f"--output {options.output}: would overwrite --{name} {given}; allowed: another name")
     if options.twin and _copy_twin(options, job):
         return 0
@@ -474,9 +474,14 @@ def _job(options: argparse.Namespace) -> Job:
     return Job.check(values, "--job" if options.job else f"--row {options.row}"[:80])
 
 
+def _is_json(text: str) -> bool:
+    """Whether an option's value is an object itself, not the path of one."""
+    return text.lstrip().startswith("{")
+
+
 def _json(text: str, option: str) -> dict[str, Any]:
     where = option
-    if not text.lstrip().startswith("{"):
+    if not _is_json(text):
         where = f"{option} {text}"
         try:
             text = Path(text).read_text(encoding="utf-8")
