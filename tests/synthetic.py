@@ -9,7 +9,7 @@ import yaml
 
 from uncrossed import manifest, release, store, tables, training
 from uncrossed.study import Study
-from uncrossed.trial import FRAMEWORKS, Trial
+from uncrossed.trial import FRAMEWORKS, DatasetIdentity, Settings, Trial
 
 VERSIONS = {"pytorch": {"torch": "2.0", "numpy": "2.0"}, "tensorflow": {"tensorflow": "2.0", "keras": "3.0"}}
 
@@ -29,6 +29,11 @@ def rows(count: int, epochs: int, architectures: Sequence[str] = ("densenet121",
         )
         for k in range(count)
     ]
+
+
+def identity(examples: int) -> DatasetIdentity:
+    """A dataset of digits with so many test examples, more than there are."""
+    return DatasetIdentity(name="made-up", format="digits", train_examples=1000, test_examples=examples)
 
 
 def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: int = 10, diverged: str = "") -> None:
@@ -58,8 +63,8 @@ def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: i
                 "dataset_sha256": "0" * 64,
                 "code_sha256": "0" * 64,
                 "row": row.deciding(),
-                "settings": {"device": "cpu", "threads": 1},
-                "dataset": {"name": "made-up", "train_examples": 1000, "test_examples": examples},
+                "settings": Settings().model_dump(mode="json"),
+                "dataset": identity(examples).model_dump(mode="json"),
                 "versions": VERSIONS[framework],
             }
             path = folder / f"trials/{row.trial}/{framework}.h5"
@@ -84,10 +89,11 @@ def released(root: Path) -> Path:
         result = store.read(path)
         result.weights[2]["w"] = np.random.default_rng(0).standard_normal(5_000_000, dtype=np.float32)
         store.write(path, result)
-    tables.make(folder)
-    tables.checksums(folder)
     about = {"study": "made", "dataset": "made-up", "manifest": "results/made/manifest.csv"}
     about["datasets"] = {"made-up": {"format": "digits", "train_examples": 1000, "test_examples": 200}}
     (root / "study.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")
-    release.make(folder, Study.load(root / "study.yaml"))
+    Study.load(root / "study.yaml").keep(folder)
+    tables.make(folder)
+    tables.checksums(folder)
+    release.make(folder)
     return folder

@@ -1,13 +1,16 @@
 """The build, through real Snakemake runs: what is made, what is made again, and what is not."""
 
 import json
+import os
 import shutil
+import sysconfig
+import venv
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from conftest import ROWS, Folder, copy_sources, run, uncrossed, write_manifest
+from conftest import PATH, ROWS, Folder, copy_sources, run, uncrossed, write_manifest
 from uncrossed import store
 from uncrossed.study import Study
 
@@ -61,12 +64,49 @@ def test_the_checksums_hold_and_cover_the_deterministic_files(built):
     assert made - listed == records | logs | {"tables/runs.parquet", "SHA256SUMS"}
 
 
-def test_another_build_elsewhere_has_the_same_checksums(built, tmp_path):
-    other = Folder(tmp_path)
+def environment(path: Path) -> str:
+    """Make an environment with the packages of this one in a new folder; return the PATH that activates it."""
+    venv.create(path, symlinks=True)
+    (site,) = path.glob("lib/python*/site-packages")
+    (site / "all.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})")
+    script = path / "bin/snakemake"
+    script.write_text('#!/bin/sh\nexec "$(dirname "$0")/python" -m snakemake "$@"\n')
+    script.chmod(0o755)
+    return f"{path}/bin{os.pathsep}{PATH}"
+
+
+def test_another_build_below_a_path_with_a_space_and_an_accent_has_the_same_checksums(built, tmp_path):
+    root = tmp_path / "a space, an é"
+    root.mkdir()
+    path = environment(root / ".venv")
+    other = Folder(root, copy_sources(root / "sources") / "Snakefile")
     # Same rows in another order, from other sources, in another folder, at another time.
     write_manifest(other.manifest, dict(reversed(ROWS.items())))
-    other.snakemake()
+    other.snakemake(PATH=path)
     assert (other.results / "SHA256SUMS").read_bytes() == (built.results / "SHA256SUMS").read_bytes()
+    other.snakemake("release", PATH=path)
+    run("sha256sum", "-c", "RELEASE_SHA256SUMS", folder=other.results)
+
+
+def test_a_key_changed_on_the_command_line_reaches_every_step(folder):
+    folder.snakemake("release", "--config", 'semantics={"mine": "published"}')
+    for name, key in (("study.json", None), ("provenance.json", "study")):
+        kept = json.loads((folder.results / name).read_text())
+        assert (kept[key] if key else kept)["semantics"] == {"mine": "published"}
+    assert folder.planned("--config", 'semantics={"mine": "published"}') == []
+
+
+def test_a_release_says_of_the_study_what_its_trial_files_say(folder):
+    folder.snakemake("release")
+    (folder.path / "study.yaml").write_text("study: other\n")  # what was built is what is released
+    uncrossed("release", folder.results)
+    assert json.loads((folder.results / "provenance.json").read_text())["study"]["study"] == "tiny"
+    path = folder.results / "study.json"
+    path.write_text(path.read_text().replace('"threads": 1', '"threads": 2'))
+    run("uncrossed", "checksums", folder.results)
+    failed = uncrossed("release", folder.results, code=2).stdout
+    assert "first/pytorch.h5: was made with settings=" in failed
+    assert "build the study again" in failed
 
 
 def test_the_tables_say_what_the_files_hold(built):

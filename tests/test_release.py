@@ -23,7 +23,6 @@ from conftest import PATH, REPOSITORY, run, uncrossed
 from uncrossed import publish as upload
 from uncrossed import release, tables
 from uncrossed.errors import InputError
-from uncrossed.study import Study
 
 # How often an upload is killed at a random moment; more by UNCROSSED_INTERRUPTIONS=50.
 INTERRUPTIONS = int(os.environ.get("UNCROSSED_INTERRUPTIONS", 5))
@@ -82,7 +81,7 @@ def test_the_metadata_depend_on_results_alone(built, tmp_path):
     other = shutil.copytree(built, tmp_path / "elsewhere")
     for name in (*release.METADATA, LIST):
         (other / name).unlink()
-    release.make(other, Study.load(built.parents[1] / "study.yaml"))
+    release.make(other)
     for name in (*release.METADATA, LIST):
         assert (other / name).read_bytes() == (built / name).read_bytes()
     assert release.TITLE in (REPOSITORY / "CITATION.cff").read_text()
@@ -254,7 +253,7 @@ def test_a_list_that_lacks_a_file_is_not_released(folder, built, tmp_path):
         output = publish(folder, f"file://{tmp_path}/out", tmp_path / "receipt.json", code=2).stdout
         assert re.search(r"SHA256SUMS: does not list \S+; run `uncrossed checksums ", output)
         with pytest.raises(InputError, match="does not list"):
-            release.make(folder, Study.load(built.parents[1] / "study.yaml"))
+            release.make(folder)
         tables.checksums(folder)
     assert not (tmp_path / "out").exists()
 
@@ -495,10 +494,8 @@ def test_a_clock_that_is_an_hour_off_and_set_meanwhile_changes_nothing(built, fo
     assert shifted == "<lambda>\n"
     for number, file in enumerate(sorted(folder.rglob("*"))):
         os.utime(file, (file.stat().st_mtime + 3600 * (number % 3 - 1),) * 2)
-    study = tmp_path / "study.yaml"
-    study.write_text((built.parents[1] / "study.yaml").read_text())
     before = (folder / LIST).read_bytes()
-    uncrossed("release", folder, "--study", study, PYTHONPATH=path)
+    uncrossed("release", folder, PYTHONPATH=path)
     assert (folder / LIST).read_bytes() == before
     server.share = 0.3
     publish(folder, "gs://bucket/p", tmp_path / "r.json", host=server.address, PYTHONPATH=path)

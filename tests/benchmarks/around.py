@@ -65,7 +65,7 @@ def throughput(pairs: int, megabytes: int, folder: Path) -> dict[str, float]:
     (folder / "study.yaml").write_text(
         yaml.safe_dump({"study": "made-up", "dataset": "cifar10", "manifest": "results/made-up/manifest.csv"})
     )
-    seconds("uncrossed", "release", results, "--study", "study.yaml", folder=folder)
+    seconds("uncrossed", "release", results, folder=folder)
     size = sum(path.stat().st_size for path in results.rglob("*") if path.is_file()) / 1e6
     number = iter(range(100))
 

@@ -135,9 +135,9 @@ def seen(wildcards):
     ]
 
 
-def built_rows():
-    """The rows of the study: of its manifest, or those that its search has suggested."""
-    return (STUDY.suggested(RESULTS) if STUDY.search else STUDY.rows).values()
+def handed(wildcards, output):
+    """The study, as planned, for the commands that need it; a function of the output, so that it is not tracked."""
+    return STUDY.handed()
 
 
 def destination(wildcards):

@@ -17,9 +17,8 @@ rule release:
         "../../envs/workflow.yaml"
     params:
         folder=subpath(input[0], parent=True),
-        study=str(workflow.configfiles[0]),
     shell:
-        "python -m uncrossed release {params.folder:q} --study {params.study:q} > {log:q} 2>&1"
+        "python -m uncrossed release {params.folder:q} > {log:q} 2>&1"
 
 
 rule publish:

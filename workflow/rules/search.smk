@@ -11,7 +11,7 @@ if STUDY.search:
         conda:
             "../../envs/workflow.yaml"
         params:
-            study=str(workflow.configfiles[0]),
+            study=handed,
             results=RESULTS,
         shell:
             "python -m uncrossed search suggest {wildcards.trial:q} --study {params.study:q}"
@@ -32,7 +32,7 @@ if STUDY.search:
         conda:
             "../../envs/workflow.yaml"
         params:
-            study=str(workflow.configfiles[0]),
+            study=handed,
             results=RESULTS,
         shell:
             "python -m uncrossed search trajectory --study {params.study:q} --results {params.results:q} > {log:q} 2>&1"

@@ -6,13 +6,20 @@ rule manifest:
         ),
     output:
         f"{RESULTS}/manifest.csv",
+        f"{RESULTS}/study.json",
     log:
         f"{RESULTS}/logs/manifest.log",
     localrule: True
+    conda:
+        "../../envs/workflow.yaml"
     params:
+        folder=subpath(output[0], parent=True),
         rows=manifest.sha256(STUDY.rows.values()),
-    run:
-        manifest.write(output[0], built_rows())
+        # Tracked; the study itself, with paths of this machine, is not.
+        statement=json.dumps(STUDY.statement(), sort_keys=True),
+        study=handed,
+    shell:
+        "python -m uncrossed manifest keep {params.folder:q} --study {params.study:q} --rows {params.rows} > {log:q} 2>&1"
 
 
 rule tables:

@@ -93,6 +93,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--output", type=Path, required=True)
     command.set_defaults(run=manifest_import_published)
 
+    command = group.add_parser("keep", help="write what a study is built from beside its results, as the workflow does")
+    command.add_argument("folder", type=Path, help="results/STUDY")
+    command.add_argument("--study", required=True, help="a study file, or the study as JSON")
+    command.add_argument("--rows", help="SHA-256 of the rows that the build was planned with")
+    command.set_defaults(run=manifest_keep)
+
     command = commands.add_parser("dataset", help="fetch, verify and write a dataset")
     command.add_argument("definition", help="a built-in name, or a definition as JSON")
     command.add_argument("--output", type=Path, required=True)
@@ -120,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
         command = group.add_parser(name, help=help_text)
         if name == "suggest":
             command.add_argument("trial")
-        command.add_argument("--study", type=Path, required=True, help="a study file with a search")
+        command.add_argument("--study", required=True, help="a study file with a search, or the study as JSON")
         command.add_argument("--results", type=Path, help="default: results/STUDY")
         if name == "best":
             command.add_argument("--count", type=int, default=5, help="of each architecture (%(default)s)")
@@ -136,7 +142,6 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=checksums)
     command = commands.add_parser("release", help="write what a study needs to be published: card, metadata, list")
     command.add_argument("folder", type=Path, help="results/STUDY, with its SHA256SUMS")
-    command.add_argument("--study", type=Path, required=True, help="the study file that it was built from")
     command.set_defaults(run=release)
     command = commands.add_parser("publish", help="upload a released study; the same command finishes what was begun")
     command.add_argument("folder", type=Path, help="results/STUDY, with its RELEASE_SHA256SUMS")
@@ -264,6 +269,13 @@ def _rows(options: argparse.Namespace) -> dict[str, Any]:
 
     study = Study.load(options.study)
     return manifest.read(options.file or study.manifest, study.semantics, study.dataset.train_examples)
+
+
+def manifest_keep(options: argparse.Namespace) -> None:
+    """Write manifest.csv and study.json."""
+    from uncrossed.study import Study
+
+    Study.given(options.study).keep(options.folder, options.rows)
 
 
 def manifest_sample(options: argparse.Namespace) -> None:
@@ -502,7 +514,7 @@ def search(options: argparse.Namespace) -> int:
     from uncrossed.semantics import resolve
     from uncrossed.study import Study
 
-    study = Study.load(options.study)
+    study = Study.given(options.study)
     if study.search is None:
         raise InputError(f"{options.study}: has a manifest; allowed: a study with a search")
     results = options.results or Path("results") / study.name
@@ -545,9 +557,8 @@ def checksums(options: argparse.Namespace) -> None:
 def release(options: argparse.Namespace) -> None:
     """Write a study's card, metadata and list of all that is released."""
     from uncrossed import release
-    from uncrossed.study import Study
 
-    names = release.make(options.folder, Study.load(options.study))
+    names = release.make(options.folder)
     print(f"{options.folder / release.LIST}: {len(names)} files")
 
 

@@ -46,8 +46,6 @@ class Definition(DatasetIdentity):
 
     @model_validator(mode="after")
     def _fetchable(self) -> Self:
-        if self.format == "cifar10" and (self.source is None or self.sha256 is None):
-            raise InputError("format cifar10 needs both 'source' and 'sha256'")
         if self.format == "digits":
             if self.source is not None or self.sha256 is not None:
                 raise InputError("format digits has no source of its own: leave out 'source' and 'sha256'")
@@ -55,6 +53,15 @@ class Definition(DatasetIdentity):
                 if getattr(self, key) > limit:
                     raise InputError(f"{key}: found {getattr(self, key)}; allowed for format digits: 1 to {limit}")
         return self
+
+    def check_source(self, where: str) -> None:
+        """Refuse a definition from which the dataset cannot be made.
+
+        Raises:
+            InputError: it has no source, or nothing to check the source by.
+        """
+        if self.format == "cifar10" and (self.source is None or self.sha256 is None):
+            raise InputError(f"{where}: format cifar10 needs both 'source' and 'sha256'")
 
     def identity(self) -> DatasetIdentity:
         """The definition without the source's place: a mirror or a moved file is the same dataset."""
@@ -102,6 +109,7 @@ def build(definition: Definition, output: str | os.PathLike[str]) -> None:
     Raises:
         InputError: a source that is missing, has another SHA-256, is truncated, has another layout or too few examples.
     """
+    definition.check_source(f"dataset '{definition.name}'")
     images, labels = _digits() if definition.format == "digits" else _cifar10(definition)
     for split, wanted in (("train", definition.train_examples), ("test", definition.test_examples)):
         if wanted > len(labels[split]):

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FRAMEWORKS = ("pytorch", "tensorflow")
 SUMS = ("SHA256SUMS", "RELEASE_SHA256SUMS")
 # Their bytes depend on nothing but the results; those of runs.parquet do.
-DETERMINISTIC = ("manifest.csv", "tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet")
+DETERMINISTIC = ("study.json", "manifest.csv", "tables/trials.csv", "tables/trials.parquet", "tables/curves.parquet")
 RUNS = "tables/runs.parquet"
 OPERATORS = {">=": operator.ge, "<=": operator.le, "!=": operator.ne, ">": operator.gt, "<": operator.lt}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

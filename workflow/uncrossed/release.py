@@ -44,20 +44,20 @@ CITATION = f"""@article{{crossedwires,
 }}"""
 
 
-def make(folder: str | os.PathLike[str], study: Study) -> list[str]:
+def make(folder: str | os.PathLike[str]) -> list[str]:
     """Write the metadata of a built study, and the list of all that is released.
 
     Args:
-        folder: `results/STUDY`, with its SHA256SUMS.
-        study: the study that it was built from.
+        folder: `results/STUDY`, with its SHA256SUMS and its study.json.
 
     Returns:
         The names in the list.
 
     Raises:
-        InputError: a missing or damaged file, or one that is not what SHA256SUMS lists.
+        InputError: a missing or damaged file, one that is not what SHA256SUMS lists, or a trial file of another study.
     """
     folder = Path(folder)
+    study = Study.read_built(folder)
     listed = built(folder)
     table = tables.read(folder)
     table = analysis.prepared(table, study.dataset.train_examples, study.dataset.test_examples, folder)
@@ -112,11 +112,6 @@ def read_list(path: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def _provenance(folder: Path, study: Study, listed: dict[str, str]) -> dict[str, Any]:
-    configuration = study.configuration.model_dump(mode="json", exclude_none=True)
-    # Where a dataset was fetched from may be a path of this machine; what it is has its own SHA-256.
-    for definition in configuration["datasets"].values():
-        if "://" not in str(definition.get("source", "")):
-            definition.pop("source", None)
     code: dict[str, set[str]] = {name: set() for name in FRAMEWORKS}
     devices: dict[str, set[str]] = {name: set() for name in FRAMEWORKS}
     versions: dict[str, dict[str, set[str]]] = {name: {} for name in FRAMEWORKS}
@@ -124,6 +119,8 @@ def _provenance(folder: Path, study: Study, listed: dict[str, str]) -> dict[str,
     files = [name for name in listed if name.startswith("trials/")]
     for name in tqdm(files, desc="provenance", unit="file", disable=None):
         found = store.read_attributes(folder / name)
+        if fault := study.contradiction(found):
+            raise InputError(f"{folder / name}: {fault}; build the study again")
         framework = Path(name).stem
         code[framework].add(found["code_sha256"])
         devices[framework].add(found["device"])
@@ -131,7 +128,7 @@ def _provenance(folder: Path, study: Study, listed: dict[str, str]) -> dict[str,
         for package, text in found["versions"].items():
             versions[framework].setdefault(package, set()).add(text)
     return {
-        "study": configuration,
+        "study": study.statement(),
         "manifest_sha256": listed["manifest.csv"],
         "dataset": study.dataset.identity().model_dump(mode="json"),
         "dataset_sha256": sorted(datasets),

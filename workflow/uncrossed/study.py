@@ -13,11 +13,14 @@ from pydantic import Field, model_validator
 from uncrossed import manifest
 from uncrossed.datasets import BUILT_IN, Definition, check_identity, read_identity
 from uncrossed.errors import InputError, nearest
+from uncrossed.files import write_json
 from uncrossed.identity import code_sha256
 from uncrossed.search import Search, read_suggestion, suggestion_path
 from uncrossed.semantics import NAMED, NATIVE, resolve
 from uncrossed.trial import NAME, Job, Model, Name, Settings, Trial
 
+# Beside a study's results: what they were built from.
+STATEMENT = "study.json"
 EXAMPLE = Trial(trial="t", architecture="smallcnn", learning_rate=1, batch_size=1, adam_epsilon=1, epochs=1)
 
 
@@ -52,12 +55,13 @@ class Study:
         semantics: its own names for semantics.
     """
 
-    def __init__(self, values: Mapping[str, Any], path: str | os.PathLike[str]):
+    def __init__(self, values: Mapping[str, Any], path: str | os.PathLike[str], built: bool = False):
         """Check a study's keys.
 
         Args:
             values: the keys and values.
             path: the study file that they come from: errors name it, and paths in it are relative to its folder.
+            built: the study is built: where its dataset can be had does not matter any more.
 
         Raises:
             InputError: a key, value, dataset or semantics that is not allowed.
@@ -69,6 +73,8 @@ class Study:
         if self.name == "datasets":
             raise InputError(f"{path}: key 'study': 'datasets' is the folder of the datasets; allowed: another name")
         self.dataset = self._definition()
+        if not built:
+            self.dataset.check_source(f"{path}: dataset '{self.dataset.name}'")
         self.semantics = dict(self.configuration.semantics)
         for name, text in self.semantics.items():
             if name in NAMED:
@@ -94,6 +100,34 @@ class Study:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: not well-formed YAML: {' '.join(str(error).split())}") from error
         return cls(values, path)
+
+    @classmethod
+    def given(cls, text: str) -> "Study":
+        """The study of a command's option: the path of its file, or what `handed` gives.
+
+        Raises:
+            InputError: as `load` does.
+        """
+        if not text.lstrip().startswith("{"):
+            return cls.load(text)
+        handed = json.loads(text)
+        return cls(handed["keys"], handed["file"])
+
+    @classmethod
+    def read_built(cls, folder: str | os.PathLike[str]) -> "Study":
+        """The study that a folder of results was built from, by its study.json.
+
+        Raises:
+            InputError: the file is missing or damaged.
+        """
+        path = Path(folder) / STATEMENT
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: missing; run snakemake on the study once more, which writes it") from error
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read ({error})") from error
+        return cls(values | ({} if "search" in values else {"manifest": "manifest.csv"}), path, built=True)
 
     @property
     def name(self) -> str:
@@ -174,6 +208,47 @@ class Study:
     def attributes(self, row: Trial, framework: str) -> dict[str, Any]:
         """What a trial file must say of itself to be a result of this study and this code."""
         return {"framework": framework, "row": row.deciding(), "code_sha256": code_sha256(framework), **self.common}
+
+    def handed(self) -> str:
+        """The checked study as one text for the commands of its build, so that none reads the file again."""
+        return json.dumps({"file": str(self.path), "keys": self._keys()}, sort_keys=True)
+
+    def statement(self) -> dict[str, Any]:
+        """What is kept of the study beside its results: all keys but paths of this machine."""
+        keys = self._keys()
+        keys.pop("manifest", None)
+        for definition in keys["datasets"].values():
+            if "://" not in str(definition.get("source", "")):
+                definition.pop("source", None)
+        return keys
+
+    def _keys(self) -> dict[str, Any]:
+        return self.configuration.model_dump(mode="json", exclude_none=True)
+
+    def keep(self, folder: str | os.PathLike[str], rows: str | None = None) -> None:
+        """Write `manifest.csv` and `study.json`: what a build was made from, ready to be built again.
+
+        Args:
+            folder: the study's folder of results.
+            rows: the `manifest.sha256` that the build was planned with; of a search none.
+
+        Raises:
+            InputError: the manifest is not that any more, or a search has not suggested all rows.
+        """
+        found = (self.suggested(folder) if self.search else self.rows).values()
+        if not self.search and rows not in (None, manifest.sha256(found)):
+            raise InputError(f"{self.manifest}: has changed since the build was planned; run snakemake again")
+        if len(found) < len(self.trials):
+            raise InputError(f"{folder}: {len(found)} of {len(self.trials)} rows are suggested; build the others first")
+        manifest.write(Path(folder) / "manifest.csv", found)
+        write_json(Path(folder) / STATEMENT, self.statement())
+
+    def contradiction(self, attributes: Mapping[str, Any]) -> str | None:
+        """Where the root attributes of a trial file say something else than the study; None where they do not."""
+        for key in ("settings", "dataset"):
+            if attributes[key] != self.common[key]:
+                return f"was made with {key}={attributes[key]}, but the study says {self.common[key]}"
+        return None
 
     def twins(self, framework: str, results: str | os.PathLike[str]) -> dict[str, str]:
         """Trials that need no training on a framework, each with the trial whose weights it shares.
