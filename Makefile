@@ -45,5 +45,6 @@ clean: ## remove the virtual environment and caches, never results
 .venv/ready: pyproject.toml envs/lock.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python >= 3.11 is needed; {sys.executable} is {v[0]}.{v[1]} (set PYTHON=...)")'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --constraint envs/lock.txt --editable '.[pytorch,tensorflow,workflow,dev]'
+	.venv/bin/python -m pip install --constraint envs/lock.txt pip setuptools wheel
+	.venv/bin/python -m pip install --no-build-isolation --constraint envs/lock.txt --editable '.[pytorch,tensorflow,workflow,dev]'
 	@touch $@

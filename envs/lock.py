@@ -14,7 +14,7 @@ ENVS = Path(__file__).parent
 PYPROJECT = ENVS.parent / "pyproject.toml"
 PYTHON = "3.11"
 CONDA = {"pytorch": ["pytorch"], "tensorflow": ["tensorflow-gpu"], "workflow": ["workflow"]}
-EVERYTHING = ["pytorch", "tensorflow-gpu", "workflow", "dev"]
+EVERYTHING = ["install", "pytorch", "tensorflow-gpu", "workflow", "dev"]
 
 
 def resolve(extras: list[str], *options: str) -> str:
