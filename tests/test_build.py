@@ -300,3 +300,22 @@ def test_a_result_of_another_row_is_refused_by_the_tables(folder):
     shutil.copy(trials / "first/pytorch.h5", trials / "second/pytorch.h5")
     output = uncrossed("tables", folder.results, code=2).stdout
     assert "second/pytorch.h5: made with trial=first, but the manifest says second" in output
+
+
+@pytest.mark.parametrize(
+    "surroundings",
+    [
+        {"PYTHONOPTIMIZE": "2"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"TMPDIR": "/nowhere", "HOME": "/nowhere"},
+    ],
+    ids=lambda surroundings: " ".join(surroundings),
+)
+def test_a_pair_is_shown_whatever_surrounds_the_command(built, surroundings):
+    shown = uncrossed("show", "first", "--study", built.results, **surroundings).stdout
+    assert "test accuracy by epoch" in shown
+
+
+def test_a_command_whose_output_is_closed_does_its_work(built):
+    assert run("sh", "-c", f"uncrossed show --study '{built.results}' >&- 2>&-").stdout == ""

@@ -29,6 +29,12 @@ STARTED = time.monotonic()
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process with its exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # whoever started us closed it
+            setattr(sys, name, open(os.devnull, "w"))
+        elif hasattr(getattr(sys, name), "reconfigure"):
+            # What a terminal's encoding lacks is escaped, and no reason to fail.
+            getattr(sys, name).reconfigure(errors="backslashreplace")
     options = parser().parse_args(arguments)
     try:
         code = options.run(options)
@@ -54,7 +60,7 @@ def _fail(error: Exception | str, code: int) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
-    top = argparse.ArgumentParser(prog="uncrossed", description=__doc__.splitlines()[0])
+    top = argparse.ArgumentParser(prog="uncrossed", description="Build, check, explain and publish pairs of models.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     group = commands.add_parser("manifest", help="check and make manifests").add_subparsers(required=True, metavar="DO")
