@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process with its exit code."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # whoever started us closed it
-            setattr(sys, name, open(os.devnull, "w"))
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it stays open
         elif hasattr(getattr(sys, name), "reconfigure"):
             # What a terminal's encoding lacks is escaped, and no reason to fail.
             getattr(sys, name).reconfigure(errors="backslashreplace")
