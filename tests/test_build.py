@@ -88,14 +88,6 @@ def test_another_build_below_a_path_with_a_space_and_an_accent_has_the_same_chec
     run("sha256sum", "-c", "RELEASE_SHA256SUMS", folder=other.results)
 
 
-def test_a_key_changed_on_the_command_line_reaches_every_step(folder):
-    folder.snakemake("release", "--config", 'semantics={"mine": "published"}')
-    for name, key in (("study.json", None), ("provenance.json", "study")):
-        kept = json.loads((folder.results / name).read_text())
-        assert (kept[key] if key else kept)["semantics"] == {"mine": "published"}
-    assert folder.planned("--config", 'semantics={"mine": "published"}') == []
-
-
 def test_a_release_says_of_the_study_what_its_trial_files_say(folder):
     folder.snakemake("release")
     (folder.path / "study.yaml").write_text("study: other\n")  # what was built is what is released

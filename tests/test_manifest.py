@@ -76,6 +76,30 @@ FAULTS = {
     "no rows": (HEADER, ["no rows"]),
     "empty file": ("", ["empty"]),
     "open quote": (HEADER + '"a,smallcnn,0.1,32,1,3\n', ["CSV"]),
+    "commas at the ends of lines": (
+        (HEADER + GOOD).replace("\n", ",,\n"),
+        ["header ends in a comma", "leave out the commas at the ends"],
+    ),
+    "comma at the end of a row": (HEADER + GOOD.replace("\n", ",\n"), ["row 1", "7 values", "a comma too many"]),
+    "index of pandas": (",".join(("", HEADER)) + f"0,{GOOD}", ["first column has no name", "index=False"]),
+    "index of pandas, read and written again": ("Unnamed: 0," + HEADER + f"0,{GOOD}", ["index=False"]),
+    "column without a name": (HEADER.replace(",epochs", ",,epochs"), ["column 6 has no name", "trial"]),
+    "semicolons": ((HEADER + GOOD).replace(",", ";"), ["separated by semicolons", "allowed: commas"]),
+    "semicolons and decimal commas": (HEADER.replace(",", ";") + "a;smallcnn;0,1;32;1;3\n", ["semicolons"]),
+    "tabs": ((HEADER + GOOD).replace(",", "\t"), ["separated by tabs", "allowed: commas"]),
+    "decimal comma": (HEADER + "a,smallcnn,0,1,32,1e-8,3\n", ["row 1", "7 values", "decimal comma (allowed: 0.1)"]),
+    "decimal comma in quotes": (HEADER + 'a,smallcnn,"0,1",32,1,3\n', ["'learning_rate'", "'0,1'", "a decimal point"]),
+    "quoted number": (HEADER + "a,smallcnn,'0.1',32,1,3\n", ["'learning_rate'", "without quotes in their value"]),
+    "quoted twice": (HEADER + 'a,smallcnn,"""0.1""",32,1,3\n', ["'learning_rate'", "without quotes in their value"]),
+    "typographic quotes": (HEADER + "a,smallcnn,0.1,\u201c32\u201d,1,3\n", ["'batch_size'", "without quotes"]),
+    "workbook": (b"PK\x03\x04\x14\x00\x06\x00[Content_Types].xml", ["Excel workbook", "UTF-8"]),
+    "old workbook": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ["old Excel workbook"]),
+    "Parquet": (b"PAR1\x15\x04\x15", ["Parquet"]),
+    "HDF5": (b"\x89HDF\r\n\x1a\n", ["HDF5"]),
+    "compressed": (b"\x1f\x8b\x08\x00", ["gzip"]),
+    "UTF-16": ((HEADER + GOOD).encode("utf-16"), ["UTF-16", "allowed: text in UTF-8"]),
+    "UTF-16 without a mark": ((HEADER + GOOD).encode("utf-16-le"), ["UTF-16", "allowed: text in UTF-8"]),
+    "Latin-1": ((HEADER + "é").encode("latin-1"), ["not UTF-8", "save it as UTF-8"]),
 }
 
 
@@ -83,7 +107,7 @@ FAULTS = {
 def test_a_fault_is_named(fault, tmp_path):
     path = tmp_path / "rows.csv"
     text, parts = FAULTS[fault]
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError) as caught:
         manifest.read(path, examples=1000)
     for part in [str(path), *parts]:
@@ -112,6 +136,17 @@ def test_the_command_refuses_with_one_line_and_exit_code_2(tmp_path):
     assert done.stdout.count("\n") == 1
     assert "'batch_size'" in done.stdout
     assert uncrossed("manifest", "check", tmp_path / "none.csv", code=2).stdout.count("\n") == 1
+
+
+def test_a_study_file_is_no_manifest():
+    study = REPOSITORY / "config/demo.yaml"
+    assert "needs a FILE, or --study" in uncrossed("manifest", "check", code=2).stdout
+    for command in (
+        ["check", study],
+        ["row", study, "t"],
+        ["check", study, "--study", REPOSITORY / "config/search.yaml"],
+    ):
+        assert "a study is given with --study" in uncrossed("manifest", *command, code=2).stdout
 
 
 def test_no_command_writes_a_manifest_that_is_refused(tmp_path):

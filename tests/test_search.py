@@ -78,8 +78,25 @@ def test_every_point_of_any_box_lies_in_a_subspace_that_overlaps_as_stated(data,
     [
         ({"box": {**SMALL["box"], "learning_rate": {"low": 0.1, "high": 0.1}}}, "low is 0.1 and high 0.1"),
         ({"box": {**SMALL["box"], "learning_rate": {"low": 0, "high": 0.1, "log": True}}}, "above 0 on a log"),
-        ({"box": {**SMALL["box"], "learning_rate": {"low": 0, "high": 0.1}}}, "above 0"),
-        ({"box": {**SMALL["box"], "epochs": {"low": 1.5, "high": 3}}}, "allowed: integers"),
+        ({"box": {**SMALL["box"], "learning_rate": {"low": 0, "high": 0.1}}}, "a number > 0"),
+        ({"box": {**SMALL["box"], "epochs": {"low": 1.5, "high": 3}}}, "found 1.5; allowed: an integer from 1"),
+        ({"box": {**SMALL["box"], "epochs": {"low": 1, "high": 1e30}}}, "found 1e+30; allowed: an integer from 1"),
+        ({"box": {**SMALL["box"], "learning_rate": 1e308}}, "found 1e+308; allowed: a number > 0, at most 1e30"),
+        ({"box": {**SMALL["box"], "learning_rate": float("nan")}}, "found nan; allowed: a number > 0"),
+        ({"box": {**SMALL["box"], "learning_rate": {"low": 0.1}}}, "missing key 'search.box.learning_rate.high'"),
+        (
+            {"box": {**SMALL["box"], "learning_rate": {"high": 0.1}}},
+            "missing key 'search.box.learning_rate.low'; it is a",
+        ),
+        (
+            {"box": {**SMALL["box"], "learning_rate": [1]}},
+            "'search.box.learning_rate': found [1]; allowed: learning_rate",
+        ),
+        (
+            {"box": {**SMALL["box"], "batch_size": 1}, "split": []},
+            "found 1 to 1 in a subspace; allowed: a size that leaves",
+        ),
+        ({"trials": 10**9}, "trials per subspace, from 1"),
         ({"box": {**SMALL["box"], "learnin_rate": 1}}, "did you mean 'learning_rate'"),
         ({"box": {"learning_rate": 0.1}}, "missing 'batch_size'"),
         ({"box": {**SMALL["box"], "batch_size": {"low": 20, "high": 10**5}}}, "allowed: up to 200"),
@@ -110,6 +127,14 @@ def test_a_study_has_a_manifest_or_a_search(tmp_path):
     folder = Folder(tmp_path)
     folder.configure(search=SMALL)
     assert "exactly one of the keys" in folder.snakemake("-n", code=1).stdout
+
+
+def test_a_search_is_checked_and_has_no_manifest_before_it_is_built():
+    study = REPOSITORY / "config/search.yaml"
+    checked = uncrossed("manifest", "check", "--study", study).stdout
+    assert "48 subspaces x 25 trials (16 vgg16, 16 resnet50, 16 densenet121), 10 of each subspace at random" in checked
+    with pytest.raises(InputError, match=r"search\.yaml: has a search, .*: results/search/manifest\.csv"):
+        Study.load(study).job("vgg16-s00-000")
 
 
 def make(**changes: object) -> Search:

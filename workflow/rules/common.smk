@@ -29,7 +29,12 @@ if len(workflow.configfiles) > 1:
     )
 
 try:
-    STUDY = Study(config, workflow.configfiles[0])
+    # Snakemake takes the last of two equal keys, and more from --config: the file alone says what the study is.
+    STUDY = Study.load(workflow.configfiles[0])
+    if Study(config, STUDY.path).configuration != STUDY.configuration:
+        raise InputError(
+            f"{STUDY.path}: --config changes it; allowed: a study file that stands alone"
+        )
     STUDY.trials
     DATASET = f"results/datasets/{STUDY.dataset.name}.h5"
     STUDY.check_dataset_file(DATASET)

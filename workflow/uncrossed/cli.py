@@ -249,8 +249,19 @@ def parser() -> argparse.ArgumentParser:
 
 def manifest_check(options: argparse.Namespace) -> None:
     """Check a manifest and say what it holds."""
-    rows, file = _rows(options), options.file or options.study
-    print(f"{file}: {_held(rows.values())}")
+    file = options.file or options.study
+    if file and file == options.study and (study := _study(options)).search:
+        print(f"{file}: {_searched(study.search)}")
+    else:
+        print(f"{file}: {_held(_rows(options).values())}")
+
+
+def _searched(search: Any) -> str:
+    names, each = search.architectures, len(search.space.subspaces())
+    return (
+        f"{len(names) * each} subspaces x {search.trials} trials ({', '.join(f'{each} {name}' for name in names)}), "
+        f"{search.start} of each subspace at random, then by {search.algorithm}; {search.objective}"
+    )
 
 
 def _held(rows: Collection[Any]) -> str:
@@ -271,10 +282,14 @@ def _rows(options: argparse.Namespace) -> dict[str, Any]:
         if options.file is None:
             raise InputError("manifest check needs a FILE, or --study")
         return manifest.read(options.file, examples=BUILT_IN["cifar10"].train_examples)
+    study = _study(options)
+    return manifest.read(options.file or study.manifest, study.semantics, study.dataset.train_examples)
+
+
+def _study(options: argparse.Namespace) -> Any:
     from uncrossed.study import Study
 
-    study = Study.load(options.study)
-    return manifest.read(options.file or study.manifest, study.semantics, study.dataset.train_examples)
+    return Study.load(options.study)
 
 
 def manifest_keep(options: argparse.Namespace) -> None:

@@ -1,11 +1,36 @@
 """What a command refuses: one exception whose message is written for the person who must act."""
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+
+LONGEST = 600
 
 
 class InputError(ValueError):
-    """Bad input. The message is one line: where, what was found, what is allowed."""
+    """Bad input. The message is one line of at most LONGEST characters: where, what was found, what is allowed."""
+
+    def __init__(self, message: object):
+        """Make one printable line of a message, for it may quote anything that stands in a file.
+
+        Args:
+            message: of one too long the middle is left out.
+        """
+        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(str(message).split()))
+        if len(line) > LONGEST:
+            line = f"{line[: LONGEST // 2]} ... {line[5 - LONGEST // 2 :]}"
+        super().__init__(line)
+
+
+def shown(value: object) -> str:
+    """A value as an error quotes it: at most 80 characters, however large it is."""
+    brief = reprlib.Repr()
+    brief.maxstring = brief.maxother = brief.maxlong = 80
+    try:
+        text = "nothing" if value is None else brief.repr(value)
+    except ValueError:  # Python writes no integer of more than 4300 digits
+        text = f"{type(value).__name__} too large to be shown"
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -77,6 +77,41 @@ def new_hdf5(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         temporary.write_bytes(buffer.getbuffer())
 
 
+# How files begin that are taken for text by mistake.
+OTHERWISE = {
+    b"PK\x03\x04": "an Excel workbook or another ZIP file",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"PAR1": "a Parquet file",
+    b"\x89HDF": "an HDF5 file",
+    b"\x1f\x8b": "a gzip file",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+}
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """A text that a person wrote, its line ends as newlines.
+
+    Raises:
+        InputError: it cannot be read, or is no text in UTF-8, and what it is instead.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise InputError(f"{str(path)!r}: not a path ({error})") from error
+    for start, kind in OTHERWISE.items():
+        if content.startswith(start):
+            raise InputError(f"{path}: is {kind}; allowed: text in UTF-8")
+    if b"\0" in content:
+        raise InputError(f"{path}: has zero bytes, as a binary file or text in UTF-16; allowed: text in UTF-8")
+    try:
+        return io.TextIOWrapper(io.BytesIO(content), encoding="utf-8").read()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error}); save it as UTF-8") from error
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` as UTF-8, completely or not at all."""
     with complete(path) as temporary:

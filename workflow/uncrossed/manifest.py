@@ -4,16 +4,18 @@ import csv
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
-from uncrossed.errors import InputError, nearest
-from uncrossed.files import write_text
+from uncrossed.errors import InputError, nearest, shown
+from uncrossed.files import read_text, write_text
 from uncrossed.semantics import resolve, spell, variants
 from uncrossed.space import PUBLISHED, Space
 from uncrossed.trial import FRAMEWORKS, Trial
 
+QUOTES = "'\"`\u2018\u2019\u201c\u201d"
 COLUMNS = tuple(Trial.model_fields)
 REQUIRED = tuple(name for name, field in Trial.model_fields.items() if field.is_required())
 
@@ -34,14 +36,9 @@ def read(
     Raises:
         InputError: the first fault, naming file, row, column, what was found and what is allowed.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 ({error})") from error
-    except ValueError as error:
-        raise InputError(f"{str(path)!r}: not a path ({error})") from error
+    if Path(path).suffix in (".yaml", ".yml", ".json"):
+        raise InputError(f"{path}: a manifest is a CSV file; a study is given with --study")
+    text = read_text(path).removeprefix("\ufeff")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         lines = [(reader.line_num, values) for values in reader if any(value.strip() for value in values)]
@@ -58,7 +55,10 @@ def read(
     for number, (line, values) in enumerate(lines[1:], start=1):
         place = f"row {number} (line {line})"
         if len(values) != len(header):
-            raise InputError(f"{path}: {place}: found {len(values)} values; the header has {len(header)} columns")
+            raise InputError(
+                f"{path}: {place}: found {len(values)} values; the header has {len(header)} columns"
+                + _why_other_count(values, len(header))
+            )
         row = _parse(dict(zip(header, (value.strip() for value in values), strict=True)), f"{path}: {place}", semantics)
         if row.trial in rows:
             raise InputError(f"{path}: {place}, column 'trial': '{row.trial}' is already in {places[row.trial]}")
@@ -71,10 +71,28 @@ def read(
     return rows
 
 
+def _why_other_count(values: list[str], columns: int) -> str:
+    if len(values) < columns:
+        return ""
+    if not any(value.strip() for value in values[columns:]):
+        return ": the line ends in a comma too many"
+    return ": a comma too many, as in a number with a decimal comma (allowed: 0.1), or text with commas without quotes"
+
+
 def _check_header(header: list[str], path: str | os.PathLike[str]) -> None:
-    for name in header:
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and separator in header[0]:
+            raise InputError(f"{path}: the header is separated by {name}; allowed: commas")
+    if not header[0] or header[0].startswith("Unnamed: "):
+        raise InputError(
+            f"{path}: the first column has no name, as an index that pandas wrote; leave it out: write with index=False"
+        )
+    for number, name in enumerate(header, start=1):
+        if not any(header[number - 1 :]):
+            raise InputError(f"{path}: the header ends in a comma; leave out the commas at the ends of the lines")
         if name not in COLUMNS:
-            raise InputError(f"{path}: unknown column '{name}'; {nearest(name, COLUMNS)}")
+            found = f"unknown column {shown(name)}" if name else f"column {number} has no name"
+            raise InputError(f"{path}: {found}; {nearest(name, COLUMNS)}")
         if header.count(name) > 1:
             raise InputError(f"{path}: column '{name}' stands twice in the header")
     for name in REQUIRED:
@@ -89,7 +107,19 @@ def _parse(values: dict[str, str], where: str, semantics: Mapping[str, str] | No
             filled["semantics"] = resolve(str(filled["semantics"]), semantics)
         except InputError as error:
             raise InputError(f"{where}, column 'semantics': {error}") from error
-    return Trial.check(filled, where, "column")
+    try:
+        return Trial.check(filled, where, "column")
+    except InputError as error:
+        raise InputError(f"{error}{_advice(values.values())}") from error
+
+
+def _advice(values: Iterable[str]) -> str:
+    """What to change where programs write numbers otherwise than CSV has them."""
+    if any(value[:1] in QUOTES for value in values if value):
+        return "; write numbers and names without quotes in their value"
+    if any(re.fullmatch(r"[-+]?\d*,\d+([eE][-+]?\d+)?", value) for value in values):
+        return "; write numbers with a decimal point"
+    return ""
 
 
 def text(rows: Iterable[Trial]) -> str:

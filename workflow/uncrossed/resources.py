@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
+from uncrossed.checked import Model
 from uncrossed.errors import InputError
 from uncrossed.files import write_text
-from uncrossed.trial import FRAMEWORKS, Model, Settings, Trial
+from uncrossed.trial import FRAMEWORKS, Settings, Trial
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,11 +20,12 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from uncrossed import store
+from uncrossed.checked import Model
 from uncrossed.errors import InputError, nearest
 from uncrossed.files import write_json
 from uncrossed.semantics import ARCHITECTURES
 from uncrossed.space import Interval, Space, Stream
-from uncrossed.trial import FRAMEWORKS, LARGEST, Model, Trial
+from uncrossed.trial import FRAMEWORKS, LARGEST, Trial
 
 DIMENSIONS = ("learning_rate", "batch_size", "adam_epsilon", "epochs")
 INTEGERS = ("batch_size", "epochs")
@@ -34,6 +35,8 @@ QUANTITIES = (
 )
 OBJECTIVES = tuple(f"{verb} {quantity}" for verb in ("maximise", "minimise") for quantity in QUANTITIES)
 TRIALS = 1000
+# A row that is allowed, whatever allowed value is put into it.
+EXAMPLE = Trial(trial="t", architecture="smallcnn", learning_rate=1, batch_size=1, adam_epsilon=1, epochs=1)
 
 
 class Dimension(Model):
@@ -103,10 +106,7 @@ class Search(Model):
             if name not in self.box:
                 raise InputError(f"box: missing '{name}'; it is low and high, or one fixed number")
             for value in self._bounds(name):
-                if name in INTEGERS and not float(value).is_integer():
-                    raise InputError(f"box.{name}: found {value:g}; allowed: integers")
-            if self._bounds(name)[0] <= 0:
-                raise InputError(f"box.{name}: found {self._bounds(name)[0]:g}; allowed: above 0")
+                Trial.check({**dict(EXAMPLE), name: value}, "box", "side")
         for name in self.split:
             if not isinstance(self.box.get(name), Dimension):
                 ranges = [name for name in self.box if isinstance(self.box[name], Dimension)]

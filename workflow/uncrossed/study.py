@@ -2,26 +2,27 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, model_validator
 
 from uncrossed import manifest
+from uncrossed.checked import Model
 from uncrossed.datasets import BUILT_IN, Definition, check_identity, read_identity
-from uncrossed.errors import InputError, nearest
-from uncrossed.files import write_json
+from uncrossed.errors import InputError, nearest, shown
+from uncrossed.files import read_text, write_json
 from uncrossed.identity import code_sha256
-from uncrossed.search import Search, read_suggestion, suggestion_path
-from uncrossed.semantics import NAMED, NATIVE, resolve
-from uncrossed.trial import NAME, Job, Model, Name, Settings, Trial
+from uncrossed.search import EXAMPLE, Search, read_suggestion, suggestion_path
+from uncrossed.semantics import BATCH_NORMALISED, NAMED, NATIVE, resolve
+from uncrossed.trial import NAME, Job, Name, Settings, Trial
 
 # Beside a study's results: what they were built from.
 STATEMENT = "study.json"
-EXAMPLE = Trial(trial="t", architecture="smallcnn", learning_rate=1, batch_size=1, adam_epsilon=1, epochs=1)
 
 
 class Configuration(Model):
@@ -32,10 +33,10 @@ class Configuration(Model):
     manifest: str | None = Field(default=None, description="the path of a CSV file, relative to the study file")
     search: Search | None = Field(default=None, description="instead of a manifest: see below")
     settings: Settings = Field(default=Settings(), description="what is fixed for all trainings of the study")
-    datasets: dict[Name, dict[str, Any]] = Field(
+    datasets: dict[Name, Annotated[dict[str, Any], Field(description="keys and values, as of a dataset")]] = Field(
         default_factory=dict, description="definitions of datasets by name, besides the built-in ones"
     )
-    semantics: dict[Name, str] = Field(
+    semantics: dict[Name, Annotated[str, Field(description=Trial.model_fields["semantics"].description)]] = Field(
         default_factory=dict, description="the study's own names for combinations of mechanisms"
     )
 
@@ -44,6 +45,66 @@ class Configuration(Model):
         if (self.manifest is None) == (self.search is None):
             raise InputError("a study has exactly one of the keys 'manifest' and 'search'")
         return self
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML, but for what PyYAML lets pass, two equal keys, and what it lets out, errors of Python's own."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                _check_new(key.value, key.start_mark.line, seen)
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            text = f"{shown(node.value)} is no {node.tag.rpartition(':')[2]}, for all its form; in quotes it is text"
+            raise yaml.constructor.ConstructorError(problem=text, problem_mark=node.start_mark) from error
+
+
+def _check_new(key: str, line: int, seen: set[str]) -> None:
+    if key in seen:
+        raise InputError(f"line {line + 1}: key {shown(key)} is written for the second time; allowed: once")
+    seen.add(key)
+
+
+def _check_json_keys(text: str) -> None:
+    """Refuse a key that is written twice in well-formed JSON, of which Python takes the last."""
+    objects: list[set[str]] = []
+    for token in re.finditer(r'("(?:[^"\\]|\\.)*")\s*(:?)|[{}]', text):
+        if token[0] == "{":
+            objects.append(set())
+        elif token[0] == "}":
+            objects.pop()
+        elif token[2]:
+            _check_new(json.loads(token[1]), text.count("\n", 0, token.start()), objects[-1])
+
+
+def read_values(path: str | os.PathLike[str]) -> Any:
+    """What stands in a study file: as Snakemake reads it, first as JSON, then as YAML 1.1.
+
+    Raises:
+        InputError: a file that cannot be read or is neither, or a key that is written twice.
+    """
+    text, form = read_text(path), "YAML"
+    try:
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            form = f"JSON ({error}) or YAML" if text.lstrip().startswith("{") else "YAML"
+            return yaml.load(text, _Loader)
+        _check_json_keys(text)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: keys and lists lie too deep in one another") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not well-formed {form}: {error}") from error
+    return values
 
 
 class Study:
@@ -91,15 +152,9 @@ class Study:
         """Read and check a study file.
 
         Raises:
-            InputError: a missing file, malformed YAML, or what `Study` refuses.
+            InputError: what `read_values` or `Study` refuses.
         """
-        try:
-            values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: not well-formed YAML: {' '.join(str(error).split())}") from error
-        return cls(values, path)
+        return cls(read_values(path), path)
 
     @classmethod
     def given(cls, text: str) -> "Study":
@@ -186,7 +241,13 @@ class Study:
 
     @property
     def manifest(self) -> str:
-        """The manifest's path from the working directory; in the study file it is relative to that file's folder."""
+        """The manifest's path from the working directory; in the study file it is relative to that file's folder.
+
+        Raises:
+            InputError: the study has a search, which writes its manifest.
+        """
+        if self.search:
+            raise InputError(f"{self.path}: has a search, which writes its manifest: results/{self.name}/manifest.csv")
         return self._relative(self.configuration.manifest)
 
     def job(self, trial: str) -> Job:
@@ -196,7 +257,7 @@ class Study:
             InputError: no such trial in the manifest.
         """
         if trial not in self.rows:
-            raise InputError(f"no trial '{trial}' in {self.configuration.manifest}; {nearest(trial, self.rows)}")
+            raise InputError(f"no trial '{trial}' in {self.manifest}; {nearest(trial, self.rows)}")
         return Job(row=self.rows[trial], settings=self.settings, dataset=self.dataset.identity())
 
     @cached_property
@@ -288,6 +349,15 @@ class Study:
             raise InputError(
                 f"{self.path}: search.box.batch_size: found {high:g}; allowed: up to {examples}, the training examples"
             )
+        normalised = [name for name in search.architectures if name in BATCH_NORMALISED]
+        for box in search.space.subspaces() if normalised else ():
+            low, high = int(box["batch_size"].low), int(box["batch_size"].high)
+            if all((examples - 1) % size == 0 for size in range(low, high + 1)):
+                raise InputError(
+                    f"{self.path}: search.box.batch_size: found {low} to {high} in a subspace; allowed: a size that "
+                    f"leaves not one of {examples} training examples alone in the last batch, as {normalised[0]} has "
+                    "batch normalisation"
+                )
         try:
             resolve(search.semantics, self.semantics)
         except InputError as error:

@@ -4,10 +4,11 @@ A `Job` has one canonical JSON form with all defaults filled in; the build hands
 """
 
 import json
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from uncrossed.checked import Model
 from uncrossed.errors import InputError, nearest
 from uncrossed.layers import LAYERS
 from uncrossed.semantics import ARCHITECTURES, BATCH_NORMALISED, effective, resolve
@@ -17,55 +18,6 @@ FRAMEWORKS = ("pytorch", "tensorflow")
 LARGEST = 1e30
 NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
 Name = Annotated[str, Field(pattern=f"^{NAME}$", description=f"a name that matches {NAME}")]
-
-
-class Model(BaseModel):
-    """A checked, immutable record. Each field's description says what is allowed: errors and documents quote it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    @classmethod
-    def check(cls, values: Any, where: str, field: str = "key") -> Self:
-        """Build from plain data.
-
-        Args:
-            values: a mapping from field names to values.
-            where: how an error names the origin, for example `FILE: row 3`.
-            field: what an error calls a field, for example `column`.
-
-        Raises:
-            InputError: the first fault, with where it is, what was found and what is allowed.
-        """
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            faults = error.errors()
-        fault = faults[0]
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        # The record in which the fault lies, which may be nested: its fields are the allowed names.
-        record: type[BaseModel] = cls
-        for step in fault["loc"][:-1]:
-            inner = record.model_fields.get(str(step))
-            kinds = (inner.annotation, *get_args(inner.annotation)) if inner is not None else ()
-            record = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), record)
-        path = ".".join(str(step) for step in fault["loc"])
-        name = str(fault["loc"][-1]) if fault["loc"] else ""
-        if fault["type"] == "extra_forbidden":
-            message = f"unknown {field} '{path}'; {nearest(name, record.model_fields)}"
-        elif fault["type"] == "missing":
-            message = f"missing {field} '{path}'; it is {record.model_fields[name].description}"
-        elif fault["type"] == "value_error":
-            message = f"{field} '{path}': {fault['ctx']['error']}" if path else str(fault["ctx"]["error"])
-        else:
-            known = record.model_fields.get(name)
-            allowed = known.description if known is not None and known.description else fault["msg"]
-            message = f"{field} '{path}': found {_shown(fault['input'])}; allowed: {allowed}"
-        raise InputError(f"{where}: {message}{more}")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 class Trial(Model):
@@ -146,7 +98,7 @@ class Settings(Model):
     device: Literal["cpu", "gpu"] = Field(default="cpu", description="cpu or gpu")
     threads: int = Field(default=1, ge=1, le=1024, description="CPU threads of one training, from 1 to 1024")
     precision: Literal["float32", "float64"] = Field(default="float32", description="float32, or float64 for proofs")
-    keep_epochs: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    keep_epochs: tuple[Annotated[int, Field(ge=0, le=10**6)], ...] = Field(
         default=(),
         description="a list of epochs whose weights are kept besides the last; 0 is the initial weights",
     )
@@ -174,6 +126,11 @@ class DatasetIdentity(Model):
     )
     train_examples: int = Field(ge=1, description="an integer >= 1: take the first N training examples")
     test_examples: int = Field(ge=1, description="an integer >= 1: take the first N test examples")
+
+    @field_validator("sha256", mode="before")
+    @classmethod
+    def _lower(cls, digest: Any) -> Any:
+        return digest.lower() if isinstance(digest, str) else digest
 
 
 class Job(Model):
