@@ -177,12 +177,25 @@ class Study:
         """
         path = Path(folder) / STATEMENT
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls.stated(path.read_text(encoding="utf-8"), path)
         except FileNotFoundError as error:
             raise InputError(f"{path}: missing; run snakemake on the study once more, which writes it") from error
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: cannot be read ({error})") from error
-        return cls(values | ({} if "search" in values else {"manifest": "manifest.csv"}), path, built=True)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+    @classmethod
+    def stated(cls, text: str, path: str | os.PathLike[str]) -> "Study":
+        """The study that a study.json holds.
+
+        Raises:
+            InputError: the text is no study.
+        """
+        try:
+            values = json.loads(text)
+            values = values | ({} if "search" in values else {"manifest": "manifest.csv"})
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}: damaged ({error})") from error
+        return cls(values, path, built=True)
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from uncrossed import datasets, manifest, store, training
+from uncrossed import datasets, manifest, statements, store, training
 from uncrossed.errors import InputError
 from uncrossed.files import read_checksums, sha256
 from uncrossed.reader import RUNS, SUMS, listable, read_trials, strange
@@ -149,6 +149,8 @@ def verify(
             if models:
                 models.close()
     faults += _untabled(source, rows, facts)
+    abouts = {(where, found.framework): json.loads(found.same) for where, found in facts.items()}
+    faults += statements.contradicted(source, listed, abouts)
     for fault, warning in (*_twins(facts), *_unmoved(facts)):
         (warnings if warning else faults).append(fault)
     return Findings(faults, warnings)
@@ -285,7 +287,7 @@ def _facts(path: Path, checked: bool = False) -> Facts:
             )
             curves = {name: file[f"curves/{name}"][:] for name in store.CURVES}
             trained = store.epochs_trained(curves)
-            same = [found[name] for name in ("settings", "dataset_sha256", "device", "versions", "code_sha256")]
+            same = {name: found[name] for name in statements.ABOUT}
             return Facts(
                 found["framework"],
                 _row(row),
