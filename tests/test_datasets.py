@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from conftest import Folder, uncrossed
+from server import Proxy, Server
 from uncrossed import datasets
 from uncrossed.errors import InputError
 from uncrossed.files import sha256
@@ -73,6 +74,32 @@ def test_a_download_is_the_same_dataset(tmp_path):
     downloaded, local = (datasets.read(tmp_path / f"{name}.h5") for name in ("downloaded", "local"))
     assert (downloaded.sha256, downloaded.identity) == (local.sha256, local.identity)
     assert not (tmp_path / "none.h5").exists()
+
+
+def test_a_download_goes_through_a_proxy_with_a_password_that_no_message_shows(tmp_path, monkeypatch):
+    make_archive(tmp_path / "a.tar.gz")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with Server(tmp_path) as server, Proxy("user:p@ss") as proxy:
+        definition = define(f"{server.url}/a.tar.gz", sha256(tmp_path / "a.tar.gz"))
+        monkeypatch.setenv("http_proxy", f"http://user:p%40ss@{proxy.place}")
+        datasets.build(definition, tmp_path / "mini.h5")
+        assert proxy.requests == [(f"GET {definition.source}", True)]
+        for url, message in (
+            (f"http://user:hidden@{proxy.place}", r"a\.tar\.gz: cannot be downloaded \(status 407 .*; set http_proxy"),
+            (f"http://user:hid/den@{proxy.place}", r"a\.tar\.gz: cannot be downloaded \(http_proxy: found no URL"),
+        ):
+            monkeypatch.setenv("http_proxy", url)
+            with pytest.raises(InputError, match=message) as error:
+                datasets.build(definition, tmp_path / "none.h5")
+            assert "hid" not in str(error.value)
+
+
+def test_a_refused_download_says_why_in_one_line(tmp_path):
+    with Server(tmp_path) as server:
+        server.faults = [(400, b"<Error><Code>NoSuchKey</Code>\n<Message>Gone</Message></Error>", {})]
+        with pytest.raises(InputError, match=r"a: cannot be downloaded \(status 400 Bad Request: NoSuchKey Gone\)$"):
+            datasets.build(define(f"{server.url}/a", "0" * 64), tmp_path / "mini.h5")
 
 
 def test_a_wrong_sha256_is_refused_before_the_archive_is_opened(tmp_path):

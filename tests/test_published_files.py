@@ -1,5 +1,7 @@
 """The published dataset's files: right or refused, from a folder or over HTTP; nothing in them is ever run."""
 
+import errno
+import fcntl
 import hashlib
 import json
 import pickle
@@ -552,6 +554,20 @@ def test_readers_beside_each_other_download_once(server, tmp_path):
     assert found == [1_999_999 * 1_000_000] * 4
     assert size <= server.sent < size + 100
     assert not kept(tmp_path, ".partial")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+@pytest.mark.filterwarnings("error:flock")
+def test_without_locks_each_reader_writes_its_own_copy(number, server, tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(number, "no locks here")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert_small(side(server.url).weights)
+    (path,) = (path for path in kept(tmp_path, ".pt") if path.suffix == ".pt")
+    path.unlink()
+    path.with_name(f".{path.name}.lock").touch()  # a killed reader's, for which nobody waits
+    assert_small(side(server.url).weights)
 
 
 def test_what_is_missing_is_named_and_importing_is_light(copy, tmp_path):

@@ -1,10 +1,14 @@
 """Reading a study from a folder and over HTTP: right or refused, whatever the network does, and at a bounded cost."""
 
+import json
+import pickle
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import quote
 
 import h5py
 import numpy as np
@@ -13,8 +17,8 @@ import pytest
 
 import synthetic
 import uncrossed as package
-from conftest import run
-from server import Server
+from conftest import need, run
+from server import Proxy, Server
 from uncrossed import reader, remote, store, tables
 from uncrossed.errors import InputError
 from uncrossed.trial import FRAMEWORKS, Trial
@@ -549,6 +553,194 @@ def test_a_bucket_is_read_from_the_emulator_where_one_is_named(server, monkeypat
     with pytest.raises(InputError):
         package.open("gs://bucket/prefix")
     assert "https://storage.googleapis.com/bucket/prefix/tables/trials.parquet" in asked
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A server's certificate and key in one file."""
+    need(shutil.which("openssl"), "openssl")
+    path = tmp_path_factory.mktemp("certificate") / "server.pem"
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=server -addext subjectAltName=IP:127.0.0.1"
+    run(*command.split(), "-addext", "keyUsage=digitalSignature,keyCertSign", "-keyout", path, "-out", f"{path}.cert")
+    path.write_bytes(path.read_bytes() + Path(f"{path}.cert").read_bytes())
+    return path
+
+
+@pytest.fixture(params=["http", "https"])
+def proxied(request, network, tmp_path, monkeypatch):
+    """A server of either scheme that has one file, and a proxy that knows one user, whom the environment names."""
+    tls = None
+    if request.param == "https":
+        path = request.getfixturevalue("certificate")
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    (tmp_path / "served").mkdir()
+    (tmp_path / "served/a").write_bytes(b"content")
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with Server(tmp_path / "served", tls) as server, Proxy("us er:p@ss/w#€%") as proxy:
+        monkeypatch.setenv(f"{request.param}_proxy", f"http://{quote('us er', safe='')}:{SECRET}@{proxy.place}")
+        yield server, proxy
+
+
+SECRET = quote("p@ss/w#€%", safe="")
+
+
+def test_a_proxy_is_told_who_asks(proxied):
+    server, proxy = proxied
+    place = remote.opened(server.url)
+    assert place.read("a") == place.fetch("a", 0, 7)[0] == b"content"
+    assert proxy.requests
+    assert all(known for _, known in proxy.requests)
+    assert len(server.requests) == 2
+    if server.url.startswith("https"):
+        assert len(proxy.requests) == 1  # one tunnel, which stays open
+
+
+def test_a_proxy_that_refuses_the_password_is_asked_once_and_named_in_one_line(proxied, monkeypatch):
+    server, proxy = proxied
+    scheme = server.url.partition(":")[0]
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://user:hidden@{proxy.place}")
+    place = remote.opened(server.url)
+    with pytest.raises(InputError, match=r"the proxy answers status 407 .*; set http_proxy and https_proxy") as error:
+        place.read("a")
+    assert "hidden" not in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(proxy.requests) == 1
+    monkeypatch.setenv(f"{scheme}_proxy", f"http://us%20er:{SECRET}@{proxy.place}")
+    assert place.read("a") == b"content"
+
+
+def test_a_proxy_that_is_not_there_is_named_without_its_password(proxied, monkeypatch):
+    server, _ = proxied
+    monkeypatch.setenv(f"{server.url.partition(':')[0]}_proxy", "http://user:hidden@127.0.0.1:1")
+    with pytest.raises(remote.UnreachableError, match=r"Unable to connect to proxy.*port=1") as error:
+        remote.opened(server.url).read("a")
+    assert "hidden" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["user:hid/den@127.0.0.1:1", "user:1#hidden@127.0.0.1:1", "socks5://user:hidden@127.0.0.1:1", "hid den:1"]
+)
+def test_what_is_no_url_of_a_proxy_is_refused_and_not_shown(url, proxied, monkeypatch):
+    server, _ = proxied
+    name = f"{server.url.partition(':')[0]}_proxy"
+    monkeypatch.setenv(name, url if "://" in url else f"http://{url}")
+    with pytest.raises(InputError, match=f"{name}: found no URL of a proxy .*; allowed: http://HOST:PORT") as error:
+        remote.opened(server.url).read("a")
+    assert "hid" not in str(error.value)
+
+
+def test_no_proxy_holds_for_each_host_that_an_answer_leads_to(server, monkeypatch):
+    with Proxy("user:password") as proxy:
+        monkeypatch.setenv("http_proxy", f"http://user:password@{proxy.place}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.setenv("no_proxy", "localhost")
+        elsewhere = server.url.replace("127.0.0.1", "localhost")
+        server.faults = [(302, b"", {"Location": f"{elsewhere}/report.html"})]
+        assert remote.opened(server.url).read("report.html") == b"a report"
+        assert proxy.requests == [(f"GET {server.url}/report.html", True)]
+        assert len(server.requests) == 2
+
+
+PAYS = "Bucket is a requester pays bucket but no user project provided."
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (400, f"<?xml version='1.0'?><Error><Code>UserProjectMissing</Code><Message>{PAYS}</Message></Error>", PAYS),
+        (400, json.dumps({"error": {"code": 400, "message": PAYS, "errors": [{"message": "other"}]}}, indent=1), PAYS),
+        (
+            403,
+            "<Error><Code>AccessDenied</Code><Details>Anonymous &amp; denied</Details></Error>",
+            "Anonymous & denied",
+        ),
+        (404, json.dumps({"error": "no such\n\x1b[1mthing"}), r"status 404 .*: no such \[1mthing"),
+        (
+            401,
+            "<html><head><title>No</title></head><body>\n<h1>Log\nin</h1></body>",
+            "status 401 Unauthorized: Log in$",
+        ),
+        (418, "x " * 5000, r"status 418 .*: x x .* \.\.\.$"),
+        (410, "", "status 410 Gone$"),
+    ],
+    ids=["pays in XML", "pays in JSON", "XML", "JSON", "HTML", "long", "nothing"],
+)
+def test_what_a_server_says_of_its_refusal_is_told_in_one_line(status, body, message, server):
+    server.faults = [(status, body.encode(), {"Content-Type": "application/xml"})]
+    with pytest.raises(InputError, match=message) as error:
+        remote.opened(server.url).read("report.html")
+    assert len(server.requests) == 1
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 500
+    hint = "copy it with `gcloud storage cp --recursive --billing-project=PROJECT gs://BUCKET/FOLDER .`, and open the"
+    assert (hint in str(error.value)) == (PAYS in body)
+
+
+def test_a_bucket_whose_readers_pay_is_no_study_and_says_why(server):
+    server.faults = [(400, f"<Error><Message>{PAYS}</Message></Error>".encode(), {})]
+    with pytest.raises(InputError, match=f"tables/trials.parquet: status 400 Bad Request: {PAYS}; whoever reads"):
+        package.open(server.url)
+
+
+def test_what_a_server_says_while_it_is_busy_is_told_too(server):
+    server.faults = [(503, b"try again later", {"Retry-After": "soon"})] * 6
+    with pytest.raises(remote.UnreachableError, match=r"the last: status 503 Service Unavailable: try again later$"):
+        remote.opened(server.url).read("report.html")
+
+
+@pytest.mark.parametrize(("url", "message"), [("http://ho st/x", "found no URL"), ("http://a:hidden@b/x", "user name")])
+def test_a_url_that_cannot_be_asked_is_refused_at_once(url, message, network, monkeypatch):
+    monkeypatch.setattr(remote.time, "sleep", None)
+    with pytest.raises(InputError, match=message) as error:
+        remote.opened(url).read("a")
+    assert "hidden" not in str(error.value)
+
+
+def test_what_was_got_before_a_connection_broke_is_not_asked_for_again(server):
+    body = np.random.default_rng(0).bytes(100_000)
+    (server.folder / "big").write_bytes(body)
+    server.faults = ["reset", "reset"]
+    assert remote.opened(server.url).fetch("big", 0, 100_000)[0] == body
+    assert [line.partition("=")[2] for line in server.requests] == ["0-99999", "50000-99999", "75000-99999"]
+
+
+def test_a_place_that_is_pickled_reads(server):
+    place = remote.opened(server.url)
+    body = place.read("report.html")
+    again = pickle.loads(pickle.dumps(place))
+    assert (again.root, again.read("report.html")) == (place.root, body)
+    program = f"""
+from multiprocessing import get_context
+from uncrossed.remote import opened
+if __name__ == "__main__":
+    place = opened({server.url!r})
+    place.read("report.html")
+    with get_context("spawn").Pool(1) as pool:
+        print(pool.map(place.read, ["report.html"]))
+"""
+    assert run(sys.executable, "-c", program).stdout == f"[{body!r}]\n"
+
+
+def test_processes_that_are_forked_have_connections_of_their_own(server):
+    """Answers to one would else be read by the other."""
+    path = f"trials/{BIG}/pytorch.h5"
+    program = f"""
+from multiprocessing import get_context
+from pathlib import Path
+from uncrossed.remote import opened
+place, body = opened({server.url!r}), Path({str(server.folder)!r}, {path!r}).read_bytes()
+place.fetch({path!r}, 0, 1)
+def read(part):
+    return [place.fetch({path!r}, k, k + 500)[0] == body[k : k + 500] for k in range(part, 50_000, 500)]
+if __name__ == "__main__":
+    with get_context("fork").Pool(3) as pool:
+        print({{same for part in pool.map(read, [0, 1, 2], chunksize=1) for same in part}}, read(3)[0])
+"""
+    assert run(sys.executable, "-W", "ignore", "-c", program).stdout == "{True} True\n"
 
 
 def test_without_pyarrow_the_table_of_trials_is_read_from_csv(built):

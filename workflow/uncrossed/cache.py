@@ -5,7 +5,6 @@ kept file is used, one request of at most a byte asks whether it is still the se
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import warnings
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from filelock import FileLock
 from tqdm import tqdm
 
 from uncrossed.errors import InputError
@@ -178,7 +178,11 @@ def _beside(path: Path) -> Path:
 def _alone(path: Path) -> Iterator[None]:
     """Let one process or thread at a time download a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_name(f".{path.name}.lock"), "ab") as stream:
-        with contextlib.suppress(OSError):  # a file system without locks: each writes its own copy
-            fcntl.flock(stream, fcntl.LOCK_EX)
+    # Not a file whose mere presence is the lock: a killed reader's would stay.
+    lock = FileLock(path.with_name(f".{path.name}.lock"), fallback_to_soft=False)
+    with contextlib.suppress(OSError, NotImplementedError):  # a file system without locks: each writes its own copy
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()

@@ -11,7 +11,6 @@ import pickle
 import shutil
 import tarfile
 import tempfile
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -26,6 +25,7 @@ from tqdm import tqdm
 from uncrossed.errors import InputError
 from uncrossed.files import new_hdf5, sha256
 from uncrossed.identity import syntax_sha256
+from uncrossed.remote import whole
 from uncrossed.trial import DatasetIdentity
 
 CLASSES = 10
@@ -229,7 +229,7 @@ def _fetch(source: str, folder: Path) -> Path:
     target = folder / "archive"
     try:
         with (
-            urllib.request.urlopen(source, timeout=60) as response,
+            whole(source) as response,
             open(target, "wb") as stream,
             tqdm.wrapattr(response, "read", total=response.length, desc=source, disable=None) as body,
         ):

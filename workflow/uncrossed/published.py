@@ -10,7 +10,6 @@ import json
 import math
 import os
 import re
-import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,6 +24,7 @@ from uncrossed import manifest
 from uncrossed.datasets import BUILT_IN
 from uncrossed.errors import InputError
 from uncrossed.files import complete, write_text
+from uncrossed.remote import whole
 from uncrossed.semantics import resolve, spell
 from uncrossed.trial import FRAMEWORKS, Trial
 
@@ -162,7 +162,7 @@ def _content(place: str, local: bool) -> bytes:
     try:
         if local:
             return Path(place).read_bytes()
-        with urllib.request.urlopen(place, timeout=60) as response:
+        with whole(place) as response:
             return response.read()
     except FileNotFoundError as error:
         raise InputError(

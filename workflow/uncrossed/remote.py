@@ -1,26 +1,31 @@
 """Where a study's files lie, in a folder or behind HTTP: whole files, and parts of HDF5 files by range requests.
 
 Over HTTP every file is pinned to the ETag that it had when it was first seen: a file that is replaced meanwhile is an
-error, never a mixture. What may pass (429, 5xx, broken connections, bodies cut short) is tried again.
+error, never a mixture. What may pass (429, 5xx, broken connections, bodies cut short) is tried again. Connections are
+urllib3's, through the proxy that the environment names; no message shows the user name or the password of one.
 """
 
 import contextlib
 import hashlib
-import http.client
+import html
 import io
 import json
 import os
 import random
 import re
 import ssl
-import threading
+import textwrap
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
+
+import urllib3
+from urllib3.exceptions import HTTPError, InvalidHeader, LocationValueError, ProxyError
 
 from uncrossed.errors import InputError
 from uncrossed.files import complete
@@ -28,6 +33,8 @@ from uncrossed.files import complete
 # Failures in a row, without a byte gained, that end a request; seconds before it is repeated, first and at most.
 ATTEMPTS, FIRST_DELAY, LONGEST_DELAY = 6, 0.25, 30.0
 TIMEOUT = 60.0  # seconds without any answer
+REDIRECTIONS = 6
+TOLD = 2**14  # bytes of an error's body in which the server may say its reason
 BLOCK = 2**14  # metadata are read in such blocks, the first FRONT bytes at once
 FRONT = 2**16
 CHUNK = 2**22  # a whole file, or one array after another, is read in such steps
@@ -73,6 +80,8 @@ def opened(place: str | os.PathLike[str]) -> "Folder | Remote":
         return Remote(f"{host}/{urllib.parse.quote(text[5:])}")
     if parts.scheme not in ("file", "http", "https"):
         raise InputError(f"{text}: found scheme '{parts.scheme}'; {allowed}")
+    if parts.username is not None:
+        raise InputError(f"{parts.scheme}://{parts.hostname}: found a user name before the host; allowed: none")
     if parts.query or parts.fragment:
         raise InputError(f"{text}: found a query or fragment; allowed: a folder's URL, with ? and # as %3F and %23")
     if bool(parts.netloc) == (parts.scheme == "file"):
@@ -176,11 +185,16 @@ class LocalFile(Seekable):
 
 
 class Remote:
-    """A study's files under a URL; one connection per thread and process, which stays open."""
+    """A study's files under a URL; connections stay open, for all threads of one process."""
 
     def __init__(self, root: str):
         """Take the URL of the study's folder, with http or https."""
-        self.root, self._own = root.rstrip("/"), threading.local()
+        self.root = root.rstrip("/")
+        self._managers: dict[tuple[int | str, ...], urllib3.PoolManager] = {}
+
+    def __reduce__(self) -> tuple[type["Remote"], tuple[str]]:
+        """Another process makes its own connections."""
+        return type(self), (self.root,)
 
     def where(self, name: str) -> str:
         """A file's URL."""
@@ -250,32 +264,35 @@ class Remote:
                 headers["If-None-Match"] = known
             delay = 0.0
             try:
-                response = self._send(self.where(name), headers)
-                if response.status in PASSING:
-                    fault = f"status {response.status} {response.reason}"
-                    delay = _seconds(response.getheader("Retry-After"))
-                elif response.status == 304 and known:
-                    response.read()
-                    return None, Pin(known, 0)
-                else:
-                    pin = self._checked(response, name, start + before, stop, pin)
-                    if response.status == 416:
-                        response.read()
-                        return b"", pin
-                    wanted = pin.size if stop is None else min(stop, pin.size) - start
-                    while piece := response.read(2**16):
-                        got += piece
-                    if len(got) == wanted or (stop is None and wanted < 0):
-                        return bytes(got), pin._replace(size=max(pin.size, len(got)))
-                    fault = f"the body ended after {len(got)} of {wanted} bytes"
-            except ssl.SSLCertVerificationError as error:
-                raise InputError(f"{self.where(name)}: {error.verify_message}") from error
-            except (OSError, http.client.HTTPException) as error:
-                fault = str(error) or type(error).__name__
+                # A connection whose answer was not read to its end is closed, any other goes back to its pool.
+                with contextlib.closing(self._send(self.where(name), headers)) as response:
+                    if response.status in PASSING:
+                        delay, fault = _delay(response), _refusal(response)
+                    elif response.status == 304 and known:
+                        response.drain_conn()
+                        return None, Pin(known, 0)
+                    else:
+                        pin = self._checked(response, name, start + before, stop, pin)
+                        if response.status == 416:
+                            response.drain_conn()
+                            return b"", pin
+                        wanted = pin.size if stop is None else min(stop, pin.size) - start
+                        while piece := response.read1(2**16):  # what there is, before the connection can break
+                            got += piece
+                        if len(got) == wanted or (stop is None and wanted < 0):
+                            return bytes(got), pin._replace(size=max(pin.size, len(got)))
+                        fault = f"the body ended after {len(got)} of {wanted} bytes"
+            except HTTPError as error:
+                cause = _cause(error)
+                fault = str(cause) or type(cause).__name__
+                if isinstance(cause, ssl.SSLCertVerificationError):
+                    raise InputError(f"{self.where(name)}: {cause.verify_message}") from error
+                if isinstance(error, LocationValueError):
+                    raise InputError(f"{self.where(name)}: found no URL that can be asked ({fault})") from error
+                if isinstance(error, ProxyError):
+                    fault = f"{error.args[0]}: {fault}"
                 if stop is not None and pin and len(got) == min(stop, pin.size) - start:
-                    self._drop()  # broken after the last byte
-                    return bytes(got), pin
-            self._drop()
+                    return bytes(got), pin  # broken after the last byte
             failures = 1 if len(got) > before and stop is not None else failures + 1
             if failures < ATTEMPTS:
                 backoff = FIRST_DELAY * 2 ** (failures - 1) * random.uniform(0.5, 1)
@@ -283,90 +300,173 @@ class Remote:
         raise UnreachableError(f"{self.where(name)}: no sound answer in {ATTEMPTS} attempts; the last: {fault}")
 
     def _checked(
-        self, response: http.client.HTTPResponse, name: str, start: int, stop: int | None, pin: Pin | None
+        self, response: urllib3.BaseHTTPResponse, name: str, start: int, stop: int | None, pin: Pin | None
     ) -> Pin:
         """What the answer says of the file; an answer that is not the wanted bytes is an error."""
-        url, status = self.where(name), response.status
-        if status in (200, 206) and response.getheader("Content-Encoding", "identity") != "identity":
-            raise self._refused(f"{url}: sent with Content-Encoding {response.getheader('Content-Encoding')}")
+        url, status, headers = self.where(name), response.status, response.headers
+        changed = InputError(f"{url}: has changed since it was first read; open the study again")
+        if status in (200, 206) and headers.get("Content-Encoding", "identity") != "identity":
+            raise InputError(f"{url}: sent with Content-Encoding {headers['Content-Encoding']}")
         if status in (403, 404):  # buckets that may not be listed answer 403
-            raise self._refused(f"{url}: no such file, or not public (status {status})", MissingFileError)
+            raise MissingFileError(f"{url}: no such file, or not public ({_refusal(response)})")
         if status == 412 or (status == 416 and pin):
-            raise self._changed(url)
-        tag = response.getheader("ETag") or response.getheader("Last-Modified", "")
-        if status == 416 and start == 0 and response.getheader("Content-Range") == "bytes */0":
+            raise changed
+        tag = headers.get("ETag") or headers.get("Last-Modified", "")
+        if status == 416 and start == 0 and headers.get("Content-Range") == "bytes */0":
             return Pin(tag, 0)  # an empty file has no range
         if status != (200 if stop is None else 206):
-            kind = response.getheader("Content-Type", "no type")
             if status == 200:
+                kind = headers.get("Content-Type", "no type")
                 hint = f"whole ({kind}) where bytes {start}-{stop - 1} were asked for: range requests are needed"
-                raise self._refused(f"{url}: the server sends the file {hint}")
-            raise self._refused(f"{url}: status {status} {response.reason} ({kind})")
-        if status == 200 and response.getheader("Content-Type", "").startswith("text/html"):
-            raise self._refused(f"{url}: a web page came instead of the file")
+                raise InputError(f"{url}: the server sends the file {hint}")
+            raise InputError(f"{url}: {_refusal(response)}")
+        if status == 200 and headers.get("Content-Type", "").startswith("text/html"):
+            raise InputError(f"{url}: a web page came instead of the file")
         if stop is None:
-            length = response.getheader("Content-Length", "")
+            length = headers.get("Content-Length", "")
             return Pin(tag, int(length) if length.isdigit() else -1)
-        text = response.getheader("Content-Range", "")
+        text = headers.get("Content-Range", "")
         match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", text)
         first, last, size = map(int, match.groups()) if match else (-1, -1, -1)
         if pin and match and (tag, size) != pin:
-            raise self._changed(url)
+            raise changed
         if not match or (first, last) != (start, min(stop, size) - 1):
-            raise self._refused(f"{url}: Content-Range is '{text}' where bytes {start}-{stop - 1} were asked for")
+            raise InputError(f"{url}: Content-Range is '{text}' where bytes {start}-{stop - 1} were asked for")
         return Pin(tag, size)
 
-    def _changed(self, url: str) -> InputError:
-        return self._refused(f"{url}: has changed since it was first read; open the study again")
-
-    def _refused(self, message: str, kind: type[InputError] = InputError) -> InputError:
-        self._drop()  # with the rest of the answer
-        return kind(message)
-
-    def _send(self, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
-        """The answer's head, after redirections."""
-        for _ in range(6):
-            parts = urllib.parse.urlsplit(url)
-            connection = self._connection(parts.scheme, parts.netloc)
-            target = parts.path + (f"?{parts.query}" if parts.query else "")
-            connection.request("GET", self._own.prefix + (target or "/"), headers=headers)
-            response = connection.getresponse()
-            place = response.getheader("Location")
-            if response.status not in (301, 302, 303, 307, 308) or not place:
+    def _send(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        """The answer's head, after redirections; each may need another proxy, or none."""
+        for _ in range(REDIRECTIONS):
+            try:
+                # Repeating is left to `fetch`, which keeps what it has got, and so is counting a body's bytes.
+                response = self._manager(url).request(
+                    "GET",
+                    url,
+                    headers=headers,
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,
+                    enforce_content_length=False,
+                )
+            except HTTPError as error:
+                # A proxy that makes no tunnel is known by http.client's text only.
+                refused = re.match(r"Tunnel connection failed: (\d+) ?(.*)", str(_cause(error)))
+                if refused and int(refused[1]) not in PASSING:
+                    raise InputError(f"{url}: the proxy answers {explain(int(refused[1]), refused[2], b'')}") from None
+                raise
+            if response.status == 407:
+                response.close()
+                raise InputError(f"{url}: the proxy answers {explain(407, response.reason, b'')}")
+            place = response.get_redirect_location()
+            if not place:
                 return response
-            response.read()
+            with contextlib.closing(response):
+                response.drain_conn()
             url = urllib.parse.urljoin(url, place)
-        raise http.client.HTTPException("redirected too often")
+        raise HTTPError("redirected too often")
 
-    def _connection(self, scheme: str, host: str) -> http.client.HTTPConnection:
-        """This thread's connection to a host, through the proxy that the environment names."""
-        own, key = self._own, (os.getpid(), scheme, host)
-        if getattr(own, "key", None) != key:
-            self._drop()
-            kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-            proxy = urllib.request.getproxies().get(scheme)
-            own.prefix = ""
-            if proxy and not urllib.request.proxy_bypass(host):
-                through = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}").netloc.rpartition("@")[2]
-                own.connection = kind(through, timeout=TIMEOUT)
-                if scheme == "https":
-                    own.connection.set_tunnel(host)
-                else:
-                    own.prefix = f"{scheme}://{host}"
-            else:
-                own.connection = kind(host, timeout=TIMEOUT)
-            own.key = key
-        return own.connection
-
-    def _drop(self) -> None:
-        """Close this thread's connection; the next request makes another."""
-        key, self._own.key = getattr(self._own, "key", None), None
-        if key and key[0] == os.getpid():  # after a fork it is the parent's
-            self._own.connection.close()
+    def _manager(self, url: str) -> urllib3.PoolManager:
+        """This process's connections; those that a fork found open are its parent's, and stay so."""
+        server, headers = proxy(url)
+        key = os.getpid(), server, *headers.values()
+        if key not in self._managers:
+            options = {"timeout": TIMEOUT, "maxsize": 32}  # no more threads than that have a connection that stays
+            self._managers[key] = (
+                urllib3.ProxyManager(server, proxy_headers=headers, **options)
+                if server
+                else urllib3.PoolManager(**options)
+            )
+        return self._managers[key]
 
 
-def _seconds(text: str | None) -> float:
-    return float(text) if text and text.isdigit() else 0.0
+def proxy(url: str) -> tuple[str, dict[str, str]]:
+    """The proxy that the environment names for a URL, and the headers that tell it who asks; empty where there is none.
+
+    Raises:
+        InputError: what is named is no URL of a proxy; since it may hold a password, it is not shown.
+    """
+    parts = urllib.parse.urlsplit(url)
+    named = urllib.request.getproxies().get(parts.scheme)
+    if not named or urllib.request.proxy_bypass(parts.netloc):
+        return "", {}
+    try:
+        found = urllib3.util.parse_url(named if "://" in named else f"http://{named.lstrip('/')}")
+    except ValueError:
+        found = urllib3.util.Url()
+    # A password with an unquoted / ? or # ends what looks like the server.
+    if found.scheme not in ("http", "https") or not found.host or "@" in f"{found.request_uri}{found.fragment}":
+        allowed = (
+            "http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with @ : / ? # % in a password as %40 %3A %2F ..."
+        )
+        raise InputError(f"{parts.scheme}_proxy: found no URL of a proxy (not shown); allowed: {allowed}")
+    # Headers are Latin-1: that sends the bytes as they are quoted, which are mostly UTF-8.
+    user = urllib.parse.unquote_to_bytes(found.auth or "").decode("latin-1")
+    headers = urllib3.make_headers(proxy_basic_auth=user if ":" in user else f"{user}:") if user else {}
+    return f"{found.scheme}://{found.netloc}", headers
+
+
+def whole(url: str) -> IO[bytes]:
+    """What one request for the whole of any URL that urllib opens brings.
+
+    Raises:
+        OSError: the server refuses, with its reason; or there is none, or the proxy's URL is not sound.
+        ValueError, http.client.HTTPException: as urllib raises them.
+    """
+    try:
+        for scheme in ("http", "https"):  # an answer may lead to either, and urllib shows what it does not understand
+            proxy(f"{scheme}://{url.partition('://')[2]}")
+    except InputError as error:
+        raise OSError(str(error)) from None
+    try:
+        return urllib.request.build_opener().open(url, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise OSError(explain(error.code, error.reason, error.read(TOLD))) from error
+
+
+def explain(status: int, reason: str | None, body: bytes) -> str:
+    """One line of an answer that is an error: its status, what its body (JSON, XML, HTML or text) says, what to do."""
+    text = body.decode(errors="ignore")
+    found = re.search(r'"(?:message|error_description|error)"\s*:\s*("(?:[^"\\]|\\.)*")', text)
+    try:
+        said = json.loads(found[1], strict=False) if found else None
+    except ValueError:
+        said = None
+    if said is None:
+        said = html.unescape(re.sub(r"(?is)<(head|style|script)\b.*?</\1>|<[^>]*>", " ", text))
+    # Nothing that a terminal would obey, and not a whole page.
+    said = textwrap.shorten("".join(c if c.isprintable() else " " for c in said), 200, placeholder=" ...")
+    line = f"status {status} {reason or ''}".rstrip() + (f": {said}" if said else "")
+    if status == 407:
+        line += "; set http_proxy and https_proxy to http://USER:PASSWORD@HOST:PORT with a user whom it knows"
+    if re.search("UserProjectMissing|requester pays", text):
+        command = "gcloud storage cp --recursive --billing-project=PROJECT gs://BUCKET/FOLDER ."
+        line += f"; whoever reads this bucket pays for it: copy it with `{command}`, and open the copy"
+    return line
+
+
+def _refusal(response: urllib3.BaseHTTPResponse) -> str:
+    """`explain` for an answer whose body is not read yet, and may break."""
+    body = b""
+    with contextlib.suppress(HTTPError):
+        body = response.read(TOLD)
+    return explain(response.status, response.reason, body)
+
+
+def _delay(response: urllib3.BaseHTTPResponse) -> float:
+    """The seconds that a server asks for before it is asked again."""
+    try:
+        return urllib3.Retry().get_retry_after(response) or 0.0
+    except InvalidHeader:
+        return 0.0
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The innermost of the errors that urllib3 wraps into each other."""
+    while error.args and isinstance(error.args[-1], BaseException):
+        error = error.args[-1]
+    return error
 
 
 class RangeFile(Seekable):
