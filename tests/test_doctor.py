@@ -1,8 +1,9 @@
 """The doctor: what each framework sees here, and what is wrong."""
 
+import subprocess
 import sys
 
-from conftest import PATH, REPOSITORY, run, uncrossed
+from conftest import PATH, REPOSITORY, need, run, uncrossed
 
 
 def test_it_says_what_each_framework_sees():
@@ -31,3 +32,24 @@ def test_a_forgetful_slurm_is_a_problem(tmp_path):
     (tmp_path / "scontrol").chmod(0o755)
     output = uncrossed("doctor", code=1, PATH=f"{tmp_path}:{PATH}").stdout
     assert "Slurm forgets jobs after 30 s" in output
+
+
+def test_it_names_what_is_set_and_ignored():
+    ignored = {"OMP_MAX_ACTIVE_LEVELS": "0", "GLIBC_TUNABLES": "glibc.malloc.check=0", "XLA_ANY_AT_ALL": "1"}
+    output = uncrossed("doctor", code=None, **ignored, CUDA_DEVICE_ORDER="PCI_BUS_ID", SLURM_JOB_ID="1").stdout
+    (line,) = (line for line in output.splitlines() if line.startswith("environment"))
+    assert {*ignored} <= {word.strip(",") for word in line.split()}
+    assert "CUDA_DEVICE_ORDER" not in line
+    assert "SLURM" not in line
+    assert "CPUs may be used here" in output
+
+
+def test_a_user_without_a_home_is_a_problem_and_no_traceback():
+    user = ["unshare", "--user", "--map-user=54321", "env", "-u", "HOME"]
+    need(subprocess.run([*user, "true"], capture_output=True).returncode == 0, "user namespaces (unshare)")
+    output = run(*user, "uncrossed", "doctor", code=1).stdout
+    assert "PROBLEM: this user has no home folder: set XDG_CACHE_HOME" in output
+    assert "Traceback" not in output
+    # Nor is a text with ~ in it a path in the home folder.
+    program = 'from uncrossed import release; print(release._own().get("this user\'s home path"))'
+    assert run(*user, sys.executable, "-c", program).stdout == "None\n"

@@ -774,45 +774,15 @@ side.model()
     assert "need pandas: pip install 'uncrossed[reader]'" in run(sys.executable, "-c", program, code=1).stdout
 
 
-MODEL = """
-import sys, numpy as np, pytest, uncrossed
-from pathlib import Path
-from uncrossed import backends, datasets, store
-from uncrossed.errors import InputError
-from uncrossed.trial import Settings, Trial
-
-framework, folder, url, data = sys.argv[1:]
-data = datasets.read(data)
-for trial in ("plain", "changed"):
-    path = Path(folder, f"trials/{trial}/{framework}.h5")
-    result, backend = store.read(path), backends.load(framework, Settings())
-    row = Trial.check({**result.attributes["row"], "seed": 7}, "test")
-    learner = backend.Learner(row, Settings(), data.images, data.labels)
-    learner.train([(0, 30), (30, 70)])
-    result.weights, result.logits = {0: learner.weights(), 3: learner.weights()}, learner.predict([(0, 40)])
-    store.write(path, result)
-    side = getattr(uncrossed.open(url).trial(trial), framework)
-    model, images = side.model(), data.images["test"].astype(np.float32) / 255
-    if framework == "pytorch":
-        import torch
-        logits = model(torch.from_numpy(images).permute(0, 3, 1, 2)).detach().numpy()
-    else:
-        logits = np.asarray(model(images, training=False))
-    np.testing.assert_allclose(logits, side.logits, rtol=1e-4, atol=1e-5 * np.abs(logits).max())
-with pytest.raises(InputError, match=f"broken/{framework}.h5: its weights do not fit smallcnn"):
-    getattr(uncrossed.open(url).trial("broken"), framework).model()
-"""
-
-
 def test_models_give_the_stored_logits(few, server):
-    """Of the row's semantics too; weights of another model are refused."""
+    """Of the row's semantics too, whatever the session's user has set; weights of another model are refused."""
     folder = server.folder / "models"
     row = synthetic.rows(1, 1, ["smallcnn"])[0].model_dump()
     semantics = {"plain": "native", "changed": "aligned-tensorflow", "broken": "native"}
     rows = [Trial.check({**row, "trial": trial, "semantics": text}, "test") for trial, text in semantics.items()]
     synthetic.write(folder, rows, examples=40)
     tables.make(folder)
-    command = [sys.executable, "-c", MODEL]
+    command = [sys.executable, Path(__file__).with_name("checks") / "models.py"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     running = [
         subprocess.Popen([*command, framework, folder, f"{server.url}/models", few], **pipes)

@@ -1,11 +1,13 @@
 """What is asked of a cluster for a training is enough for what was measured; and speeds come from runs alone."""
 
+import os
+
 import pandas as pd
 import pytest
 
 import synthetic
 from conftest import uncrossed
-from uncrossed import manifest, resources, tables
+from uncrossed import cpus, manifest, resources, tables
 from uncrossed.trial import FRAMEWORKS, Settings, Trial
 
 VGG16 = {"architecture": "vgg16", "learning_rate": 0.01, "batch_size": 16, "adam_epsilon": 1e-4}
@@ -34,3 +36,23 @@ def test_a_study_without_runs_has_no_speeds(tmp_path):
     manifest.write(tmp_path / "manifest.csv", synthetic.rows(2, 1))
     assert isinstance(tables.make(tmp_path, partial=True), pd.DataFrame)
     assert "no training that ran in one go" in uncrossed("speeds", tmp_path, code=2).stdout
+
+
+@pytest.mark.parametrize(
+    ("group", "files", "expected"),
+    [
+        ("0::/job/step", {"job/step/cpu.max": "max 100000", "job/cpu.max": "50000 100000"}, 0.5),
+        ("0::/elsewhere", {"cpu.max": "25000 100000"}, 0.25),
+        ("4:cpu,cpuacct:/job", {"cpu/job/cpu.cfs_quota_us": "30000", "cpu/job/cpu.cfs_period_us": "100000"}, 0.3),
+        ("4:cpu,cpuacct:/job", {"cpu/job/cpu.cfs_quota_us": "-1", "cpu/job/cpu.cfs_period_us": "100000"}, None),
+        ("0::/job", {"job/cpu.max": "no number"}, None),
+    ],
+)
+def test_usable_cpus_are_those_of_the_affinity_and_the_control_group(group, files, expected, tmp_path):
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(f"1:name=systemd:/\n{group}\n")
+    for name, text in files.items():
+        path = tmp_path / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n")
+    assert cpus.usable(tmp_path) == (expected or len(os.sched_getaffinity(0)))

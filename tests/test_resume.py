@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -263,3 +264,90 @@ def test_a_training_that_is_left_is_stopped_by_the_next(few, tmp_path):
     assert "not used, as it was made with another row" in text
     assert store.read(output).attributes["row"]["epochs"] == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a.json"]
+
+
+HANG = """
+import ctypes, os, sys
+how = sys.argv.pop(1)
+if how == "openmp":
+    os.environ["OMP_MAX_ACTIVE_LEVELS"] = "0"
+import torch
+from uncrossed import backends
+from uncrossed.cli import main
+from uncrossed.trial import Settings
+
+backend = backends.load("pytorch", Settings(threads=2))
+backend._threads = lambda: None  # it would be refused at once
+step, mutex = backend.Learner.step, ctypes.create_string_buffer(64)
+
+
+def hang(*arguments):
+    print("step", flush=True)
+    for _ in range(2 if how == "mutex" else 0):
+        ctypes.CDLL(None).pthread_mutex_lock(mutex)
+    return step(*arguments)
+
+
+backend.Learner.step = hang
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(("how", "architecture"), [("mutex", "smallcnn"), ("openmp", "resnet50")])
+def test_a_training_that_hangs_and_hears_no_signal_is_ended(how, architecture, few, tmp_path):
+    """Its main thread waits in a library: for a mutex, or in oneDNN for a thread that OpenMP does not give."""
+    words = command("pytorch", few, tmp_path / "a.h5", 4, "--patience", 2, "--settings", '{"threads": 2}')[1:]
+    words = [word.replace("smallcnn", architecture) for word in words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", HANG, how, *words], **pipes)
+    assert process.stdout.readline() == "step\n"
+    assert (tmp_path / "a.job").exists()
+    time.sleep(3)
+    process.send_signal(signal.SIGTERM)
+    errors = process.communicate(timeout=60)[1]
+    if how == "openmp" and process.returncode == -signal.SIGTERM:
+        pytest.skip("with one thread oneDNN goes on, on this CPU")
+    assert process.returncode == 1
+    assert "a.h5: no step was taken for 13 s: the training hangs and is ended" in errors.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_training_that_is_suspended_is_not_taken_for_one_that_hangs(few, tmp_path):
+    arguments = command("pytorch", few, tmp_path / "a.h5", 4000, "--patience", 5)
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "a.checkpoint.h5").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(8)
+    process.send_signal(signal.SIGCONT)
+    time.sleep(2)
+    process.send_signal(signal.SIGTERM)
+    assert "SIGTERM: stopped in epoch" in process.communicate(timeout=60)[1]
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_a_log_holds_every_attempt(tmp_path):
+    """The first attempt fails; neither Snakemake nor the second one removes what it said."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").write_text(
+        f"""#!/bin/bash
+echo "user site: $PYTHONNOUSERSITE"
+[ -e {tmp_path}/tried ] || more="--patience 0"
+touch {tmp_path}/tried
+exec {sys.executable} "$@" $more
+"""
+    )
+    (tmp_path / "bin/python").chmod(0o755)
+    (tmp_path / "work").mkdir()
+    folder = Folder(tmp_path / "work")
+    target = "results/tiny/trials/first/pytorch.h5"
+    folder.snakemake(target, "--retries", 1, PATH=f"{tmp_path / 'bin'}:{PATH}")
+    log = (folder.results / "logs/trials/first/pytorch.log").read_text().splitlines()
+    begun = f"training of {target} begun 2"
+    assert [line.startswith(begun) for line in log[:5]] == [False, True, False, False, True]
+    assert "--patience: found 0.0; allowed: a number > 0" in log[2]
+    assert f" on {platform.node()}, process " in log[4]
+    # Of the packages in a user's home folder jobs see none.
+    assert log[0] == log[3] == "user site: 1"
+    assert "epoch 2/2" in log[-1]

@@ -7,12 +7,12 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 # The package in this tree is the one that plans and, by the prefix, the one that every job runs, with or without conda.
+# Packages in the home folder would come before those of a conda environment.
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
+PATHS = f"PYTHONNOUSERSITE=1 PYTHONPATH={shlex.quote(str(PACKAGE))}"
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(PACKAGE))}; ".replace(
-        "{", "{{"
-    ).replace("}", "}}")
+    f"set -euo pipefail; export {PATHS}; ".replace("{", "{{").replace("}", "}}")
 )
 
 from uncrossed import manifest, resources

@@ -1,4 +1,5 @@
 # `exec`, so that Slurm's SIGTERM reaches the training and not a shell, whose end would be the job's.
+# A log holds all attempts: what the one before says is why there is another.
 
 
 rule train_pytorch:
@@ -26,7 +27,7 @@ rule train_pytorch:
     shell:
         "exec python -m uncrossed train pytorch --job {params.job:q} --dataset {input.dataset:q}"
         " --output {output.result:q} --twin {input.twin:q} --row {input.row:q}"
-        " --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
+        " --checkpoint-seconds {params.seconds} >> {log:q} 2>&1"
 
 
 rule train_tensorflow:
@@ -54,7 +55,7 @@ rule train_tensorflow:
     shell:
         "exec python -m uncrossed train tensorflow --job {params.job:q} --dataset {input.dataset:q}"
         " --output {output.result:q} --twin {input.twin:q} --row {input.row:q}"
-        " --checkpoint-seconds {params.seconds} > {log:q} 2>&1"
+        " --checkpoint-seconds {params.seconds} >> {log:q} 2>&1"
 
 
 rule pytorch:

@@ -8,17 +8,19 @@ import contextlib
 import json
 import math
 import os
+import platform
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from uncrossed import manifest
+from uncrossed import environment, manifest
 from uncrossed.datasets import BUILT_IN, Definition
 from uncrossed.errors import InputError, nearest
 from uncrossed.semantics import ARCHITECTURES
@@ -29,6 +31,8 @@ STARTED = time.monotonic()
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process with its exit code."""
+    if arguments is None:
+        environment.renew(sys.argv[1:])
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # whoever started us closed it
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it stays open
@@ -119,6 +123,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--output", type=Path, required=True, help="FILE.h5; the run record goes beside it")
     command.add_argument("--twin", type=Path, nargs="?", help="a trial file to copy from if it is of the same training")
     command.add_argument("--checkpoint-seconds", type=float, help="instead of the setting")
+    command.add_argument(
+        "--patience",
+        type=float,
+        default=600,
+        help="end it where a step takes more seconds than this and 100 times the longest before (%(default)s)",
+    )
     command.set_defaults(run=train)
 
     group = commands.add_parser("search", help="suggest, check and show the trials of a search")
@@ -370,11 +380,15 @@ def train(options: argparse.Namespace) -> int:
     """Train, write the run record and then the trial file."""
     from tqdm import tqdm
 
-    from uncrossed import backends, datasets, interrupted
+    from uncrossed import backends, cpus, datasets, interrupted
     from uncrossed.checkpoint import Checkpoint
     from uncrossed.identity import code_sha256
     from uncrossed.training import EpochReport, Stopped, run
+    from uncrossed.watchdog import Watchdog
 
+    # A log may hold several attempts.
+    began = f"{time.strftime('%Y-%m-%d %H:%M:%S %z')} on {platform.node()}, process {os.getpid()}"
+    print(f"training of {options.output} begun {began}", file=sys.stderr, flush=True)
     job = _job(options)
     if options.output.suffix != ".h5":
         raise InputError(f"--output {options.output}: allowed: a name that ends in .h5")
@@ -383,6 +397,8 @@ def train(options: argparse.Namespace) -> int:
     interval = job.settings.checkpoint_seconds if options.checkpoint_seconds is None else options.checkpoint_seconds
     if not 0 <= interval < math.inf:
         raise InputError(f"--checkpoint-seconds: found {interval}; allowed: a number >= 0")
+    if not 0 < options.patience < math.inf:
+        raise InputError(f"--patience: found {options.patience}; allowed: a number > 0")
     checkpoint = Checkpoint(options.output, interval)
     written = {path.resolve() for path in (options.output, options.output.with_suffix(".json"), checkpoint.path)}
     for name in ("row", "settings", "job", "dataset", "twin"):
@@ -409,12 +425,30 @@ def train(options: argparse.Namespace) -> int:
     def progress(batches: list[tuple[int, int]], epoch: int) -> Any:
         return tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
 
-    stop = _Stop()
+    def hangs(why: str) -> None:
+        # Whoever should read the message may hang, too.
+        threading.Timer(5, os._exit, [1]).start()
+        interrupted.job_file(options.output).unlink(missing_ok=True)
+        again = "run again it goes on from its checkpoint"
+        _fail(f"{options.output}: {why}: the training hangs and is ended; {again}", 1)
+        sys.stderr.flush()
+        os._exit(1)
+
+    if job.settings.threads > (usable := cpus.usable()):
+        few = f"this job may use {usable:g} CPUs: it is slower than with as many threads as CPUs"
+        print(f"warning: the study has `threads: {job.settings.threads}`, and {few}", file=sys.stderr)
+    stop, watchdog = _Stop(), Watchdog(options.patience, hangs)
+
+    def asked() -> bool:
+        watchdog.step()
+        return stop()
+
     with interrupted.alone(options.output):
         resumed = checkpoint.path.exists()
         try:
-            backend = backends.load(options.framework, job.settings)
-            result, seconds = run(job, backend, data, code, checkpoint, stop, progress, report)
+            with watchdog:
+                backend = backends.load(options.framework, job.settings)
+                result, seconds = run(job, backend, data, code, checkpoint, asked, progress, report)
         except (backends.DeviceError, ModuleNotFoundError) as error:
             return _fail(error, 1)
         except Stopped as error:
@@ -731,7 +765,7 @@ def doctor(options: argparse.Namespace) -> int:
 
 def prove(options: argparse.Namespace) -> int:
     """Print the table of all gates; exit 1 when one fails."""
-    from uncrossed import files, proof
+    from uncrossed import backends, files, proof
 
     if options.threads < 1:
         raise InputError(f"--threads: found {options.threads}; allowed: an integer >= 1")
@@ -742,7 +776,10 @@ def prove(options: argparse.Namespace) -> int:
         where = f"{gate.architecture} {gate.semantics} epsilon {gate.adam_epsilon:g}:{flipped}"
         print(f"{state} {where} {gate.gate} {gate.value:.2e}, limit {gate.limit:g}", file=sys.stderr, flush=True)
 
-    gates = proof.prove(options.architecture or ARCHITECTURES, report, threads=options.threads)
+    try:
+        gates = proof.prove(options.architecture or ARCHITECTURES, report, threads=options.threads)
+    except backends.DeviceError as error:
+        return _fail(error, 1)
     print(proof.table(gates))
     if options.json:
         files.write_json(options.json, proof.as_json(gates))
@@ -777,7 +814,7 @@ def trace(options: argparse.Namespace) -> int:
     common += ["--steps", options.steps, "--output", options.output]
     for framework in FRAMEWORKS:
         command = [sys.executable, "-m", "uncrossed", "trace", "--record", framework, *map(str, common)]
-        if subprocess.run(command).returncode:
+        if subprocess.run(command, env=environment.of_jobs()).returncode:
             return _fail(f"trace: recording {framework} failed", 1)
     print(trace.printed(*trace.compare(options.output)))
     return 0

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from uncrossed import backends, identity
+from uncrossed import backends, cpus, environment, identity
 from uncrossed.trial import FRAMEWORKS, Settings
 
 # Snakemake looks after jobs with squeue only where Slurm remembers them this long; else it asks sacct.
@@ -49,7 +49,7 @@ def examine() -> tuple[list[tuple[str, str]], list[str]]:
     """
     facts = [
         ("uncrossed", f"{importlib.metadata.version('uncrossed')}, Python {sys.version.split()[0]}, {sys.executable}"),
-        ("cpu", f"{identity.cpu()}, {len(os.sched_getaffinity(0))} usable cores"),
+        ("cpu", f"{identity.cpu()}; {cpus.usable():g} CPUs may be used here: a study's `threads` at most"),
     ]
     problems = []
     conda = _say("conda", "--version")
@@ -57,7 +57,10 @@ def examine() -> tuple[list[tuple[str, str]], list[str]]:
     facts.append(("gpus", "; ".join(gpus.splitlines()) if gpus else "none: a study with `device: gpu` fails here"))
     for framework in FRAMEWORKS:
         done = subprocess.run(
-            [sys.executable, "-m", "uncrossed", "doctor", "--probe", framework], capture_output=True, text=True
+            [sys.executable, "-m", "uncrossed", "doctor", "--probe", framework],
+            capture_output=True,
+            text=True,
+            env=environment.of_jobs(),
         )
         try:
             found = json.loads(done.stdout.splitlines()[-1])
@@ -91,9 +94,8 @@ def examine() -> tuple[list[tuple[str, str]], list[str]]:
             "both sides; each trial file has them",
         )
     )
-    hidden = [name for name in backends.BEHIND_OUR_BACK if name in os.environ]
-    if hidden:
-        facts.append(("environment", f"ignored by trainings, since they would change results: {', '.join(hidden)}"))
+    if ignored := environment.ignored():
+        facts.append(("environment", f"ignored by trainings, as they may change results: {', '.join(ignored)}"))
     facts.append(("conda", conda or "none: --profile slurm needs it, or --sdm env-modules beside it"))
     slurm = _say("sinfo", "--version")
     facts.append(("slurm", slurm or "none on the path"))
@@ -109,8 +111,13 @@ def examine() -> tuple[list[tuple[str, str]], list[str]]:
     facts.append(("disk", f"{free:.0f} GB free here; the default study takes 210 GB"))
     if free < 1:
         problems.append("less than 1 GB is free in this folder: results will not fit")
-    if not os.access(Path.home(), os.W_OK):
-        problems.append(f"the home folder {Path.home()} cannot be written to: set XDG_CACHE_HOME to one that can")
+    try:
+        home = str(Path.home())
+    except RuntimeError:
+        home = ""
+    if not os.access(home, os.W_OK):
+        where = f"the home folder {home} cannot be written to" if home else "this user has no home folder"
+        problems.append(f"{where}: set XDG_CACHE_HOME to one that can be written to")
     return facts, problems
 
 

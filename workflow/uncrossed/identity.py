@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent
 # The modules that decide a framework's result, besides its backend.
 DECIDING = (
     *("semantics", "trial", "datasets", "layers", "shared", "training", "checkpoint", "store", "files", "identity"),
-    "backends/__init__",
+    *("environment", "backends/__init__"),
 )
 
 

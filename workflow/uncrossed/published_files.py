@@ -216,6 +216,7 @@ class PublishedPyTorch:
         Raises:
             InputError: as `weights`; or the weights are not those of the architecture.
         """
+        from uncrossed import environment
         from uncrossed.published import HYPERPARAMETERS, SEMANTICS
         from uncrossed.semantics import effective
         from uncrossed.trial import Trial
@@ -224,7 +225,8 @@ class PublishedPyTorch:
         row = Trial.check({**{name: self.row[name] for name in columns}, "semantics": SEMANTICS}, where)
         weights = dict(self.weights)
         try:
-            from uncrossed.backends import pytorch as backend
+            with environment.dropped():
+                from uncrossed.backends import pytorch as backend
         except ImportError as error:
             raise _needs(where, "pytorch", error) from error
         mechanisms = effective(row.semantics, "pytorch", row.architecture)

@@ -12,7 +12,6 @@ import io
 import itertools
 import operator
 import os
-import random
 import re
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
@@ -424,19 +423,22 @@ class Side:
         Raises:
             InputError: the framework is not installed, or the weights are not those of the row's model.
         """
+        from uncrossed import environment
         from uncrossed.semantics import effective
         from uncrossed.trial import Trial
 
         row = Trial.check(self.attributes["row"], self._where)
-        # All weights are replaced: initial ones need not be drawn.
-        found = effective(row.semantics, self.framework, row.architecture)
-        mechanisms = {k: v for k, v in found.items() if k not in ("initializer", "initial_weights")}
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+        mechanisms = effective(row.semantics, self.framework, row.architecture)
         try:
-            backend = importlib.import_module(f"uncrossed.backends.{self.framework}")
+            # What a user has set stays as it is, and reaches no framework that is imported here first.
+            with environment.dropped(KERAS_BACKEND=os.environ.get("KERAS_BACKEND") or "tensorflow"):
+                backend = importlib.import_module(f"uncrossed.backends.{self.framework}")
         except ImportError as error:
             how = f"pip install 'uncrossed[{self.framework}]'"
             raise InputError(f"{self._where}: its model needs {self.framework} ({error}): {how}") from error
+        if self.framework == "tensorflow" and (found := backend.keras.config.backend()) != "tensorflow":
+            how = "set KERAS_BACKEND=tensorflow before Keras is imported"
+            raise InputError(f"{self._where}: its model needs Keras on TensorFlow; found: Keras on {found}; {how}")
         build = _pytorch_model if self.framework == "pytorch" else _tensorflow_model
         precision = self.attributes["settings"].get("precision", "float32")
         try:
@@ -533,32 +535,19 @@ def selected(trials: "pd.DataFrame", place: str | Path, conditions: Mapping[str,
 def _pytorch_model(backend: Any, row: Any, mechanisms: dict, weights: dict, precision: str) -> Any:
     import torch
 
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(getattr(torch, precision))
-    try:
-        with torch.random.fork_rng(devices=[]):
-            model = backend.build(row, mechanisms)
-    finally:
-        torch.set_default_dtype(before)
-    model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, strict=True)
+    with backend.surroundings(precision):
+        model = backend.structure(row, mechanisms)
+        model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, strict=True)
     return model.eval()
 
 
 def _tensorflow_model(backend: Any, row: Any, mechanisms: dict, weights: dict, precision: str) -> Any:
-    import keras
-
-    before, states = keras.config.floatx(), (random.getstate(), np.random.get_state())
-    keras.config.set_floatx(precision)
-    try:
-        model = backend.build(row, mechanisms)
-    finally:
-        keras.config.set_floatx(before)
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-    paths = [variable.path for variable in model.weights]
-    if paths != list(weights):
-        raise ValueError(f"only on one side, or in another order: {sorted(set(paths) ^ set(weights))[:3]}")
-    model.set_weights(list(weights.values()))
+    with backend.surroundings(precision):
+        model = backend.structure(row, mechanisms)
+        paths = [variable.path for variable in model.weights]
+        if paths != list(weights):
+            raise ValueError(f"only on one side, or in another order: {sorted(set(paths) ^ set(weights))[:3]}")
+        model.set_weights(list(weights.values()))
     return model
 
 

@@ -79,7 +79,9 @@ def _computed(path: Path, data: Path) -> tuple[bool, str | None]:
         raise InputError(f"computing logits again needs {found['framework']} ({error}): {how}") from error
     try:
         device = backend.configure(settings)
-    except backends.DeviceError:
+    except backends.DeviceError as error:
+        if settings.device == "cpu":
+            raise InputError(f"computing logits again: {error}") from error
         settings = settings.model_copy(update={"device": "cpu"})
         device = backend.configure(settings)
     learner = backend.Learner(row, settings, dataset.images, dataset.labels)

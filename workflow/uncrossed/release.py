@@ -381,7 +381,7 @@ def _own() -> dict[str, str]:
         user = ""
     found = {"this machine's name": platform.node(), "this user's name": user}
     found = {k: name for k, name in found.items() if len(name) > 3 and name not in ("root", "localhost")}
-    home = os.path.expanduser("~").rstrip("/")
+    home = os.path.expanduser("~").rstrip("/").removeprefix("~")  # which is left of a user without one
     return found | ({"this user's home path": home} if home else {})
 
 

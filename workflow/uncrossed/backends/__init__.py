@@ -8,21 +8,18 @@ import importlib
 import os
 from types import ModuleType
 
+from uncrossed import environment
 from uncrossed.trial import Settings
-
-# Variables that would change bits without leaving a trace in a trial file.
-BEHIND_OUR_BACK = (
-    *("OMP_THREAD_LIMIT", "OMP_SCHEDULE", "MKL_CBWR", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA"),
-    *("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "XLA_FLAGS"),
-)
 
 
 class DeviceError(RuntimeError):
-    """The device that was asked for is not there."""
+    """The device that was asked for, or as many threads of it, is not there."""
 
 
 def load(framework: str, settings: Settings) -> ModuleType:
     """Set the environment variables that must stand before a framework is imported, and import its backend.
+
+    What `environment` ignores is dropped.
 
     Args:
         framework: `pytorch` or `tensorflow`.
@@ -31,16 +28,20 @@ def load(framework: str, settings: Settings) -> ModuleType:
     Raises:
         ModuleNotFoundError: the framework is not installed.
     """
-    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1" if settings.onednn else "0"
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    environment.drop()
+    threads = str(settings.threads)
+    os.environ |= {
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "TF_ENABLE_ONEDNN_OPTS": "1" if settings.onednn else "0",
+        "KERAS_BACKEND": "tensorflow",
+        "KERAS_HOME": os.devnull,  # the user's keras.json is not read
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        # Never fewer threads than that, whatever the machine's load.
+        "OMP_DYNAMIC": "FALSE",
+        "MKL_DYNAMIC": "FALSE",
+    }
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(settings.threads)
-    # Never fewer threads than that, whatever the machine's load.
-    os.environ["OMP_DYNAMIC"] = os.environ["MKL_DYNAMIC"] = "FALSE"
-    for name in BEHIND_OUR_BACK:
-        os.environ.pop(name, None)
     if settings.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     return importlib.import_module(f"uncrossed.backends.{framework}")

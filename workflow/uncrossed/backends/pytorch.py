@@ -2,8 +2,11 @@
 
 import contextlib
 import ctypes
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
+from pathlib import Path
+from threading import get_ident
 
 import numpy as np
 import torch
@@ -29,9 +32,17 @@ def configure(settings: Settings) -> str:
     """Set threads, precision, determinism and kernels; return the device kind.
 
     Raises:
-        DeviceError: a GPU is asked for and PyTorch sees none.
+        DeviceError: a GPU is asked for and PyTorch sees none; or OpenMP gives fewer threads than are asked for, for
+            whose others oneDNN's kernels would wait for ever.
     """
     torch.set_num_threads(settings.threads)
+    given = _threads()
+    if given is not None and given < settings.threads:
+        raise DeviceError(
+            f"the study has `threads: {settings.threads}`, and OpenMP gives PyTorch {given} here: allow more threads "
+            "and processes, or set fewer threads"
+        )
+    torch.set_default_device(None)
     torch.set_default_dtype(getattr(torch, settings.precision))
     torch.use_deterministic_algorithms(settings.deterministic)
     # No operation here reads memory that it has not written; filling it first costs 5 to 10 % of a step.
@@ -52,6 +63,21 @@ def configure(settings: Settings) -> str:
     return f"gpu {torch.cuda.get_device_name()}"
 
 
+def _threads() -> int | None:
+    """How many threads a parallel region of PyTorch's OpenMP has, counted in one; None where that cannot be done."""
+    seen: list[int] = []
+    region = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: seen.append(get_ident()))
+    try:
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+        found = {line.split(maxsplit=5)[-1] for line in lines if re.search(r"/lib(gomp|omp|iomp5)\b[^/]*$", line)}
+        # Other packages bring their own.
+        (runtime,) = {path for path in found if Path(path).is_relative_to(Path(torch.__file__).parent)} or found
+        ctypes.CDLL(runtime).GOMP_parallel(region, None, 0, 0)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return len(seen)
+
+
 def _keep_freed_memory() -> None:
     """Have glibc keep what tensors free: given back, its pages are zeroed again in every step, a fifth of its time."""
     with contextlib.suppress(OSError, AttributeError):  # another C library
@@ -68,12 +94,30 @@ def versions() -> dict[str, str]:
     return found
 
 
-def build(row: Trial, mechanisms: Mapping[str, str]) -> nn.Module:
-    """The row's untrained model, with 10 logits; weights are drawn from the row's seed."""
-    torch.manual_seed(row.seed)
+@contextlib.contextmanager
+def surroundings(precision: str) -> Iterator[None]:
+    """All that a built model depends on besides its row, while the block runs: the process may be its user's."""
+    before = torch.get_default_dtype()
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"), torch.inference_mode(False), torch.enable_grad():
+        torch.set_default_dtype(getattr(torch, precision))
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(before)
+
+
+def structure(row: Trial, mechanisms: Mapping[str, str]) -> nn.Module:
+    """The row's model, with 10 logits; its weights are whatever the process draws."""
     model = MODELS[row.architecture]()
     if mechanisms:
         imitate(model, row, mechanisms)
+    return model
+
+
+def build(row: Trial, mechanisms: Mapping[str, str]) -> nn.Module:
+    """The row's untrained model; weights are drawn from the row's seed."""
+    torch.manual_seed(row.seed)
+    model = structure(row, mechanisms)
     if "initializer" in mechanisms:
         known = array_names(row.architecture)
         shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if name in known}

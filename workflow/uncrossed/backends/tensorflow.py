@@ -1,7 +1,9 @@
 """TensorFlow's side: keras.applications' models, Keras' Adam, one traced step; stock unless the row says otherwise."""
 
+import contextlib
 import math
-from collections.abc import Iterable, Mapping
+import random
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 import keras
@@ -20,6 +22,8 @@ from uncrossed.trial import Settings, Trial
 
 FRAMEWORK = "tensorflow"
 SHAPE = (32, 32, 3)
+# Keras' epsilon and layout of images as it ships.
+SHIPPED = 1e-7, "channels_last"
 # One call takes several steps on small batches, of this many examples together, in trainings of so many steps that the
 # longer compilation (0.2 to 3 s) pays: it saves 0.4 ms of 3.2 a step for smallcnn on a CPU, 3 of 125 for densenet121.
 TOGETHER, LONG = 256, 2000
@@ -28,12 +32,14 @@ TOGETHER, LONG = 256, 2000
 def configure(settings: Settings) -> str:
     """Set threads, precision, determinism and kernels; return the device kind.
 
+    TensorFlow's kernels share a pool of its own, which has the threads that it is told to have.
+
     Raises:
         DeviceError: a GPU is asked for and TensorFlow sees none.
     """
     tf.config.threading.set_intra_op_parallelism_threads(settings.threads)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    keras.config.set_floatx(settings.precision)
+    _set_keras(settings.precision, settings.precision, *SHIPPED)
     if settings.deterministic:
         tf.config.experimental.enable_op_determinism()
     # Grappler rewrites the graph: slower to start, no faster to run, and other bits.
@@ -51,6 +57,13 @@ def configure(settings: Settings) -> str:
     return f"gpu {tf.config.experimental.get_device_details(gpus[0]).get('device_name', 'unknown')}"
 
 
+def _set_keras(floatx: str, policy: str | keras.DTypePolicy, epsilon: float, data_format: str) -> None:
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+    keras.config.set_epsilon(epsilon)
+    keras.config.set_image_data_format(data_format)
+
+
 def versions() -> dict[str, str]:
     """Versions of what decides the bits of a result."""
     found = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
@@ -60,12 +73,31 @@ def versions() -> dict[str, str]:
     return found
 
 
-def build(row: Trial, mechanisms: Mapping[str, str]) -> keras.Model:
-    """The row's untrained model, with 10 logits; weights are drawn from the row's seed."""
-    keras.utils.set_random_seed(row.seed)
+@contextlib.contextmanager
+def surroundings(precision: str) -> Iterator[None]:
+    """All that a built model depends on besides its row, while the block runs: the process may be its user's."""
+    config = keras.config
+    before = config.floatx(), config.dtype_policy(), config.epsilon(), config.image_data_format()
+    states = random.getstate(), np.random.get_state()
+    _set_keras(precision, precision, *SHIPPED)
+    try:
+        yield
+    finally:
+        _set_keras(*before)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+def structure(row: Trial, mechanisms: Mapping[str, str]) -> keras.Model:
+    """The row's model, with 10 logits; its weights are whatever the process draws."""
     model = MODELS[row.architecture]()
-    if mechanisms:
-        model = imitate(model, row, mechanisms)
+    return imitate(model, row, mechanisms) if mechanisms else model
+
+
+def build(row: Trial, mechanisms: Mapping[str, str]) -> keras.Model:
+    """The row's untrained model; weights are drawn from the row's seed."""
+    keras.utils.set_random_seed(row.seed)
+    model = structure(row, mechanisms)
     if "initializer" in mechanisms:
         known = to_pytorch(row.architecture, {variable.path: variable.numpy() for variable in model.weights})
         shapes = {name: array.shape for name, array in known.items()}
