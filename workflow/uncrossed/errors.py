@@ -1,11 +1,26 @@
-"""What a command refuses: one exception whose message is written for the person who must act."""
+"""What a command refuses: exceptions whose messages are written for the person who must act."""
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
 class InputError(ValueError):
     """Bad input. The message is one line: where, what was found, what is allowed."""
+
+
+class UnreadableError(InputError):
+    """A file that the operating system does not give: it may be sound, and reading it may succeed another time."""
+
+
+def need_linux(what: str) -> None:
+    """Refuse what other operating systems lack the means for.
+
+    Args:
+        what: with its verb, as `training needs`.
+    """
+    if sys.platform != "linux":
+        raise InputError(f"{what} Linux; found {sys.platform}; studies can be read here")
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
