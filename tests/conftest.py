@@ -1,6 +1,8 @@
 """Shared by the tests: the commands as users run them, small datasets, and small studies."""
 
+import contextlib
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -46,6 +48,19 @@ def run(*command: object, folder: Path | None = None, code: int | None = 0, **en
 def uncrossed(*arguments: object, **options):
     """Run the command `uncrossed`."""
     return run("uncrossed", *arguments, **options)
+
+
+@contextlib.contextmanager
+def no_more_files():
+    """While the block lasts, the operating system opens no file for this process."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def write_manifest(path: Path, rows: dict[str, dict], architecture: str = "smallcnn", epochs: int = 2) -> None:

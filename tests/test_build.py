@@ -231,6 +231,14 @@ def test_a_lost_dataset_never_retrains_what_is_finished(folder):
     assert folder.planned() == ["pytorch second"]
 
 
+def test_what_an_operating_system_puts_beside_results_is_no_result(tmp_path):
+    folder = Folder(tmp_path)
+    trial = folder.results / "trials/first"
+    trial.mkdir(parents=True)
+    (trial / "._pytorch.h5").write_bytes(b"Mac OS X")
+    assert len(folder.planned()) == 4
+
+
 def test_a_failed_training_leaves_no_trial_file_and_stops_no_other(tmp_path):
     folder = Folder(tmp_path)
     folder.configure(settings={"device": "gpu"})

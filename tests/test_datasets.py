@@ -1,8 +1,10 @@
 """Datasets: nothing is opened before its SHA-256 matched, and a file stands for one definition."""
 
+import fcntl
 import functools
 import http.server
 import io
+import json
 import pickle
 import tarfile
 import threading
@@ -174,6 +176,16 @@ def test_a_file_of_other_code_is_refused(tmp_path, few):
         file.attrs["code_sha256"] = "0" * 64
     with pytest.raises(InputError, match="another version of this package; delete it"):
         datasets.read(path)
+
+
+def test_a_site_that_wants_locks_where_there_are_none_can_train(tmp_path, few):
+    row = {"trial": "a", "architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 35}
+    row |= {"adam_epsilon": 0.1, "epochs": 1}
+    command = ["train", "pytorch", "--row", json.dumps(row), "--dataset", few, "--output", tmp_path / "a.h5"]
+    with few.open("rb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        uncrossed(*command, HDF5_USE_FILE_LOCKING="TRUE")
+    assert (tmp_path / "a.h5").exists()
 
 
 def test_the_command_makes_built_in_datasets_and_refuses_others(tmp_path):

@@ -289,5 +289,20 @@ def test_the_trace_names_step_layer_and_mechanism(few, tmp_path):
     assert done.stdout.splitlines() == output.splitlines()[-len(done.stdout.splitlines()) :]
 
 
+def test_a_trace_says_what_cannot_be_read_and_what_is_damaged(tmp_path):
+    row = {"trial": "a", "architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 30}
+    row |= {"adam_epsilon": 0.1, "epochs": 1}
+    for framework in FRAMEWORKS:
+        about = {"row": row, "precision": "float64", "steps": 1, "files": {"aligned": f"{framework}.h5"}}
+        (tmp_path / f"{framework}.json").write_text(json.dumps(about))
+        (tmp_path / f"{framework}.h5").mkdir()
+    compare = ["trace", "--compare", "--output", tmp_path]
+    assert "pytorch.h5: cannot be read (Is a directory)" in uncrossed(*compare, code=1).stdout
+    for framework in FRAMEWORKS:
+        (tmp_path / f"{framework}.h5").rmdir()
+        (tmp_path / f"{framework}.h5").write_bytes(b"no HDF5")
+    assert "pytorch.h5, or tensorflow.h5: missing or damaged" in uncrossed(*compare, code=2).stdout
+
+
 def test_the_documentation_has_the_table_of_mechanisms():
     assert table() in (REPOSITORY / "README.md").read_text()

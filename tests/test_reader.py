@@ -1,12 +1,15 @@
 """Reading a study from a folder and over HTTP: right or refused, whatever the network does, and at a bounded cost."""
 
 import json
+import multiprocessing
+import operator
 import pickle
 import shutil
 import ssl
 import subprocess
 import sys
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,10 +20,10 @@ import pytest
 
 import synthetic
 import uncrossed as package
-from conftest import need, run
+from conftest import need, no_more_files, run
 from server import Proxy, Server
 from uncrossed import reader, remote, store, tables
-from uncrossed.errors import InputError
+from uncrossed.errors import InputError, UnreadableError
 from uncrossed.trial import FRAMEWORKS, Trial
 
 BIG = "vgg16-0002"
@@ -306,6 +309,73 @@ def test_damage_in_a_local_file_names_file_and_array(copy):
     shutil.copy(path.with_name("tensorflow.h5"), path)
     with pytest.raises(InputError, match="holds framework 'tensorflow'; allowed there: 'pytorch'"):
         package.open(copy).trial(BIG).pytorch.attributes  # noqa: B018
+
+
+def test_a_file_that_cannot_be_read_now_is_read_later(copy):
+    study = package.open(copy)
+    side = study.trial(BIG).pytorch
+    with no_more_files():
+        for read in (lambda: side.logits, lambda: study.curves, lambda: tables.read(copy)):
+            with pytest.raises(UnreadableError, match=r"cannot be read \(Too many open files\)"):
+                read()
+    assert side.logits.shape == (200, 10)
+    with no_more_files():  # it is open
+        assert len(side.weights) == 600
+    assert len(study.curves)
+    path = copy / f"trials/{BIG}/tensorflow.h5"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UnreadableError, match=rf"^{path}: cannot be read \(Is a directory\)$"):
+        study.trial(BIG).tensorflow.logits  # noqa: B018
+
+
+def test_what_was_used_can_be_sent_to_another_process(copy):
+    study = package.open(copy)
+    pair = study.trial(BIG)
+    side = pair.pytorch
+    weights, name = side.weights, name_of("pytorch", 7)
+    expected = weights[name], side.logits, list(weights), len(study.curves)
+    # As a DataLoader's workers are started on macOS and Windows, and everywhere from Python 3.14 on.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        np.testing.assert_array_equal(pool.submit(operator.getitem, weights, name).result(), expected[0])
+        for sent, what in ((side, "logits"), (pair, "pytorch.logits")):
+            np.testing.assert_array_equal(pool.submit(operator.attrgetter(what), sent).result(), expected[1])
+        assert pool.submit(list, weights).result() == expected[2]
+        assert len(pool.submit(operator.attrgetter("curves"), study).result()) == expected[3]
+        np.testing.assert_array_equal(pool.submit(operator.attrgetter("labels"), pair.tensorflow).result(), side.labels)
+    np.testing.assert_array_equal(weights[name], expected[0])
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_a_study_is_read_where_linux_is_not(platform, copy, tmp_path):
+    program = """
+import os, pickle, sys
+import concurrent.futures.thread, pandas, pyarrow.parquet, tqdm.auto, urllib.request
+sys.modules |= {"fcntl": None, "resource": None}
+del os.preadv, os.sched_getaffinity
+sys.platform = sys.argv[1]
+import uncrossed
+study = uncrossed.open(sys.argv[2])
+side = study.trial(sys.argv[3]).pytorch
+before = side.logits, side.weights
+again = pickle.loads(pickle.dumps(before[1]))
+assert all((again[name] == array).all() for name, array in before[1].items())
+assert len(study.curves)
+study.select(trial=sys.argv[3]).download(sys.argv[4], progress=False)
+assert (uncrossed.open(sys.argv[4]).trial(sys.argv[3]).pytorch.logits == before[0]).all()
+from uncrossed.cli import main
+for command in (["show", "--study", sys.argv[2]], ["tables", sys.argv[2]], ["checksums", sys.argv[2]]):
+    try:
+        main(command)
+    except SystemExit as end:
+        assert not end.code, command
+row = '{"trial": "a", "architecture": "smallcnn", "learning_rate": 1, "batch_size": 1, "adam_epsilon": 1}'
+main(["train", "pytorch", "--row", row, "--dataset", "a", "--output", sys.argv[4] + "/a.h5"])
+"""
+    output = run(sys.executable, "-c", program, platform, copy, BIG, tmp_path / "got", code=2).stdout
+    assert output.splitlines()[-1] == f"uncrossed: training needs Linux; found {platform}; studies can be read here"
+    assert "Traceback" not in output
+    run("sha256sum", "-c", "--quiet", "--ignore-missing", "SHA256SUMS", folder=tmp_path / "got")
 
 
 def test_the_file_of_another_trial_gives_no_array(place, copy, tmp_path):

@@ -111,10 +111,32 @@ def test_a_bad_trial_file_is_refused_by_name_and_listed_where_that_is_asked_for(
     output = uncrossed("report", study, code=2).stdout
     assert name in output
     uncrossed("report", study, "--partial")
-    assert "This report is partial 1 of 14 trial files are missing or damaged" in words(study)
+    assert "This report is partial 1 of 14 trial files are missing or not usable" in words(study)
     assert f"{name}: {'missing' if damage == 'missing' else 'damaged'}" in words(study)
     found = data(study)
     assert "sha" not in found["pairs"][found["trials"].index("resnet50-0001")]["tensorflow"]
+
+
+def test_a_trial_file_that_cannot_be_read_is_not_called_damaged(study):
+    name = "trials/resnet50-0001/tensorflow.h5"
+    (study / name).unlink()
+    (study / name).mkdir()
+    assert f"{name}: cannot be read (Is a directory)" in uncrossed("report", study, code=1).stdout
+    uncrossed("report", study, "--partial")
+    assert f"{name}: cannot be read" in words(study)
+
+
+def test_what_an_operating_system_puts_beside_files_changes_neither_report_nor_checksums(study):
+    (study / "figures").mkdir(exist_ok=True)
+    (study / "figures/a.svg").write_text(SVG)
+    made = {}
+    for _ in range(2):
+        uncrossed("report", study)
+        uncrossed("checksums", study)
+        for name in ("report.html", "SHA256SUMS"):
+            assert made.setdefault(name, (study / name).read_bytes()) == (study / name).read_bytes()
+        for name in ("figures/._a.svg", "tables/._trials.csv", "tables/.nfs0001.json", "figures/Thumbs.db"):
+            (study / name).write_bytes(b"Mac OS X")
 
 
 def test_a_partial_table_makes_a_partial_report(study):

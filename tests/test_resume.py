@@ -13,8 +13,9 @@ from pathlib import Path
 import h5py
 import pytest
 
-from conftest import PATH, REPOSITORY, Folder, copy_sources, need, run, uncrossed
-from uncrossed import store
+from conftest import PATH, REPOSITORY, Folder, copy_sources, need, no_more_files, run, uncrossed
+from uncrossed import interrupted, store
+from uncrossed.errors import UnreadableError
 from uncrossed.trial import FRAMEWORKS
 
 CHECKS = Path(__file__).with_name("checks")
@@ -96,6 +97,20 @@ def test_a_checkpoint_that_is_not_this_trainings_is_set_aside(spoil, reason, few
     assert "epoch 1/4" in output
     assert (tmp_path / "a.h5").read_bytes() == ended["whole"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a.json"]
+
+
+@pytest.mark.parametrize(("how", "said"), [("folder", "Is a directory"), ("loop", "Too many levels of symbolic links")])
+def test_a_checkpoint_that_cannot_be_read_is_kept_and_nothing_is_trained(how, said, few, tmp_path, ended):
+    path = tmp_path / "a.checkpoint.h5"
+    path.mkdir() if how == "folder" else path.symlink_to(path)
+    output = run(*command("pytorch", few, tmp_path / "a.h5"), code=1).stdout
+    assert f"uncrossed: {path}: cannot be read ({said}); it is kept and nothing was trained" in output
+    assert "epoch 1" not in output
+    assert [path.name for path in tmp_path.iterdir()] == ["a.checkpoint.h5"]
+    path.rmdir() if how == "folder" else path.unlink()
+    shutil.copy(ended["checkpoint"], path)
+    assert "going on in epoch 4" in run(*command("pytorch", few, tmp_path / "a.h5")).stdout
+    assert (tmp_path / "a.h5").read_bytes() == ended["whole"]
 
 
 @pytest.fixture(scope="module")
@@ -250,6 +265,14 @@ def test_what_a_killed_run_leaves_is_taken_for_what_it_is(change, tmp_path):
     folder.manifest.write_text(rows)
     folder.snakemake(*asked)
     assert target.read_bytes() == clean
+
+
+def test_a_result_that_cannot_be_read_is_not_trained_again(tmp_path, ended):
+    path = str(shutil.copy(ended["checkpoint"].with_name("a.h5"), tmp_path / "a.h5"))
+    with no_more_files(), pytest.raises(UnreadableError, match="cannot be read"):
+        interrupted.judge(tmp_path / ".snakemake", {path: {"framework": "pytorch"}}, 1)
+    assert interrupted.judge(tmp_path / ".snakemake", {path: {"framework": "pytorch"}}, 1) == []
+    assert not (tmp_path / ".snakemake").exists()
 
 
 def test_a_training_that_is_left_is_stopped_by_the_next(few, tmp_path):

@@ -1,6 +1,7 @@
 """The trial file: equal results are equal bytes, damage is named, nothing half-written is left."""
 
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -12,10 +13,10 @@ import h5py
 import numpy as np
 import pytest
 
-from conftest import uncrossed
+from conftest import no_more_files, uncrossed
 from uncrossed import store
 from uncrossed.compare import compare
-from uncrossed.errors import InputError
+from uncrossed.errors import InputError, UnreadableError
 from uncrossed.files import complete
 
 
@@ -106,6 +107,29 @@ def test_a_truncated_file_is_refused(kept, tmp_path):
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=str(path)):
         store.read(path)
+
+
+def test_what_fails_to_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "a.h5"
+    store.write(path, make())
+    for read in (store.read, store.read_attributes, store.read_curves):
+        with no_more_files(), pytest.raises(UnreadableError, match=f"^{path}: cannot be read .Too many open files.$"):
+            read(path)
+        for after in range(3):  # in the middle of the file too
+            calls = iter(range(after))
+
+            def broken(*arguments, calls=calls, whole=os.preadv):
+                if next(calls, None) is None:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
+                return whole(*arguments)
+
+            monkeypatch.setattr(os, "preadv", broken)
+            with pytest.raises(UnreadableError, match=f"^{path}: cannot be read .Input/output error.$"):
+                read(path)
+            monkeypatch.undo()
+    for other in (tmp_path, "/dev/null"):
+        with pytest.raises(UnreadableError, match=r"cannot be read .*(Is a directory|not a regular file)"):
+            store.read(other)
 
 
 def test_another_schema_is_refused(tmp_path):

@@ -1,10 +1,17 @@
 """Verification: files that are what they say pass, and each way in which they are not is named."""
 
+import fcntl
 import json
+import os
 import re
 import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,8 +21,9 @@ import uncrossed as package
 from conftest import uncrossed
 from server import Server
 from uncrossed import manifest, store, tables
+from uncrossed.errors import UnreadableError
 from uncrossed.trial import FRAMEWORKS, Trial
-from uncrossed.verify import verify
+from uncrossed.verify import _Reader, verify
 
 SOUND = "all files are as they should be"
 FIRST, SECOND = "densenet121-0000", "resnet50-0001"
@@ -206,9 +214,89 @@ def test_run_records_are_files_of_the_study(folder):
     faults = verify(folder).faults
     assert len(faults) == 2
     assert faults[0].startswith(f"{record}: damaged")
-    assert faults[1].startswith(f"{runs}: cannot be read")
+    assert faults[1].startswith(f"{runs}: damaged")
     runs.unlink()
     assert f"{runs}: missing" in verify(folder).faults
+
+
+@pytest.mark.parametrize("setting", ["TRUE", "BEST_EFFORT", "nonsense"])
+def test_a_site_that_wants_locks_where_there_are_none_loses_no_sound_file(setting, folder, few):
+    """Whoever holds the files locked stands in for a file system without locks: HDF5 cannot lock them either."""
+    (folder / "SHA256SUMS").unlink()
+    (folder.parent / "datasets").mkdir()
+    shutil.copy(few, folder.parent / "datasets/digits-few.h5")
+    before = sorted(folder.parent.rglob("*"))
+    with ExitStack() as stack:
+        for path in folder.parent.rglob("*.h5"):
+            fcntl.flock(stack.enter_context(path.open("rb")), fcntl.LOCK_EX)
+        assert SOUND in uncrossed("verify", folder, "--quarantine", HDF5_USE_FILE_LOCKING=setting).stdout
+    assert sorted(folder.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("how", "said"), [("folder", "Is a directory"), ("loop", "Too many levels of symbolic links")])
+@pytest.mark.parametrize("name", [f"trials/{FIRST}/pytorch.h5", "tables/runs.parquet", "manifest.csv"])
+def test_what_cannot_be_read_is_said_so_and_never_moved(name, how, said, folder):
+    path = folder / name
+    path.unlink()
+    path.mkdir() if how == "folder" else path.symlink_to(path)
+    output = uncrossed("verify", folder, "--quarantine", code=1).stdout
+    assert f"{path}: cannot be read ({said})\n" in output
+    assert "damaged" not in output
+    assert "moved to" not in output
+    assert os.path.lexists(path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_reader_that_is_killed_says_nothing_of_the_file_and_one_that_crashes_does(number, folder):
+    path = folder / f"trials/{FIRST}/pytorch.h5"
+    with _Reader() as reader, ThreadPoolExecutor(1) as pool:
+        assert reader.facts(path).fault is None
+        (process,) = reader.pool._processes
+        os.kill(process, signal.SIGSTOP)
+        asked = pool.submit(reader.facts, path)
+        time.sleep(0.5)
+        os.kill(process, number)
+        os.kill(process, signal.SIGCONT)
+        if number == signal.SIGSEGV:
+            assert "crashes on it" in asked.result(60).fault
+        else:
+            with pytest.raises(UnreadableError, match="cannot be read"):
+                asked.result(60)
+        assert reader.facts(path).fault is None
+
+
+def test_what_is_listed_is_never_moved(folder):
+    change(folder / f"trials/{FIRST}/pytorch.h5", lambda result: result.curves["test_loss"].__setitem__(-1, 7.0))
+    (folder / f"trials/{SECOND}/pytorch.h5").write_bytes(b"no HDF5")
+    tables_as_they_are = (folder / "SHA256SUMS").read_text()
+    tables.checksums(folder)
+    assert (folder / "SHA256SUMS").read_text() != tables_as_they_are
+    output = uncrossed("verify", folder, "--quarantine", code=1).stdout
+    assert f"{FIRST}/pytorch.h5: its SHA-256 is the listed one, but: records test loss 7.0" in output
+    assert f"{SECOND}/pytorch.h5: its SHA-256 is the listed one, but: " in output
+    assert "moved to" not in output
+
+
+def test_a_dataset_of_other_code_is_not_damaged(folder, few):
+    path = folder.parent / "datasets/digits-few.h5"
+    path.parent.mkdir()
+    shutil.copy(few, path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["code_sha256"] = "0" * 64
+        file.attrs["identity"] = "of another form"
+        del file["test/images"]
+    output = uncrossed("verify", folder, "--quarantine", code=1).stdout
+    assert f"{path}: made by other code than this, which cannot check it\n" in output
+    assert "damaged" not in output
+    assert path.exists()
+
+
+def test_what_an_operating_system_puts_beside_files_is_not_checked(folder):
+    for place in (f"trials/{FIRST}", "trials/.AppleDouble", "../datasets"):
+        (folder / place).mkdir(exist_ok=True)
+    for name in (f"trials/{FIRST}/._pytorch.h5", "../datasets/._digits.h5", "trials/.AppleDouble/pytorch.h5"):
+        (folder / name).write_bytes(b"Mac OS X")
+    assert SOUND in uncrossed("verify", folder, "--quarantine").stdout
 
 
 def test_a_checkpoint_stays_where_it_is(folder):

@@ -17,6 +17,7 @@ shell.prefix(
 
 from uncrossed import manifest, resources
 from uncrossed.errors import InputError
+from uncrossed.files import ours
 from uncrossed.identity import code_sha256
 from uncrossed.search import suggestion_path
 from uncrossed.study import Study
@@ -74,8 +75,8 @@ def dataset_file(wildcards):
 
     Snakemake would retrain everything that depends on a file that it has to make, finished or not, `ancient()` or not.
     """
-    if not Path(DATASET).exists() and any(
-        Path(RESULTS, "trials", wildcards.trial).glob("*.h5")
+    if not Path(DATASET).exists() and ours(
+        Path(RESULTS, "trials", wildcards.trial), "*.h5"
     ):
         raise WorkflowError(
             f"{DATASET} is missing, but trials that were made with it are there. Make it first, so that they are kept: "

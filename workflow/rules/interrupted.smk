@@ -9,7 +9,10 @@ if workflow.exec_mode == ExecMode.DEFAULT:
         for trial, row in ROWS.items()
         for framework in FRAMEWORKS
     }
-    judge(".snakemake", WANTED, RECORD_FORMAT_VERSION)
+    try:
+        judge(".snakemake", WANTED, RECORD_FORMAT_VERSION)
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 onstart:

@@ -15,8 +15,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from uncrossed.files import complete, remove_left
-from uncrossed.store import DAMAGE, Weights
+from uncrossed.errors import UnreadableError
+from uncrossed.files import DAMAGE, complete, reading, remove_left
+from uncrossed.store import Weights
 
 SCHEMA = "uncrossed-checkpoint-1"
 BLOCK = 512
@@ -87,11 +88,17 @@ class Checkpoint:
 
         Args:
             identity: the root attributes of the trial file to be.
+
+        Raises:
+            UnreadableError: there is one and the operating system does not give it; a training without it would
+                replace what may be hours of work.
         """
-        if not self.path.exists():
-            return None
         try:
             state, theirs = _read(self.path)
+        except FileNotFoundError:
+            return None
+        except UnreadableError as error:
+            raise UnreadableError(f"{error}; it is kept and nothing was trained: run the training again") from error
         except DAMAGE as error:
             reason = f"it is damaged ({error})"
         else:
@@ -136,7 +143,8 @@ class Checkpoint:
 
 
 def _read(path: Path) -> tuple[State, dict[str, Any]]:
-    content = path.read_bytes()
+    with reading(path) as stream:
+        content = stream.readall()
     # Before HDF5 sees it: it may crash on what is damaged.
     if content[:64] != hashlib.sha256(memoryview(content)[BLOCK:]).hexdigest().encode():
         raise ValueError("its content does not match its SHA-256")

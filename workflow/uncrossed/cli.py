@@ -1,6 +1,6 @@
 """The command `uncrossed`: one function per command; the rules of the workflow call it too.
 
-Exit codes: 0, 1 when a command found a difference or could not finish, 2 for bad input.
+Exit codes: 0, 1 when a command found a difference, could not read a file or could not finish, 2 for bad input.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 
 from uncrossed import environment, manifest
 from uncrossed.datasets import BUILT_IN, Definition
-from uncrossed.errors import InputError, nearest
+from uncrossed.errors import InputError, UnreadableError, nearest, need_linux
 from uncrossed.semantics import ARCHITECTURES
 from uncrossed.trial import FRAMEWORKS, Job
 
@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         code = options.run(options)
         sys.stdout.flush()
+    except UnreadableError as error:
+        sys.exit(_fail(error, 1))
     except InputError as error:
         sys.exit(_fail(error, 2))
     except BrokenPipeError:
@@ -378,6 +380,7 @@ def dataset(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> int:
     """Train, write the run record and then the trial file."""
+    need_linux("training needs")
     from tqdm import tqdm
 
     from uncrossed import backends, cpus, datasets, interrupted
@@ -400,10 +403,12 @@ def train(options: argparse.Namespace) -> int:
     if not 0 < options.patience < math.inf:
         raise InputError(f"--patience: found {options.patience}; allowed: a number > 0")
     checkpoint = Checkpoint(options.output, interval)
-    written = {path.resolve() for path in (options.output, options.output.with_suffix(".json"), checkpoint.path)}
+    written = {
+        os.path.realpath(path) for path in (options.output, options.output.with_suffix(".json"), checkpoint.path)
+    }
     for name in ("row", "settings", "job", "dataset", "twin"):
         given = str(getattr(options, name) or "")
-        if given and not _is_json(given) and Path(given).resolve() in written:
+        if given and not _is_json(given) and os.path.realpath(given) in written:
             raise InputError(f"--output {options.output}: would overwrite --{name} {given}; allowed: another name")
     if options.twin and _copy_twin(options, job):
         return 0
@@ -728,6 +733,7 @@ def _count(lines: list[str], what: str) -> str:
 
 def bench(options: argparse.Namespace) -> int:
     """Measure, print tables, and write all figures; exit 1 when a case failed."""
+    need_linux("bench needs")
     from uncrossed import files
     from uncrossed.bench import BATCH_SIZES, bench, table
 
@@ -749,6 +755,7 @@ def bench(options: argparse.Namespace) -> int:
 
 def doctor(options: argparse.Namespace) -> int:
     """Print facts and problems; exit 1 when there is a problem."""
+    need_linux("doctor is about trainings, which need")
     from uncrossed import doctor
 
     if options.probe:

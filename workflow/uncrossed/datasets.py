@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 from tqdm import tqdm
 
 from uncrossed.errors import InputError
-from uncrossed.files import new_hdf5, sha256
+from uncrossed.files import hdf5, new_hdf5, sha256
 from uncrossed.identity import syntax_sha256
 from uncrossed.remote import whole
 from uncrossed.trial import DatasetIdentity
@@ -93,6 +93,10 @@ class Dataset:
     sha256: str
 
 
+class OtherCodeError(InputError):
+    """A dataset file that another version of this package made; only that version knows whether it is sound."""
+
+
 def digest(images: Arrays, labels: Arrays) -> str:
     """`dataset_sha256`: SHA-256 over name, shape and bytes of each array; all are uint8."""
     total = hashlib.sha256()
@@ -135,16 +139,18 @@ def read_identity(path: str | os.PathLike[str]) -> DatasetIdentity:
     """The identity that a dataset file was made from.
 
     Raises:
-        InputError: the file is missing, is not a dataset file, or was made by other code than this.
+        OtherCodeError: the file was made by other code than this.
+        UnreadableError: the operating system does not give the file, which may be sound.
+        InputError: the file is missing, damaged, or not a dataset file.
     """
 
-    def made(file: h5py.File) -> tuple[DatasetIdentity, str]:
-        return DatasetIdentity.model_validate_json(file.attrs["identity"]), str(file.attrs["code_sha256"])
+    def made(file: h5py.File) -> DatasetIdentity:
+        # First: what else is in a file of other code may have another form.
+        if str(file.attrs["code_sha256"]) != syntax_sha256("datasets"):
+            raise OtherCodeError(f"{path}: made by another version of this package; delete it and build it again")
+        return DatasetIdentity.model_validate_json(file.attrs["identity"])
 
-    identity, code = _open(path, made)
-    if code != syntax_sha256("datasets"):
-        raise InputError(f"{path}: made by another version of this package; delete it and build it again")
-    return identity
+    return _open(path, made)
 
 
 def read(path: str | os.PathLike[str], expected: DatasetIdentity | None = None) -> Dataset:
@@ -155,7 +161,7 @@ def read(path: str | os.PathLike[str], expected: DatasetIdentity | None = None) 
         expected: the identity that a study asks for, if any.
 
     Raises:
-        InputError: a missing, damaged or foreign file, or one made from another definition.
+        InputError: as `read_identity`; or a file made from another definition, or whose arrays are damaged.
     """
     identity = read_identity(path)
     check_identity(path, identity, expected)
@@ -188,11 +194,13 @@ def check_identity(path: str | os.PathLike[str], found: DatasetIdentity, expecte
 
 
 def _open(path: str | os.PathLike[str], use: Callable[[h5py.File], Result]) -> Result:
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such dataset file; `uncrossed dataset` or the build makes it")
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with hdf5(path) as file:
             return use(file)
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such dataset file; `uncrossed dataset` or the build makes it") from error
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: damaged, or not a dataset file ({error}); delete it and build it again") from error
 

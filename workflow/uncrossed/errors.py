@@ -1,7 +1,8 @@
-"""What a command refuses: one exception whose message is written for the person who must act."""
+"""What a command refuses: exceptions whose messages are written for the person who must act."""
 
 import difflib
 import reprlib
+import sys
 from collections.abc import Iterable
 
 LONGEST = 600
@@ -31,6 +32,20 @@ def shown(value: object) -> str:
     except ValueError:  # Python writes no integer of more than 4300 digits
         text = f"{type(value).__name__} too large to be shown"
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+class UnreadableError(InputError):
+    """A file that the operating system does not give: it may be sound, and reading it may succeed another time."""
+
+
+def need_linux(what: str) -> None:
+    """Refuse what other operating systems lack the means for.
+
+    Args:
+        what: with its verb, as `training needs`.
+    """
+    if sys.platform != "linux":
+        raise InputError(f"{what} Linux; found {sys.platform}; studies can be read here")
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

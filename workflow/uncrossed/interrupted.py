@@ -6,7 +6,6 @@ memory is gone, trial files are judged by what they say of themselves: see `judg
 
 import base64
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from uncrossed import store
-from uncrossed.errors import InputError
-from uncrossed.files import write_json
+from uncrossed.errors import InputError, UnreadableError
+from uncrossed.files import fcntl, write_json
 
 
 def judge(state: str | os.PathLike[str], wanted: Mapping[str, Mapping[str, Any]], version: int) -> list[str]:
@@ -36,6 +35,9 @@ def judge(state: str | os.PathLike[str], wanted: Mapping[str, Mapping[str, Any]]
 
     Returns:
         The files that will be made again.
+
+    Raises:
+        UnreadableError: a file cannot be read, and may be what is wanted.
     """
     unfinished, remembered = (_subjects(Path(state, name)) for name in ("incomplete", "metadata"))
     found = []
@@ -45,6 +47,8 @@ def judge(state: str | os.PathLike[str], wanted: Mapping[str, Mapping[str, Any]]
         try:
             there = store.read_attributes(output)
             good = all(there[key] == value for key, value in attributes.items())
+        except UnreadableError:
+            raise
         except InputError:
             good = False
         record = _record(Path(state, "metadata"), output)

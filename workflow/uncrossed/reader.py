@@ -307,7 +307,10 @@ class Pair:
 
 
 class Side:
-    """One framework's trial file, opened when it is needed. All errors are InputErrors that name file and array."""
+    """One framework's trial file, opened when it is needed, in each process that it is sent to too.
+
+    All errors are InputErrors that name file and array.
+    """
 
     def __init__(self, source: Folder | Remote, trial: str, framework: str):
         """Take the place; nothing is opened."""
@@ -334,8 +337,11 @@ class Side:
         return file
 
     def _fault(self, message: str) -> InputError:
-        fault = getattr(self._handle, "fault", None)
-        return fault or InputError(f"{self._where}: {message}")
+        return self._handle.fault or InputError(f"{self._where}: {message}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what is open: another process opens the file again, when it is needed."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_file", "_handle")}
 
     @contextmanager
     def _reading(self) -> Iterator[h5py.File]:
@@ -345,6 +351,8 @@ class Side:
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
+        if "_file" in self.__dict__:
+            self._handle.fault = None  # an earlier read's
         try:
             yield
         except InputError:
@@ -355,7 +363,7 @@ class Side:
     def _array(self, name: str, bulk: bool = False) -> np.ndarray:
         with self._reading() as file:
             if isinstance(self._handle, RangeFile):
-                self._handle.bulk, self._handle.fault = bulk, None
+                self._handle.bulk = bulk
             array = np.asarray(file[name][()])
             if store.array_sha256(array) != file[name].attrs["sha256"]:
                 if isinstance(self._handle, RangeFile):

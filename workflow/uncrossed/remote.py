@@ -8,7 +8,6 @@ urllib3's, through the proxy that the environment names; no message shows the us
 import contextlib
 import hashlib
 import html
-import io
 import json
 import os
 import random
@@ -28,7 +27,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, InvalidHeader, LocationValueError, ProxyError
 
 from uncrossed.errors import InputError
-from uncrossed.files import complete
+from uncrossed.files import LocalFile, Seekable, complete, reading
 
 # Failures in a row, without a byte gained, that end a request; seconds before it is repeated, first and at most.
 ATTEMPTS, FIRST_DELAY, LONGEST_DELAY = 6, 0.25, 30.0
@@ -107,81 +106,28 @@ class Folder:
 
         Raises:
             MissingFileError: there is none.
-            InputError: it cannot be read.
+            UnreadableError: it cannot be read.
         """
         return b"".join(self.chunks(name))
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """A whole file in pieces; raises as `read` does."""
         try:
-            with open(self.root / name, "rb") as stream:
+            with reading(self.root / name) as stream:
                 while chunk := stream.read(CHUNK):
                     yield chunk
         except FileNotFoundError:
             raise MissingFileError(f"{self.where(name)}: no such file") from None
-        except OSError as error:
-            raise InputError(f"{self.where(name)}: cannot be read ({error.strerror})") from error
 
     def forget(self, name: str) -> None:
         """Nothing is cached."""
 
-    def hdf5(self, name: str) -> "LocalFile":
+    def hdf5(self, name: str) -> LocalFile:
         """What `h5py.File` opens, without a lock; raises as `read` does."""
         try:
-            return LocalFile(open(self.root / name, "rb", buffering=0))
+            return LocalFile(self.root / name)
         except FileNotFoundError:
             raise MissingFileError(f"{self.where(name)}: no such file") from None
-        except OSError as error:
-            raise InputError(f"{self.where(name)}: cannot be read ({error.strerror})") from error
-
-
-class Seekable(io.RawIOBase):
-    """A file to read whose place is its own, in each process after a fork too.
-
-    Attributes:
-        size: its bytes.
-        place: the next byte's.
-    """
-
-    size, place = 0, 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, as files do."""
-        self.place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.size}[whence]
-        return self.place
-
-    def tell(self) -> int:
-        """The place."""
-        return self.place
-
-
-class LocalFile(Seekable):
-    """A local file."""
-
-    def __init__(self, stream: io.FileIO):
-        """Take the open file; it is closed with this one."""
-        self.stream, self.size = stream, os.fstat(stream.fileno()).st_size
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer, up to the end of the file."""
-        view, count = memoryview(buffer).cast("B"), 0
-        while count < len(view) and (got := os.preadv(self.stream.fileno(), [view[count:]], self.place)):
-            count += got
-            self.place += got
-        return count
-
-    def close(self) -> None:
-        """Close it."""
-        self.stream.close()
-        super().close()
 
 
 class Remote:

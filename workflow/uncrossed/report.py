@@ -21,8 +21,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed import store, tables
-from uncrossed.errors import InputError
-from uncrossed.files import write_text
+from uncrossed.errors import InputError, UnreadableError
+from uncrossed.files import ours, parsing, write_text
 from uncrossed.semantics import ARCHITECTURES, resolve, spell, variants
 from uncrossed.trial import FRAMEWORKS
 
@@ -63,7 +63,7 @@ class Study:
         pairs: for each trial, in the table's order, what is known of each framework's side.
         environments: what devices and versions the trial files name, in words.
         semantics: the different settings of mechanisms that the trial files name.
-        missing: files that are not there, or are damaged, and what is the matter with them.
+        missing: files that are not there, cannot be read or are damaged, and what is the matter with them.
         common: settings and dataset, as the trial files name them.
     """
 
@@ -155,10 +155,11 @@ def read(folder: Path, partial: bool = False) -> Study:
             name = f"trials/{trial}/{framework}.h5"
             try:
                 attributes = _side(folder / name, trial, framework, side) if with_files else None
-            except InputError:
+            except InputError as error:
                 if not partial:
                     raise
-                study.missing[name] = "damaged" if (folder / name).is_file() else "missing"
+                fault = "cannot be read" if isinstance(error, UnreadableError) else "damaged"
+                study.missing[name] = fault if os.path.lexists(folder / name) else "missing"
                 attributes = None
             if attributes:
                 words = f"{attributes['device']}; {_versions(attributes['versions'])}"
@@ -180,14 +181,12 @@ def _curves(folder: Path, needed: bool, study: Study) -> dict[tuple[str, str], d
         if needed:
             raise InputError(f"{path}: missing; build the tables again")
         return {}
-    try:
+    with parsing(path, tables.AGAIN) as stream:
         columns = ["trial", "framework", "epoch", "test_accuracy", "train_loss"]
-        table = pd.read_parquet(path)
+        table = pd.read_parquet(stream)
         if table.empty:
             return {}
         table = table[columns].sort_values("epoch", kind="stable")
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: damaged ({error}); build the tables again") from error
     return {
         key: {"accuracy": _short(rows["test_accuracy"]), "loss": _short(rows["train_loss"])}
         for key, rows in table.groupby(["trial", "framework"], sort=False)
@@ -223,10 +222,8 @@ def _side(path: Path, trial: str, framework: str, side: dict[str, Any]) -> dict[
 def _optional(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame | None:
     if not path.is_file():
         return None
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: damaged ({error})") from error
+    with parsing(path, "") as stream:
+        table = pd.read_csv(stream)
     for name in columns:
         if name not in table:
             raise InputError(f"{path}: no column '{name}'")
@@ -328,8 +325,9 @@ def _missing(study: Study) -> str:
     total = len(study.trials) * len(FRAMEWORKS)
     return (
         '<section class="missing" aria-labelledby="missing">\n<h2 id="missing">This report is partial</h2>\n'
-        f"<p>{len(study.missing)} of {total} trial files are missing or damaged; {absent} of {len(study.trials)} pairs "
-        f"have no result in the tables, and are in none of the numbers below.</p>\n<ul>{items}</ul>\n</section>"
+        f"<p>{len(study.missing)} of {total} trial files are missing or not usable; {absent} of "
+        f"{len(study.trials)} pairs have no result in the tables, and are in none of the numbers below.</p>\n"
+        f"<ul>{items}</ul>\n</section>"
     )
 
 
@@ -586,11 +584,9 @@ def _figures(folder: Path) -> str:
     captions: dict[str, str] = {}
     path = folder / "figures/captions.json"
     if path.is_file():
-        try:
-            captions = {str(k).removesuffix(".svg"): str(v) for k, v in json.loads(path.read_bytes()).items()}
-        except (OSError, ValueError, AttributeError) as error:
-            raise InputError(f"{path}: damaged ({error})") from error
-    drawn = {path.stem: path for path in sorted((folder / "figures").glob("*.svg"))}
+        with parsing(path, "") as stream:
+            captions = {str(k).removesuffix(".svg"): str(v) for k, v in json.loads(stream.readall()).items()}
+    drawn = {path.stem: path for path in ours(folder / "figures", "*.svg")}
     for name in captions:
         if name not in drawn:
             raise InputError(f"{folder}/figures/{name}.svg: missing, but captions.json has a caption for it")
@@ -623,10 +619,8 @@ def inline_svg(path: Path, prefix: str, label: str) -> tuple[str, int]:
     """
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
-    try:
-        root = ElementTree.fromstring(path.read_bytes())
-    except (OSError, ElementTree.ParseError) as error:
-        raise InputError(f"{path}: damaged ({error})") from error
+    with parsing(path, "") as stream:
+        root = ElementTree.fromstring(stream.readall())
     if root.tag != f"{{{SVG}}}svg":
         raise InputError(f"{path}: not an SVG file")
     left_out = ("script", "metadata", "foreignObject")
@@ -749,10 +743,8 @@ def _made(folder: Path, study: Study) -> str:
     environments = study.environments
     path = folder / "tables/runs.parquet"
     if not environments and path.is_file():
-        try:
-            runs = pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: damaged ({error}); build the tables again") from error
+        with parsing(path, tables.AGAIN) as stream:
+            runs = pd.read_parquet(stream)
         names = [name for name in runs if name.startswith("version_")]
         environments = sorted(
             f"{row.get('device', 'unknown device')}; "
@@ -787,4 +779,4 @@ def _spelled(value: Any) -> str:
 
 
 def _listed(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.suffix in (".csv", ".parquet", ".json"))
+    return [path.name for path in ours(folder, "*.csv", "*.parquet", "*.json")]

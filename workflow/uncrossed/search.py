@@ -22,7 +22,7 @@ from pydantic import Field, field_validator, model_validator
 from uncrossed import store
 from uncrossed.checked import Model
 from uncrossed.errors import InputError, nearest
-from uncrossed.files import write_json
+from uncrossed.files import reading, write_json
 from uncrossed.semantics import ARCHITECTURES
 from uncrossed.space import Interval, Space, Stream
 from uncrossed.trial import FRAMEWORKS, LARGEST, Trial
@@ -185,14 +185,15 @@ def read_suggestion(folder: str | os.PathLike[str], trial: str, search: Search) 
     """
     path = suggestion_path(folder, trial)
     try:
-        made = json.loads(path.read_text(encoding="utf-8"))
+        with reading(path) as stream:
+            made = json.loads(stream.readall())
         made["row"] = Trial.check(made["row"], f"{path}: row")
         of, _ = made["search_sha256"], (made["guided"], made["saw"], made["saw_sha256"])
     except FileNotFoundError as error:
         raise InputError(f"{path}: missing; build it first") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: damaged ({error}); delete it, and the trial is suggested again") from error
     if of != search.sha256():
         raise InputError(

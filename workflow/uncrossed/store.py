@@ -8,19 +8,19 @@ the data), so equal results are equal bytes and the metadata lie together at the
     /predictions/logits           float32, test examples x classes; /predictions/labels: uint8
 """
 
+import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
 from uncrossed.errors import InputError
-from uncrossed.files import new_hdf5
+from uncrossed.files import DAMAGE, hdf5, new_hdf5
 
 SCHEMA = "uncrossed-trial-1"
 CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -29,8 +29,6 @@ OBJECTS = ("row", "settings", "dataset", "versions")
 TEXTS = ("schema", "framework", "status", "device", "dataset_sha256", "code_sha256", "content_sha256")
 
 Weights = dict[str, np.ndarray]
-# What h5py and json raise where bytes are not what they were.
-DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError)
 
 
 @dataclass
@@ -150,32 +148,27 @@ def read(path: str | os.PathLike[str]) -> Result:
     return result
 
 
-class opened:  # noqa: N801 - used as a function
-    """`with opened(path) as file`: an `h5py.File` that is a trial file; every fault in it is an InputError."""
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
+    """An `h5py.File` that is a trial file, while the block lasts; what it raises of the file becomes an InputError.
 
-    def __init__(self, path: str | os.PathLike[str]):
-        """Take the path; nothing is opened yet."""
-        self.path = path
-
-    def __enter__(self) -> h5py.File:
-        """Open and check the schema."""
-        if not Path(self.path).is_file():
-            raise InputError(f"{self.path}: no such trial file")
-        try:
-            self.file = h5py.File(self.path, "r", locking=False)
-            schema = self.file.attrs.get("schema")
-        except DAMAGE as error:
-            raise InputError(f"{self.path}: not HDF5, or damaged ({error})") from error
-        if schema != SCHEMA:
-            self.file.close()
-            raise InputError(f"{self.path}: schema {schema!r}; allowed: {SCHEMA!r}")
-        return self.file
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        """Close, and turn what h5py raises into an InputError."""
-        self.file.close()
-        if isinstance(error, DAMAGE) and not isinstance(error, InputError):
-            raise InputError(f"{self.path}: damaged ({error})") from error
+    Raises:
+        UnreadableError: the operating system does not give the file, which may be sound.
+        InputError: a missing, damaged or foreign file.
+    """
+    what = "not HDF5, or damaged"
+    try:
+        with hdf5(path) as file:
+            if (schema := file.attrs.get("schema")) != SCHEMA:
+                raise InputError(f"{path}: schema {schema!r}; allowed: {SCHEMA!r}")
+            what = "damaged"
+            yield file
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such trial file") from error
+    except DAMAGE as error:
+        raise InputError(f"{path}: {what} ({error})") from error
 
 
 def _attributes(file: h5py.File) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from uncrossed import manifest, store
 from uncrossed.errors import InputError
-from uncrossed.files import complete, sha256, write_text
+from uncrossed.files import complete, ours, parsing, sha256, write_text
 from uncrossed.reader import DETERMINISTIC, RUNS, trial_files
 from uncrossed.semantics import MECHANISMS, NATIVE, resolve, spell
 from uncrossed.trial import FRAMEWORKS, Trial
@@ -23,6 +23,7 @@ OPTIONAL = (
     *("tables/summary.csv", "tables/disagreement.csv", "tables/weights.csv", "tables/attribution.csv"),
     *("tables/trajectory.csv", "tables/trajectory.json", "figures/captions.json", "figures/*.svg", "report.html"),
 )
+AGAIN = "build the tables again"
 
 
 def make(
@@ -96,8 +97,8 @@ def checksums(folder: str | os.PathLike[str]) -> None:
         InputError: a file that should be there is missing.
     """
     folder = Path(folder)
-    found = sorted(str(path.relative_to(folder)) for pattern in OPTIONAL for path in folder.glob(pattern))
-    names = [*DETERMINISTIC, *found, *trial_files(manifest.read(folder / "manifest.csv"))]
+    optional = sorted(str(path.relative_to(folder)) for path in ours(folder, *OPTIONAL))
+    names = [*DETERMINISTIC, *optional, *trial_files(manifest.read(folder / "manifest.csv"))]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise InputError(f"{folder / missing[0]}: missing, as are {len(missing) - 1} more; build the study first")
@@ -129,11 +130,8 @@ def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
     Raises:
         InputError: the table of curves is missing or damaged.
     """
-    path = Path(folder) / "tables/curves.parquet"
-    try:
-        curves = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: missing or damaged ({error}); build the tables again") from error
+    with parsing(Path(folder) / "tables/curves.parquet", AGAIN) as stream:
+        curves = pd.read_parquet(stream)
     names = ("learning_rate", "batch_size", "adam_epsilon", "epochs", "seed")
     hyperparameters = [f"{name} {row[name]}" for name in names]
     lines = [f"{row['trial']}: {row['architecture']}, {', '.join(hyperparameters)}, semantics {row['semantics']}", ""]
@@ -175,12 +173,9 @@ def _curve_rows(trial: str, framework: str, values: dict[str, Any], trained: int
 
 
 def _run(path: Path, trial: str, framework: str) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: run record missing or damaged ({error})") from error
-    seconds = record.pop("seconds_per_epoch")
-    versions = record.pop("versions")
+    with parsing(path, "") as stream:
+        record = json.loads(stream.readall())
+        seconds, versions = record.pop("seconds_per_epoch"), record.pop("versions")
     spent = {"epochs": len(seconds), "training_seconds": sum(seconds)}
     spent["median_epoch_seconds"] = float(np.median(seconds)) if seconds else None
     return {"trial": trial, "framework": framework, **record, **spent} | {
@@ -215,13 +210,8 @@ def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -
     Raises:
         InputError: there is none.
     """
-    path = Path(folder) / "tables/trials.parquet"
-    if not path.is_file():
-        raise InputError(f"{path}: missing; build the study first")
-    try:
-        return pd.read_parquet(path, columns=list(columns) if columns else None)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: damaged ({error}); build the tables again") from error
+    with parsing(Path(folder) / "tables/trials.parquet", AGAIN) as stream:
+        return pd.read_parquet(stream, columns=list(columns) if columns else None)
 
 
 def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -231,10 +221,8 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
         InputError: the tables, or the first trial's files, are missing or damaged.
     """
     trials, path = read(folder), Path(folder) / RUNS
-    try:
-        runs = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: missing or damaged ({error}); build the tables again") from error
+    with parsing(path, AGAIN) as stream:
+        runs = pd.read_parquet(stream)
     if len(runs):
         runs = runs[(runs["epochs"] > 0) & ~runs["resumed"]].merge(trials, on="trial", suffixes=("", "_row"))
     if runs.empty:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from uncrossed import files
@@ -132,10 +131,8 @@ def compare(folder: str | os.PathLike[str]) -> tuple[Trial, list[Trace]]:
     folder = Path(folder)
     sides = []
     for framework in FRAMEWORKS:
-        try:
-            sides.append(json.loads((folder / f"{framework}.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{folder}/{framework}.json: missing or damaged; record that side first") from error
+        with files.parsing(folder / f"{framework}.json", "record that side first") as stream:
+            sides.append(json.loads(stream.readall()))
     for key in ("row", "precision", "steps"):
         if sides[0][key] != sides[1][key]:
             raise InputError(
@@ -159,18 +156,23 @@ def compare(folder: str | os.PathLike[str]) -> tuple[Trial, list[Trace]]:
 
 
 def _differences(first: Path, second: Path, layers: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    with h5py.File(first) as a, h5py.File(second) as b:
-        steps = len(a["loss"])
-        found = np.zeros((steps + 1, len(layers)))
-        for step in range(steps + 1):
-            left, right = a[f"weights/{step}"], b[f"weights/{step}"]
-            shared = [name for name in left if name in right]
-            for k, layer in enumerate(layers):
-                names = [name for name in shared if name.rpartition(".")[0] == layer]
-                top = sum(float(np.square(left[n][()].astype(float) - right[n][()]).sum()) for n in names)
-                bottom = sum(float(np.square(left[n][()].astype(float)).sum()) for n in names)
-                found[step, k] = np.sqrt(top / bottom) if bottom else 0
-        return found, np.abs(a["loss"][:] - b["loss"][:])
+    try:
+        with files.hdf5(first) as a, files.hdf5(second) as b:
+            steps = len(a["loss"])
+            found = np.zeros((steps + 1, len(layers)))
+            for step in range(steps + 1):
+                left, right = a[f"weights/{step}"], b[f"weights/{step}"]
+                shared = [name for name in left if name in right]
+                for k, layer in enumerate(layers):
+                    names = [name for name in shared if name.rpartition(".")[0] == layer]
+                    top = sum(float(np.square(left[n][()].astype(float) - right[n][()]).sum()) for n in names)
+                    bottom = sum(float(np.square(left[n][()].astype(float)).sum()) for n in names)
+                    found[step, k] = np.sqrt(top / bottom) if bottom else 0
+            return found, np.abs(a["loss"][:] - b["loss"][:])
+    except InputError:
+        raise
+    except files.DAMAGE as error:
+        raise InputError(f"{first}, or {second.name}: missing or damaged ({error}); record that side again") from error
 
 
 def printed(row: Trial, traces: list[Trace]) -> str:

@@ -7,6 +7,7 @@ with a framework also that logits and initial weights are those of the stored ro
 
 import json
 import os
+import signal
 import tempfile
 import threading
 from collections import defaultdict
@@ -22,8 +23,8 @@ import numpy as np
 from tqdm import tqdm
 
 from uncrossed import datasets, manifest, statements, store, training
-from uncrossed.errors import InputError
-from uncrossed.files import read_checksums, sha256
+from uncrossed.errors import InputError, UnreadableError
+from uncrossed.files import LocalFile, ours, read_checksums, reading, sha256
 from uncrossed.reader import RUNS, SUMS, listable, read_trials, strange
 from uncrossed.recompute import Models, moving
 from uncrossed.remote import Folder, MissingFileError, Remote, opened
@@ -33,6 +34,9 @@ QUARANTINED = ".quarantined"
 WORKERS = 4
 # A rate at which a step may be too small to change a weight of 0.01 in float32, where gradients are about 1e-3.
 TINY, GRADIENT = 1e-8, 1e-3
+# How a process ends that HDF5 has crashed; one that is killed says nothing of the file.
+CRASHES = {-number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)}
+CRASHES |= {-signal.SIGBUS} if hasattr(signal, "SIGBUS") else set()
 
 
 class Findings(NamedTuple):
@@ -82,8 +86,9 @@ def verify(
 
     Args:
         place: `results/STUDY`, or `results/datasets`; or the URL of a study or release with a list of checksums.
-        quarantine: rename damaged local files to `*.quarantined`: the next build makes them again. A trial file or
-            dataset that is sound in itself, or that cannot be read at all, is never moved.
+        quarantine: rename damaged local files to `*.quarantined`: the next build makes them again. Never moved is a
+            file that cannot be read, whose SHA-256 is the listed one, or that is sound in itself; nor a dataset that
+            other code made.
         recompute: build each model, and compute its initial weights and its logits again; needs the frameworks.
         dataset: the dataset's file for that; default: beside the study.
         ignore_missing: check what is there, as of a copy of some trials.
@@ -191,8 +196,8 @@ def _names(source: Folder | Remote, listed: dict[str, str], faults: list[str]) -
         root = source.root
         shared = root if root.name == "datasets" else root.parent / "datasets"
         kinds = [f"trials/*/{framework}.{kind}" for framework in FRAMEWORKS for kind in ("h5", "json")]
-        trials = sorted(path for kind in kinds for path in root.glob(kind))
-        names |= dict.fromkeys(os.path.relpath(path, root) for path in [*trials, *sorted(shared.glob("*.h5"))])
+        there = [*ours(root, *kinds), *ours(shared, "*.h5")]
+        names |= dict.fromkeys(os.path.relpath(path, root) for path in there)
     # Once: the manifest's reader refuses a trial that is there twice, and a folder has a name once.
     rows: Mapping[str, Trial] = {}
     try:
@@ -212,13 +217,16 @@ def _fetched(source: Folder | Remote, name: str) -> Iterator[Path]:
 
     Raises:
         MissingFileError: there is none.
+        UnreadableError: it cannot be opened.
         InputError: no sound answer.
         OSError: the disk is full.
     """
     if isinstance(source, Folder):
-        path = source.root / name
-        if not path.exists():
-            raise MissingFileError(f"{path}: no such file")
+        path = Path(_where(source, name))
+        try:
+            LocalFile(path).close()
+        except FileNotFoundError as error:
+            raise MissingFileError(f"{path}: no such file") from error
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="uncrossed-") as folder:
@@ -255,11 +263,13 @@ def _check(path: Path, listed: str | None, reader: "_Reader") -> tuple[Facts | N
         else:
             return None, "its SHA-256 is not the listed one", True
     except OSError as error:
-        return None, f"cannot be read ({error.strerror})", False
+        return None, f"cannot be read ({error.strerror or error})", False
+    except (UnreadableError, datasets.OtherCodeError) as error:
+        return None, str(error).removeprefix(f"{path}: "), False
     except (ValueError, KeyError, TypeError) as error:
         return None, f"damaged ({error})", True
     if facts.fault:
-        return None, facts.fault, True
+        return None, f"its SHA-256 is the listed one, but: {facts.fault}" if matches else facts.fault, not matches
     if listed and not matches:
         return None, "sound, but another than is listed; build the study again", False
     return (facts if facts.framework else None), None, False
@@ -269,7 +279,12 @@ NO_FACTS = Facts("", "", "", "", "", (), False, {}, False, None, None)
 
 
 def _facts(path: Path, checked: bool = False) -> Facts:
-    """What a trial file or dataset says; one whose bytes are not `checked` is read whole, and checked by its hashes."""
+    """What a trial file or dataset says; one whose bytes are not `checked` is read whole, and checked by its hashes.
+
+    Raises:
+        UnreadableError: the operating system does not give it.
+        OtherCodeError: a dataset of other code, whatever it holds.
+    """
     try:
         if not _is_trial(path):
             name = datasets.read(path).identity.name
@@ -301,6 +316,10 @@ def _facts(path: Path, checked: bool = False) -> Facts:
                 all(first[name] == last[name] for name in moving(last)) if "0000" in file["weights"] else None,
                 _contradiction(file, row, curves),
             )
+    except datasets.OtherCodeError as error:
+        raise datasets.OtherCodeError("made by other code than this, which cannot check it") from error
+    except UnreadableError:
+        raise
     except InputError as error:
         return NO_FACTS._replace(fault=str(error).removeprefix(f"{path}: "))
     except (*store.DAMAGE, MemoryError, OverflowError) as error:
@@ -348,15 +367,18 @@ def _untabled(source: Folder | Remote, rows: Mapping[str, Trial], facts: dict[st
     for name, parse in parsers.items():
         where = _where(source, name)
         try:
-            with _fetched(source, name) as path:
-                table = parse(path)
+            with _fetched(source, name) as path, reading(path) as stream:
+                table = parse(stream)
             if name == RUNS:
                 continue
             table = table.set_index("trial").to_dict("index")
         except (MissingFileError, ImportError):  # without pyarrow there is no reading Parquet
             continue
+        except UnreadableError as error:
+            yield str(error)
+            continue
         except (InputError, OSError, ValueError, KeyError) as error:
-            yield f"{where}: cannot be read ({error})"
+            yield f"{where}: damaged ({error})"
             continue
         for trial in sorted(table.keys() - rows.keys()):
             yield f"{where}: lists trial {trial}, which manifest.csv does not"
@@ -407,17 +429,31 @@ class _Reader:
         self.pool.shutdown(cancel_futures=True)
 
     def facts(self, path: Path) -> Facts:
-        """What reading finds; ten minutes are enough for any file."""
+        """What reading finds; ten minutes are enough for any file.
+
+        Raises:
+            UnreadableError: as `_facts`; or the process did not end by itself, as for want of memory.
+            OtherCodeError: as `_facts`.
+            OSError: the operating system does not give the file.
+        """
         with self.lock:
+            process = None
             try:
-                return self.pool.submit(_facts, path).result(timeout=600)
+                asked = self.pool.submit(_facts, path)
+                (process,) = self.pool._processes.values()
+                return asked.result(timeout=600)
             except (BrokenProcessPool, TimeoutError) as error:
-                for process in list((self.pool._processes or {}).values()):
-                    process.kill()
+                endless = isinstance(error, TimeoutError)
+                if process:
+                    process.kill()  # if it is not dead already
+                    process.join()
                 self.pool.shutdown(cancel_futures=True)
                 self.pool = _process()
-                what = "never ends reading it" if isinstance(error, TimeoutError) else "crashes on it"
-                return NO_FACTS._replace(fault=f"damaged (HDF5 {what})")
+                if endless:
+                    sha256(path)  # else it may be the file system that never ends
+                elif process is None or process.exitcode not in CRASHES:
+                    raise UnreadableError(f"{path}: cannot be read (its reader was killed)") from error
+                return NO_FACTS._replace(fault=f"damaged (HDF5 {'never ends reading' if endless else 'crashes on'} it)")
 
 
 def _process() -> ProcessPoolExecutor:
