@@ -1,6 +1,7 @@
 """Releasing and publishing a study: what is listed, what is refused, and that an upload is complete or not there."""
 
 import base64
+import csv
 import hashlib
 import json
 import os
@@ -24,6 +25,7 @@ from conftest import PATH, REPOSITORY, run, uncrossed
 from uncrossed import analysis, attribution, manifest, release, report, tables
 from uncrossed import publish as upload
 from uncrossed.errors import InputError
+from uncrossed.semantics import resolve
 from uncrossed.study import Study
 
 # How often an upload is killed at a random moment; more by UNCROSSED_INTERRUPTIONS=50.
@@ -101,11 +103,50 @@ def test_croissant_is_valid_and_loads_the_trials(built):
     data = mlcroissant.Dataset(built / "croissant.json")
     assert not data.metadata.ctx.issues.errors
     records = list(data.records("trials"))
-    table = pd.read_csv(built / "tables/trials.csv")
+    table = tables.read(built)
     assert [record["trials/trial"].decode() for record in records] == list(table["trial"])
     for column in ("learning_rate", "batch_size", "pytorch_test_accuracy", "both_completed"):
         assert [record[f"trials/{column}"] for record in records] == list(table[column])
     assert len(list(data.records("curves"))) == 2 * 6 * 2 - 2
+
+
+ODD = ("001", "1e3", "na", "nan", "null", "true")
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """A released ablation whose trials and base have names that look like numbers, or like nothing."""
+    root = tmp_path_factory.mktemp("odd")
+    rows = manifest.ablate(synthetic.rows(1, 2, ["smallcnn"]), [0])
+    rows = [row.model_copy(update={"trial": name, "base": "nan"}) for name, row in zip(ODD, rows[:6], strict=True)]
+    rows[-1] = rows[-1].model_copy(update={"semantics": resolve("aligned")})
+    return synthetic.released(root, rows)
+
+
+def test_names_that_look_like_numbers_or_nothing_stay_names_in_croissant(odd):
+    import mlcroissant
+
+    data = mlcroissant.Dataset(odd / "croissant.json")
+    for name, times in (("trials", 1), ("curves", 4)):
+        found = [record[f"{name}/trial"] for record in data.records(name)]
+        assert found == [trial.encode() for trial in ODD for _ in range(times)]
+    assert [record["trials/base"] for record in data.records("trials")] == [b"nan"] * len(ODD)
+
+
+def test_names_that_look_like_numbers_or_nothing_stay_names_in_every_command(odd):
+    assert "nan (smallcnn, 1 seeds)" in uncrossed("attribution", odd).stdout
+    uncrossed("analyse", odd)
+    uncrossed("report", odd)
+    page = (odd / "report.html").read_text()
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
+    assert data["trials"] == list(ODD)
+    assert {row[data["parameters"].index("base")] for row in data["settings"]} == {"nan"}
+    assert "In the trial nan" in page, "what the ablation says"
+    for trial in ODD:
+        assert re.search(f"^{trial} ", uncrossed("show", "--study", odd).stdout, re.MULTILINE)
+        assert uncrossed("show", trial, "--study", odd).stdout.startswith(f"{trial}: smallcnn")
+    rows = list(csv.DictReader((odd / "tables/disagreement.csv").open()))
+    assert [row["trial"] for row in rows] == list(ODD)
 
 
 def test_an_emulator_gets_all_files(built, tmp_path):

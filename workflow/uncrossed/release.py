@@ -212,13 +212,14 @@ def _croissant(study: Study, table: pd.DataFrame, listed: dict[str, str]) -> dic
         "url": "https://arxiv.org/abs/2108.12768",
         "version": _version(),
         "distribution": [
-            file("tables/trials.csv", "text/csv", "one row per trial"),
+            # Its types are the table's: in CSV a trial named `001` or `null` is a number or nothing to most readers.
+            file("tables/trials.parquet", "application/x-parquet", "one row per trial"),
             file("tables/curves.parquet", "application/x-parquet", "one row per trial, framework and epoch"),
             file("manifest.csv", "text/csv", "the rows that were built, ready to be built again"),
             models,
         ],
         "recordSet": [
-            records("trials", "one record per trial", "tables/trials.csv", trials),
+            records("trials", "one record per trial", "tables/trials.parquet", trials),
             records("curves", "one record per trial, framework and epoch", "tables/curves.parquet", curves),
         ],
     }

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from uncrossed import store, tables
 from uncrossed.errors import InputError
 from uncrossed.files import write_text
+from uncrossed.reader import read_trials
 from uncrossed.semantics import ARCHITECTURES, resolve, spell, variants
 from uncrossed.trial import FRAMEWORKS
 
@@ -224,7 +225,7 @@ def _optional(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     try:
-        table = pd.read_csv(path)
+        table = read_trials(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error})") from error
     for name in columns:
