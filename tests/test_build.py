@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sysconfig
 import venv
@@ -264,6 +265,18 @@ def test_a_study_is_released_and_published_where_the_environment_says(folder):
     assert place.parent == folder.path / "out/tiny"
     run("sha256sum", "-c", "RELEASE_SHA256SUMS", folder=place)
     assert folder.planned() == []
+
+
+def test_a_false_alarm_is_allowed_where_the_environment_says(folder):
+    who = {"UNCROSSED_DESTINATION": f"file://{folder.path}/out", "LOGNAME": "digits-few"}
+    output = folder.snakemake("publish", code=1, **who).stdout
+    reported = re.findall(r"^ *(\S+: .*: this user's name)$", output, flags=re.MULTILINE)
+    reported = list(dict.fromkeys(reported))
+    assert "trials/first/pytorch.h5: attribute 'dataset' of /: this user's name" in reported
+    assert not (folder.path / "out").exists()
+    assert reported[-1] in folder.snakemake("publish", code=1, UNCROSSED_ALLOW="\n".join(reported[:-1]), **who).stdout
+    folder.snakemake("publish", UNCROSSED_ALLOW="\n".join(["", *reported, ""]), **who)
+    assert json.loads((folder.results / "receipt.json").read_text())["allowed"] == reported
 
 
 def test_code_of_the_dataset_is_noticed(folder, module):

@@ -1,9 +1,11 @@
 """Releasing and publishing a study: what is listed, what is refused, and that an upload is complete or not there."""
 
 import base64
+import csv
 import hashlib
 import json
 import os
+import platform
 import random
 import re
 import shutil
@@ -20,9 +22,10 @@ import pytest
 import gcs
 import synthetic
 from conftest import PATH, REPOSITORY, run, uncrossed
+from uncrossed import analysis, attribution, manifest, release, report, tables
 from uncrossed import publish as upload
-from uncrossed import release, tables
 from uncrossed.errors import InputError
+from uncrossed.semantics import resolve
 
 # How often an upload is killed at a random moment; more by UNCROSSED_INTERRUPTIONS=50.
 INTERRUPTIONS = int(os.environ.get("UNCROSSED_INTERRUPTIONS", 5))
@@ -94,16 +97,54 @@ def test_the_metadata_depend_on_results_alone(built, tmp_path):
 
 def test_croissant_is_valid_and_loads_the_trials(built):
     import mlcroissant
-    import pandas as pd
 
     data = mlcroissant.Dataset(built / "croissant.json")
     assert not data.metadata.ctx.issues.errors
     records = list(data.records("trials"))
-    table = pd.read_csv(built / "tables/trials.csv")
+    table = tables.read(built)
     assert [record["trials/trial"].decode() for record in records] == list(table["trial"])
     for column in ("learning_rate", "batch_size", "pytorch_test_accuracy", "both_completed"):
         assert [record[f"trials/{column}"] for record in records] == list(table[column])
     assert len(list(data.records("curves"))) == 2 * 6 * 2 - 2
+
+
+ODD = ("001", "1e3", "na", "nan", "null", "true")
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory):
+    """A released ablation whose trials and base have names that look like numbers, or like nothing."""
+    root = tmp_path_factory.mktemp("odd")
+    rows = manifest.ablate(synthetic.rows(1, 2, ["smallcnn"]), [0])
+    rows = [row.model_copy(update={"trial": name, "base": "nan"}) for name, row in zip(ODD, rows[:6], strict=True)]
+    rows[-1] = rows[-1].model_copy(update={"semantics": resolve("aligned")})
+    return synthetic.released(root, rows)
+
+
+def test_names_that_look_like_numbers_or_nothing_stay_names_in_croissant(odd):
+    import mlcroissant
+
+    data = mlcroissant.Dataset(odd / "croissant.json")
+    for name, times in (("trials", 1), ("curves", 4)):
+        found = [record[f"{name}/trial"] for record in data.records(name)]
+        assert found == [trial.encode() for trial in ODD for _ in range(times)]
+    assert [record["trials/base"] for record in data.records("trials")] == [b"nan"] * len(ODD)
+
+
+def test_names_that_look_like_numbers_or_nothing_stay_names_in_every_command(odd):
+    assert "nan (smallcnn, 1 seeds)" in uncrossed("attribution", odd).stdout
+    uncrossed("analyse", odd)
+    uncrossed("report", odd)
+    page = (odd / "report.html").read_text()
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
+    assert data["trials"] == list(ODD)
+    assert {row[data["parameters"].index("base")] for row in data["settings"]} == {"nan"}
+    assert "In the trial nan" in page, "what the ablation says"
+    for trial in ODD:
+        assert re.search(f"^{trial} ", uncrossed("show", "--study", odd).stdout, re.MULTILINE)
+        assert uncrossed("show", trial, "--study", odd).stdout.startswith(f"{trial}: smallcnn")
+    rows = list(csv.DictReader((odd / "tables/disagreement.csv").open()))
+    assert [row["trial"] for row in rows] == list(ODD)
 
 
 def test_an_emulator_gets_all_files(built, tmp_path):
@@ -379,6 +420,80 @@ def test_a_false_alarm_is_allowed_by_its_exact_line_and_recorded(folder, tmp_pat
     assert not (tmp_path / "out").exists()
     publish(folder, destination, receipt, "--allow", reported[0], "--allow", reported[1], "--allow", "x: y: z")
     assert json.loads(receipt.read_text())["allowed"] == reported
+
+
+WORDS = ("adam", "data", "test", "model", "trial", "epoch", "gpu", "node", "1000")
+LEAKS = [
+    "/scratch/{}/x",
+    "C:\\\\data\\\\{}",
+    "file:///{}/x",
+    "~{}/x",
+    "{}@example",
+    "who@{}",
+    "http://{}:80/",
+    "host: {}",
+]
+
+
+def called(monkeypatch, login: str, host: str) -> None:
+    """Let this process' user and machine have these names."""
+    monkeypatch.setenv("LOGNAME", login)
+    monkeypatch.setattr(platform, "node", lambda: host)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_name_that_is_also_a_word_is_found_only_where_it_is_used_as_a_name(word, built, tmp_path, monkeypatch):
+    names = [*release.read_list(built / LIST), LIST]
+    for login, host, what in ((word, "elsewhere", "this user's name"), ("somebody", word, "this machine's name")):
+        called(monkeypatch, login, host)
+        assert release.scan(built, names) == []
+        for leak in LEAKS:
+            assert secrets(tmp_path, "a.json", f'{{"x": "{leak.format(word)}"}}') == [f"a.json: line 1: {what}"], leak
+        assert secrets(tmp_path, "a.csv", f"trial,user\na,{word}\n") == [f"a.csv: line 2: {what}"]
+        assert f"a.txt: line 1: {what}" in secrets(tmp_path, "a.txt", f"/home/{word}/x")
+
+
+def test_a_rare_name_is_found_wherever_it_stands(tmp_path, monkeypatch):
+    """Also one that a comment or a docstring of the package holds."""
+    called(monkeypatch, "weinberger", "elsewhere")
+    assert secrets(tmp_path, "a.txt", "by weinberger") == ["a.txt: line 1: this user's name"]
+    called(monkeypatch, "adamsky", "node17.example.org")
+    for text in ("by adamsky", "trial,adamsky,2", "on node17", "node17.example.org:80"):
+        assert len(secrets(tmp_path, "a.txt", text)) == 1, text
+    assert secrets(tmp_path, "a.txt", "adam adamskys node node1") == []
+
+
+def test_every_word_that_a_study_has_of_itself_is_known(tmp_path):
+    """Tables, metadata, figures and report of an ablation: who is called by a word of these is not told by it."""
+    folder = tmp_path / "made"
+    rows = [
+        row.model_copy(update={"trial": f"t{k}"}) for k, row in enumerate(manifest.ablate(synthetic.rows(1, 2), [0]))
+    ]
+    synthetic.write(folder, rows, diverged="t1")
+    tables.make(folder)
+    attribution.make(folder)
+    analysis.make(folder)
+    report.make(folder)
+    known = release._words()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".png"):
+        for place, text in release._texts(path):
+            if "base64" in text:
+                continue
+            text = re.sub("(?m)^ARROW:schema: .*", "", text)
+            unknown = set(re.findall(r"(?<![\w.-])[a-z]{4,}(?![\w-])", text)) - known
+            assert not {word for word in unknown if not re.fullmatch("[a-f]+", word)}, f"{path}: {place}"
+
+
+def test_who_is_called_as_a_column_is_publishes(built, folder, tmp_path):
+    (tmp_path / "names").mkdir()
+    (tmp_path / "names/sitecustomize.py").write_text("import platform; platform.node = lambda: 'test'")
+    path = os.pathsep.join(filter(None, (str(tmp_path / "names"), os.environ.get("PYTHONPATH"))))
+    who = {"LOGNAME": "adam", "PYTHONPATH": path}
+    publish(built, f"file://{tmp_path}/out", tmp_path / "r.json", **who)
+    (folder / "trials/resnet50-0001/pytorch.json").write_text('{"seconds_per_epoch": [],\n"by": "adam@test"}')
+    output = publish(folder, f"file://{tmp_path}/out", tmp_path / "s.json", code=2, **who).stdout
+    for what in ("this machine's name", "this user's name"):
+        assert f"trials/resnet50-0001/pytorch.json: line 2: {what}\n" in output
 
 
 def test_names_of_user_and_home_are_found_in_attributes(folder, tmp_path):

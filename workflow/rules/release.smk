@@ -34,5 +34,7 @@ rule publish:
     params:
         folder=subpath(input[0], parent=True),
         destination=destination,
+        allowed=allowed,
     shell:
-        "python -m uncrossed publish {params.folder:q} {params.destination:q} --receipt {output:q} > {log:q} 2>&1"
+        "python -m uncrossed publish {params.folder:q} {params.destination:q} --receipt {output:q} "
+        "{params.allowed:q} > {log:q} 2>&1"

@@ -8,7 +8,7 @@ apart, and how far the aligned pair is, which only rounding in float32 separates
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,18 @@ COLUMNS = [
 ]
 
 
-def make(folder: str | os.PathLike[str]) -> pd.DataFrame:
+def make(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, list[str]]:
     """Write `tables/attribution.csv` and `figures/attribution.svg` of an ablation study.
 
     Returns:
-        One row per base trial and variant: gap and share with bootstrap intervals, floors, and whether a share is said.
+        One row per base trial and variant: gap and share with bootstrap intervals, floors, and whether a share is said;
+        and the names of all base trials, of which those without completed pairs have no row.
 
     Raises:
         InputError: no table of trials, or no base trial with native and aligned rows in it.
     """
     folder = Path(folder)
-    bases = manifest.ablated(manifest.read(folder / "manifest.csv").values())
+    bases = manifest.ablated(tables.rows(folder).values())
     found = attribute(tables.read(folder), bases)
     if not bases:
         raise InputError(
@@ -47,7 +48,7 @@ def make(folder: str | os.PathLike[str]) -> pd.DataFrame:
     with complete(folder / "figures/attribution.svg") as temporary:
         draw(found, temporary)
     write_text(folder / "tables/attribution.csv", found.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
-    return found
+    return found, sorted(bases)
 
 
 def attribute(trials: pd.DataFrame, bases: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
@@ -55,7 +56,7 @@ def attribute(trials: pd.DataFrame, bases: Mapping[str, Mapping[str, str]]) -> p
 
     Args:
         trials: with the columns trial, architecture, seed, both accuracies, their difference and `both_completed`;
-            pairs where that is false are left out, and a base without native or aligned pairs is.
+            pairs where that is false are left out, and a base without native and aligned pairs of one seed is.
         bases: what `manifest.ablated` says.
     """
     records = []
@@ -63,7 +64,7 @@ def attribute(trials: pd.DataFrame, bases: Mapping[str, Mapping[str, str]]) -> p
         rows = trials[trials["trial"].isin(labels.keys()) & trials["both_completed"]]
         rows = rows.assign(label=rows["trial"].map(labels))
         gaps = {label: group.set_index("seed")["difference"] for label, group in rows.groupby("label")}
-        if not {"native", "aligned"} <= gaps.keys():
+        if not {"native", "aligned"} <= gaps.keys() or gaps["native"].index.intersection(gaps["aligned"].index).empty:
             continue
         architecture = rows["architecture"].iloc[0]
         native = rows[rows["label"] == "native"]
@@ -165,10 +166,14 @@ def draw(found: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     plt.close(figure)
 
 
-def printed(found: pd.DataFrame) -> str:
+def printed(found: pd.DataFrame, bases: Iterable[str]) -> str:
     """The attribution as text: per base trial the gaps, the floors, and the shares where they may be said."""
     lines = []
-    for base, rows in found.groupby("base", sort=True):
+    for base in bases:
+        rows = found[found["base"] == base]
+        if rows.empty:
+            lines.append(f"{base}: no completed pair that is native, or none that is aligned: nothing is attributed")
+            continue
         first = rows.iloc[0]
         remaining = rows[rows["variant"] == "aligned"].iloc[0]
         lines.append(

@@ -1,6 +1,6 @@
 """The command `uncrossed`: one function per command; the rules of the workflow call it too.
 
-Exit codes: 0, 1 when a command found a difference, could not read a file or could not finish, 2 for bad input.
+Exit codes: 0; 1 when a command found a fault or a difference, or could not read, look or finish; 2 for bad input.
 """
 
 import argparse
@@ -215,7 +215,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("second", type=Path)
     command.set_defaults(run=compare)
 
-    command = commands.add_parser("verify", help="check a study's files; exit 1 and name each fault")
+    command = commands.add_parser(
+        "verify",
+        help="check a study's files; exit 1 and name each fault",
+        epilog="exit codes: 0 when all is as it should be, 1 with a fault or when something could not be checked, "
+        "2 when nothing can be, as of a place without a study",
+    )
     command.add_argument("place", help="results/STUDY, or the URL of a study or release: https://..., gs://...")
     command.add_argument("--quarantine", action="store_true", help="move damaged files aside, to be built again")
     command.add_argument(
@@ -587,7 +592,8 @@ def search(options: argparse.Namespace) -> int:
 
     if options.do == "check":
         faults = trajectory.check(study, results)
-        print("\n".join(faults) or f"{results}: every suggestion is what the algorithm suggests")
+        made = f"{len(study.suggested(results))} of {len(study.trials)} are made"
+        print("\n".join(faults) or f"{results}: every suggestion is what the algorithm suggests; {made}")
         return 1 if faults else 0
     if options.do == "trajectory":
         print(f"{results}/tables/trajectory.csv: {len(trajectory.make(study, results))} trials")
@@ -604,7 +610,11 @@ def tables(options: argparse.Namespace) -> None:
 
     expected = _json(options.expected, "--expected") if options.expected else None
     table = tables.make(options.folder, options.partial, expected)
-    print(f"{options.folder / 'tables'}: {len(table)} trials")
+    lacking = table[[f"{framework}_status" for framework in FRAMEWORKS]].eq("missing").any(axis=1).sum()
+    print(
+        f"{options.folder / 'tables'}: {len(table)} trials"
+        + f", {lacking} of them without both results" * bool(lacking)
+    )
 
 
 def checksums(options: argparse.Namespace) -> None:
@@ -641,7 +651,8 @@ def attribution(options: argparse.Namespace) -> None:
     """Write and print the attribution of an ablation study."""
     from uncrossed import attribution
 
-    print(attribution.printed(attribution.make(options.folder)))
+    found, bases = attribution.make(options.folder)
+    print(attribution.printed(found, bases))
 
 
 def analyse(options: argparse.Namespace) -> None:
@@ -714,7 +725,7 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def verify(options: argparse.Namespace) -> int:
-    """Name each fault of a study's files."""
+    """Name each fault of a study's files, and what could not be checked."""
     from uncrossed.verify import verify
 
     found = verify(options.place, options.quarantine, options.recompute, options.dataset, options.ignore_missing)
@@ -722,9 +733,15 @@ def verify(options: argparse.Namespace) -> int:
         print(fault)
     for warning in found.warnings:
         print(f"warning: {warning}")
-    faults = _count(found.faults, "fault") if found.faults else "all files are as they should be"
-    print(f"{options.place}: {faults}" + (f", {_count(found.warnings, 'warning')}" if found.warnings else ""))
-    return 1 if found.faults else 0
+    for what in (*found.unchecked, *found.unasked):
+        print(f"not checked: {what}")
+    said = "all files are as they should be" + " that are there" * options.ignore_missing
+    if found.unchecked:
+        said = "no fault in what could be checked, but that is not all"
+    if found.faults:
+        said = _count(found.faults, "fault")
+    print(f"{options.place}: {said}" + (f", {_count(found.warnings, 'warning')}" if found.warnings else ""))
+    return 1 if found.faults or found.unchecked else 0
 
 
 def _count(lines: list[str], what: str) -> str:
@@ -761,12 +778,14 @@ def doctor(options: argparse.Namespace) -> int:
     if options.probe:
         print(json.dumps(doctor.probe(options.probe)))
         return 0
-    facts, problems = doctor.examine()
+    facts, problems, unseen = doctor.examine()
     for name, value in facts:
         print(f"{name:12} {value}")
     for problem in problems:
         print(f"\nPROBLEM: {problem}")
-    print(f"\n{len(problems)} problems" if problems else "\nno problems")
+    print(f"\n{len(problems)} problems" if problems else "\nno problems" + " in what could be examined" * bool(unseen))
+    for what in unseen:
+        print(f"not examined: {what}")
     return 1 if problems else 0
 
 
@@ -790,7 +809,7 @@ def prove(options: argparse.Namespace) -> int:
     print(proof.table(gates))
     if options.json:
         files.write_json(options.json, proof.as_json(gates))
-    return 0 if all(gate.passed for gate in gates) else 1
+    return 0 if gates and all(gate.passed for gate in gates) else 1
 
 
 def trace(options: argparse.Namespace) -> int:

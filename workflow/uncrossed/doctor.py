@@ -41,19 +41,22 @@ def probe(framework: str) -> dict[str, Any]:
     return found
 
 
-def examine() -> tuple[list[tuple[str, str]], list[str]]:
+def examine() -> tuple[list[tuple[str, str]], list[str], list[str]]:
     """Examine this machine.
 
     Returns:
-        Facts as name and value, and problems, each with what to do.
+        Facts as name and value; problems, each with what to do; and what could not be looked at from here.
     """
     facts = [
         ("uncrossed", f"{importlib.metadata.version('uncrossed')}, Python {sys.version.split()[0]}, {sys.executable}"),
         ("cpu", f"{identity.cpu()}; {cpus.usable():g} CPUs may be used here: a study's `threads` at most"),
     ]
-    problems = []
-    conda = _say("conda", "--version")
-    gpus = _say("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
+    problems: list[str] = []
+    unseen = []
+    conda = _say(problems, "conda", "--version")
+    gpus = _say(problems, "nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
+    if not gpus:
+        unseen.append("GPUs, which nvidia-smi would list")
     facts.append(("gpus", "; ".join(gpus.splitlines()) if gpus else "none: a study with `device: gpu` fails here"))
     for framework in FRAMEWORKS:
         done = subprocess.run(
@@ -67,6 +70,7 @@ def examine() -> tuple[list[tuple[str, str]], list[str]]:
         except (ValueError, IndexError):
             if "No module named" in done.stderr and conda:
                 facts.append((framework, "not in this environment: jobs have it by --sdm conda"))
+                unseen.append(f"{framework} in the environment that conda makes for jobs")
                 continue
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             facts.append((framework, "not usable"))
@@ -97,11 +101,10 @@ def examine() -> tuple[list[tuple[str, str]], list[str]]:
     if ignored := environment.ignored():
         facts.append(("environment", f"ignored by trainings, as they may change results: {', '.join(ignored)}"))
     facts.append(("conda", conda or "none: --profile slurm needs it, or --sdm env-modules beside it"))
-    slurm = _say("sinfo", "--version")
+    slurm = _say(problems, "sinfo", "--version")
     facts.append(("slurm", slurm or "none on the path"))
-    age = [
-        line.split("=")[1].split()[0] for line in _say("scontrol", "show", "config").splitlines() if "MinJobAge" in line
-    ]
+    configuration = _say(problems, "scontrol", "show", "config")
+    age = [line.split("=")[1].split()[0] for line in configuration.splitlines() if "MinJobAge" in line]
     if age and age[0].isdigit() and int(age[0]) < LEAST_JOB_AGE:
         problems.append(
             f"Slurm forgets jobs after {age[0]} s (MinJobAge), too soon for squeue: put `slurm-status-command: sacct` "
@@ -118,17 +121,25 @@ def examine() -> tuple[list[tuple[str, str]], list[str]]:
     if not os.access(home, os.W_OK):
         where = f"the home folder {home} cannot be written to" if home else "this user has no home folder"
         problems.append(f"{where}: set XDG_CACHE_HOME to one that can be written to")
-    return facts, problems
+    return facts, problems, unseen
 
 
 def _brackets(names: list[str]) -> str:
     return f" ({', '.join(names)})" if names else ""
 
 
-def _say(*command: str) -> str:
-    """A command's output; empty where there is no such command, or it fails."""
+def _say(problems: list[str], *command: str) -> str:
+    """A command's output; empty where there is no such command, and where it fails, which is a problem."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
+    except FileNotFoundError:
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = str(error)
+    else:
+        if done.returncode == 0:
+            return done.stdout.strip()
+        # nvidia-smi says on its standard output what is the matter.
+        reason = " ".join((done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").split())
+    problems.append(f"`{' '.join(command)}` fails ({reason}): what it would say is not known; mend or remove it")
+    return ""

@@ -95,7 +95,10 @@ def publish(
     if faults:
         for fault in faults:
             report(fault)
-        raise InputError(f"{folder}: {len(faults)} places must not be published, the first {faults[0]}")
+        raise InputError(
+            f"{folder}: {len(faults)} places must not be published, the first {faults[0]}; mend them, or allow each "
+            "false alarm by --allow with its line (`snakemake publish`: by a line of UNCROSSED_ALLOW)"
+        )
     prefix = f"{folder.name}/{version[:12]}/"
     if (
         isinstance(place, Folder)

@@ -512,9 +512,11 @@ class Weights(Mapping):
 
 
 def read_trials(file: Any) -> "pd.DataFrame":
-    """The table of trials from its CSV file, with the Parquet table's types."""
+    """The table of trials, or another that has some of its columns, from a CSV file, with the Parquet table's types.
+
+    A trial may be named `null` or `007`: names are text, and only an empty cell is no value.
+    """
     pandas = _pandas()
-    # A trial may be named `null` or `007`.
     options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "dtype": {"trial": str, "base": str}}
     if tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1):  # later ones always read floats exactly
         options["float_precision"] = "round_trip"

@@ -8,8 +8,11 @@
 Nothing in them depends on clock, host or path: equal results have equal metadata.
 """
 
+import ast
+import functools
 import getpass
 import html
+import itertools
 import os
 import platform
 import re
@@ -206,13 +209,14 @@ def _croissant(study: Study, table: pd.DataFrame, listed: dict[str, str]) -> dic
         "url": "https://arxiv.org/abs/2108.12768",
         "version": _version(),
         "distribution": [
-            file("tables/trials.csv", "text/csv", "one row per trial"),
+            # Its types are the table's: in CSV a trial named `001` or `null` is a number or nothing to most readers.
+            file("tables/trials.parquet", "application/x-parquet", "one row per trial"),
             file("tables/curves.parquet", "application/x-parquet", "one row per trial, framework and epoch"),
             file("manifest.csv", "text/csv", "the rows that were built, ready to be built again"),
             models,
         ],
         "recordSet": [
-            records("trials", "one record per trial", "tables/trials.csv", trials),
+            records("trials", "one record per trial", "tables/trials.parquet", trials),
             records("curves", "one record per trial, framework and epoch", "tables/curves.parquet", curves),
         ],
     }
@@ -349,15 +353,13 @@ def scan(folder: str | os.PathLike[str], names: list[str]) -> list[str]:
     Args:
         folder: `results/STUDY`, whose own name is published too.
         names: of files in it: of HDF5 files all attributes, names and texts are read, of Parquet tables all names,
-            metadata and texts, and all other files whole, whatever they are.
+            metadata and texts, and all other files whole, whatever they are. Where a name counts: see `_of_name`.
 
     Returns:
         One line for each place, `FILE: PLACE: what it is`.
     """
     folder = Path(folder).resolve()
-    patterns = {what: re.compile(pattern) for what, pattern in SECRETS.items()}
-    for what, word in _own().items():
-        patterns[what] = re.compile(rf"(?<![\w.-]){re.escape(word)}(?![\w-])")
+    patterns = {what: re.compile(pattern) for what, pattern in (SECRETS | _own()).items()}
 
     def faults(name: str, place: str, text: str) -> list[str]:
         # As it is, and without the escapes of JSON, URLs and HTML.
@@ -374,15 +376,70 @@ def scan(folder: str | os.PathLike[str], names: list[str]) -> list[str]:
 
 
 def _own() -> dict[str, str]:
-    """This machine's and this user's names, as far as they are long enough to be told from words."""
+    """Patterns of this machine's and this user's names, and of the home path, by what they are called."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):
         user = ""
-    found = {"this machine's name": platform.node(), "this user's name": user}
-    found = {k: name for k, name in found.items() if len(name) > 3 and name not in ("root", "localhost")}
+    node = platform.node()
+    names = {"this machine's name": {node, node.partition(".")[0]}, "this user's name": {user}}
+    found = {what: "|".join(map(_of_name, sorted(some - EVERYBODYS))) for what, some in names.items()}
     home = os.path.expanduser("~").rstrip("/").removeprefix("~")  # which is left of a user without one
-    return found | ({"this user's home path": home} if home else {})
+    found |= {"this user's home path": _anywhere(home) if home else ""}
+    return {what: pattern for what, pattern in found.items() if pattern}
+
+
+# Names that tell nothing of who bears them.
+EVERYBODYS = {"", "root", "localhost"}
+# Where a name is a name, whatever else the word may mean: in an absolute path, as somebody's home, beside @, as a URL's
+# host, and after a word for who or where. A path's lengths have limits, so that long lines are searched in little time.
+AS_A_NAME = (
+    r"(?:(?<![\w./<}-])/(?!/)|(?<=file:///)|(?<!\w)[A-Za-z]:[/\\]+|(?<![\w\\])\\\\+)"
+    r"(?:[^/\\\s<>\"']{1,255}+[/\\]+){0,40}NAME(?![\w-])",
+    r"(?<!\w)~NAME(?![\w-])",
+    r"(?<![\w.-])NAME(?=@\w)",
+    r"(?<=\w@)NAME(?![\w-])",
+    r"(?<=://)NAME(?![\w.-])",
+    r"(?<![A-Za-z])(?i:(?:user|host|node)(?:_?name|_?list)?|log_?in|log_?name|owner|account|machine|server)"
+    r"[ \t\"'\[\](:=>]{1,8}NAME(?![\w-])",
+)
+
+
+def _of_name(name: str) -> str:
+    """A pattern that finds a name of this machine or user.
+
+    Column names and documents of a study come from this package's sources. A name that is no word of these is found
+    wherever it stands as a word. One that is (`adam`, `data`), one of up to three letters, and a number stand in every
+    study, whoever built it: they are found only where they are used as names, by AS_A_NAME.
+    """
+    if len(name) > 3 and not name.isdigit() and name.lower() not in _words():
+        return _anywhere(name)
+    return "|".join(AS_A_NAME).replace("NAME", re.escape(name))
+
+
+def _anywhere(name: str) -> str:
+    return rf"(?<![\w.-]){re.escape(name)}(?![\w-])"
+
+
+# Words that the writers of SVG and Parquet files bring.
+FORMATS = "butt creator dcmitype defs library mathdefault miter rotate standalone translate tspan xmlns"
+
+
+@functools.cache
+def _words() -> frozenset[str]:
+    """The words of FORMATS and of this package's sources in small letters, those joined by - and _ also as a whole.
+
+    Comments and docstrings are left out: they are not in what is written, and name people whom logins may name too.
+    """
+    here, texts = Path(__file__), [FORMATS]
+    texts += (here.with_name(f"report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
+    for path in here.parent.rglob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+        docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        values = (value for node in nodes if id(node) not in docstrings for value in vars(node).values())
+        texts += (value for value in values if isinstance(value, str))
+    found = (re.findall(kind, text.lower()) for text in texts for kind in (r"[^\W_]+", r"[\w-]+"))
+    return frozenset(itertools.chain.from_iterable(found))
 
 
 def _texts(path: Path) -> Iterator[tuple[str, str]]:
@@ -392,9 +449,10 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
             places = [file]
             file.visititems(lambda _, node: places.append(node))
             for node in places:
-                yield node.name, node.name
+                # With a dot ahead: places in the file are no paths of a machine.
+                yield node.name, f".{node.name}"
                 if isinstance(node, h5py.Dataset) and node.dtype.kind not in "biufc":
-                    yield f"content of {node.name}", f"{node.name}: {_joined(node[()])}"
+                    yield f"content of {node.name}", f".{node.name}: {_joined(node[()])}"
                 for name in node.attrs:
                     yield f"attribute '{name}' of {node.name}", f"{name}: {_joined(node.attrs[name])}"
     elif path.suffix == ".parquet":

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from uncrossed import store, tables
 from uncrossed.errors import InputError, UnreadableError
 from uncrossed.files import ours, parsing, write_text
+from uncrossed.reader import read_trials
 from uncrossed.semantics import ARCHITECTURES, resolve, spell, variants
 from uncrossed.trial import FRAMEWORKS
 
@@ -223,7 +224,7 @@ def _optional(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     with parsing(path, "") as stream:
-        table = pd.read_csv(stream)
+        table = read_trials(stream)
     for name in columns:
         if name not in table:
             raise InputError(f"{path}: no column '{name}'")

@@ -41,15 +41,15 @@ def make(
         The table of trials.
 
     Raises:
-        InputError: a missing or damaged result; one that was made from another row, or with other settings, on
-            another dataset or by other code than the rest.
+        InputError: no manifest; a missing or damaged result; one that was made from another row, or with other
+            settings, on another dataset or by other code than the rest.
     """
     folder, expected = Path(folder), dict(expected or {})
-    rows = manifest.read(folder / "manifest.csv")
-    if expected.pop("rows", None) not in (None, manifest.sha256(rows.values())):
+    known = rows(folder)
+    if expected.pop("rows", None) not in (None, manifest.sha256(known.values())):
         raise InputError(f"{folder}/manifest.csv: not of the study's rows; delete it and build again")
     trials, curves, runs = [], [], []
-    for row in tqdm(rows.values(), desc="tables", unit="trial", disable=None):
+    for row in tqdm(known.values(), desc="tables", unit="trial", disable=None):
         sides = {}
         for framework in FRAMEWORKS:
             path = folder / "trials" / row.trial / f"{framework}.h5"
@@ -68,9 +68,28 @@ def make(
         table["space"] = table["space"].astype("Int64")
     _write(table, folder / "tables/trials.parquet")
     write_text(folder / "tables/trials.csv", table.to_csv(index=False, lineterminator="\n"))
-    _write(pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(), folder / "tables/curves.parquet")
+    none = pd.DataFrame(columns=["trial", "framework", "epoch", *store.CURVES])
+    _write(pd.concat(curves, ignore_index=True) if curves else none, folder / "tables/curves.parquet")
     _write(pd.DataFrame(runs), folder / RUNS)
     return table
+
+
+def rows(folder: str | os.PathLike[str]) -> dict[str, Trial]:
+    """The rows of a study's manifest, by trial name.
+
+    Raises:
+        InputError: as `manifest.read`; where there is none, with the command that makes it.
+    """
+    return manifest.read(_manifest(Path(folder)))
+
+
+def _manifest(folder: Path) -> Path:
+    path = folder / "manifest.csv"
+    if not path.exists():
+        target = f"results/{folder.resolve().name}/manifest.csv"
+        command = f"snakemake {target} --cores 1 --configfile YOUR-STUDY.yaml"
+        raise InputError(f"{path}: missing, as after a build of single files; make it first: `{command}`")
+    return path
 
 
 def record(row: Trial, sides: Mapping[str, tuple[str, Mapping[str, float]]]) -> dict[str, Any]:
@@ -98,7 +117,7 @@ def checksums(folder: str | os.PathLike[str]) -> None:
     """
     folder = Path(folder)
     optional = sorted(str(path.relative_to(folder)) for path in ours(folder, *OPTIONAL))
-    names = [*DETERMINISTIC, *optional, *trial_files(manifest.read(folder / "manifest.csv"))]
+    names = [*DETERMINISTIC, *optional, *trial_files(rows(folder))]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         raise InputError(f"{folder / missing[0]}: missing, as are {len(missing) - 1} more; build the study first")
@@ -210,7 +229,12 @@ def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -
     Raises:
         InputError: there is none.
     """
-    with parsing(Path(folder) / "tables/trials.parquet", AGAIN) as stream:
+    folder = Path(folder)
+    path = folder / "tables/trials.parquet"
+    if not path.is_file() and (folder / "trials").is_dir():
+        _manifest(folder)
+        raise InputError(f"{path}: missing; run `uncrossed tables {folder}`, with --partial of what is there alone")
+    with parsing(path, AGAIN) as stream:
         return pd.read_parquet(stream, columns=list(columns) if columns else None)
 
 

@@ -11,6 +11,7 @@ from uncrossed import tables
 from uncrossed.errors import InputError
 from uncrossed.figures import pyplot
 from uncrossed.files import complete, write_json, write_text
+from uncrossed.reader import read_trials
 from uncrossed.search import DIMENSIONS, read_seen, read_suggestion, suggest
 from uncrossed.semantics import resolve
 from uncrossed.study import Study
@@ -87,10 +88,14 @@ def check(study: Study, results: str | os.PathLike[str]) -> list[str]:
     """Ask the algorithm again for every suggestion that was made; one line for each that differs.
 
     Raises:
-        InputError: an inconsistent history.
+        InputError: no suggestion was made yet, or an inconsistent history.
     """
     search, faults = study.search, []
     rows = study.suggested(results)
+    if not rows:
+        raise InputError(
+            f"{results}: none of the search's {len(study.trials)} trials has a suggestion; build them first"
+        )
     semantics = resolve(search.semantics, study.semantics)
     for trial in rows:
         made = read_suggestion(results, trial, search)
@@ -120,7 +125,7 @@ def read(results: str | os.PathLike[str]) -> pd.DataFrame:
     """
     path = Path(results) / "tables/trajectory.csv"
     try:
-        return pd.read_csv(path)
+        return read_trials(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: missing; build the study first") from error
 

@@ -40,10 +40,20 @@ CRASHES |= {-signal.SIGBUS} if hasattr(signal, "SIGBUS") else set()
 
 
 class Findings(NamedTuple):
-    """One line for each fault, and for each thing that may be right but should be looked at."""
+    """What verification says, one line each.
+
+    Attributes:
+        faults: what is wrong.
+        warnings: what may be right but should be looked at.
+        unchecked: what could not be checked for want of something.
+        unasked: what was not checked because nobody asked for it: what `ignore_missing` lets pass, and without
+            `recompute` whether weights give the stored logits.
+    """
 
     faults: list[str]
     warnings: list[str]
+    unchecked: list[str]
+    unasked: list[str]
 
 
 class Facts(NamedTuple):
@@ -93,6 +103,9 @@ def verify(
         dataset: the dataset's file for that; default: beside the study.
         ignore_missing: check what is there, as of a copy of some trials.
 
+    Returns:
+        All is well where there are neither faults nor things unchecked.
+
     Raises:
         InputError: nothing to check, or `recompute` without dataset or framework.
     """
@@ -104,9 +117,10 @@ def verify(
         source = Folder(source.root.resolve())
     listed, faults = _listed(source)
     names, rows = _names(source, listed, faults)
-    if not names:
+    # Of datasets only those beside a study are outside of its folder, and they make no study.
+    if not rows and all(name.startswith(os.pardir) for name in names):
         if faults:
-            return Findings(faults, [])
+            return Findings(faults, [], [], [])
         raise InputError(f"{source.root}: no trial files, checksums or datasets there")
     wanted = {f"trials/{trial}/{framework}.h5": row for trial, row in rows.items() for framework in FRAMEWORKS}
     if local and not ignore_missing:
@@ -153,12 +167,21 @@ def verify(
             pool.shutdown(cancel_futures=True)
             if models:
                 models.close()
-    faults += _untabled(source, rows, facts)
     abouts = {(where, found.framework): json.loads(found.same) for where, found in facts.items()}
     faults += statements.contradicted(source, listed, abouts)
     for fault, warning in (*_twins(facts), *_unmoved(facts)):
         (warnings if warning else faults).append(fault)
-    return Findings(faults, warnings)
+    unchecked, absent = _lacking(source, names, listed, rows)
+    for line, group in _untabled(source, rows, facts):
+        {"fault": faults, "unchecked": unchecked, "absent": absent}[group].append(line)
+    unasked = []
+    if ignore_missing:
+        unasked = [*absent, "whether files are missing (--ignore-missing)"]
+    else:
+        unchecked += absent
+    if facts and not recompute:
+        unasked.append("whether weights give the stored logits and came from their row's initial ones (--recompute)")
+    return Findings(faults, warnings, unchecked, unasked)
 
 
 def _where(source: Folder | Remote, name: str) -> str:
@@ -347,15 +370,46 @@ def _contradiction(file: Any, row: Trial, curves: dict[str, np.ndarray]) -> str 
     return None
 
 
-def _untabled(source: Folder | Remote, rows: Mapping[str, Trial], facts: dict[str, Facts]) -> Iterator[str]:
-    """Where the tables of trials are not what manifest and trial files say."""
+def _lacking(
+    source: Folder | Remote, names: list[str], listed: dict[str, str], rows: Mapping[str, Trial]
+) -> tuple[list[str], list[str]]:
+    """What of a study's trials cannot be checked for want of a sound manifest; and for want of what is not there."""
+    unchecked: list[str] = []
+    absent: list[str] = []
+    if not rows and not any(name.startswith("trials/") for name in names):
+        return unchecked, absent
+    if not rows:
+        where = _where(source, "manifest.csv")
+        unknown = "whether trials are missing, of other rows, or otherwise in the tables"
+        try:
+            with _fetched(source, "manifest.csv") as path:
+                manifest.read(path)
+        except MissingFileError:
+            absent.append(f"{unknown}, as {where} is not there")
+        except InputError as error:
+            unchecked.append(f"{unknown}: {error}")
+    if not listed:
+        absent.append(
+            f"whether files are those that were made, as {source.where(' or '.join(SUMS))} is not there: trial files "
+            "and datasets were checked against their own hashes, and other files against nothing"
+        )
+    return unchecked, absent
+
+
+def _untabled(source: Folder | Remote, rows: Mapping[str, Trial], facts: dict[str, Facts]) -> Iterator[tuple[str, str]]:
+    """Where tables of trials are not what manifest and trial files say, and where that cannot be told.
+
+    Yields:
+        A line, and what it is: a `fault`, or that a table is `unchecked`, or that it is `absent`.
+    """
     if not rows:
         return
     try:
         import pandas as pd
 
         from uncrossed.tables import record
-    except ImportError:
+    except ImportError as error:
+        yield f"whether tables say what trial files do ({error}): pip install 'uncrossed[reader]'", "unchecked"
         return
     lines = {}
     for trial, row in rows.items():
@@ -372,25 +426,31 @@ def _untabled(source: Folder | Remote, rows: Mapping[str, Trial], facts: dict[st
             if name == RUNS:
                 continue
             table = table.set_index("trial").to_dict("index")
-        except (MissingFileError, ImportError):  # without pyarrow there is no reading Parquet
+        except MissingFileError:
+            yield f"what {where} says, as it is not there", "absent"
+            continue
+        except ImportError as error:
+            needed = "pip install 'uncrossed[reader]'"
+            yield f"what {where} says ({' '.join(str(error).split())[:80]}...): {needed}", "unchecked"
             continue
         except UnreadableError as error:
-            yield str(error)
+            yield str(error), "unchecked"
             continue
         except (InputError, OSError, ValueError, KeyError) as error:
-            yield f"{where}: damaged ({error})"
+            yield f"{where}: damaged ({error})", "fault"
             continue
         for trial in sorted(table.keys() - rows.keys()):
-            yield f"{where}: lists trial {trial}, which manifest.csv does not"
+            yield f"{where}: lists trial {trial}, which manifest.csv does not", "fault"
         for trial, line in lines.items():
             if trial not in table:
-                yield f"{where}: does not list trial {trial}, which is there"
+                yield f"{where}: does not list trial {trial}, which is there", "fault"
                 continue
             for column, value in line.items():
                 listed = table[trial].get(column)
                 empty = pd.isna(listed), pd.isna(value)
                 if column != "trial" and (empty[0] != empty[1] if any(empty) else listed != value):
-                    yield f"{where}: {column} of trial {trial} is {listed}, but manifest and trial files say {value}"
+                    said = f"{column} of trial {trial} is {listed}, but manifest and trial files say {value}"
+                    yield f"{where}: {said}", "fault"
 
 
 def _twins(facts: dict[str, Facts]) -> Iterator[tuple[str, bool]]:
