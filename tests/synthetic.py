@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-from uncrossed import manifest, release, store, tables, training
-from uncrossed.study import Study
+from uncrossed import files, manifest, release, store, tables, training
+from uncrossed.study import STATEMENT, Study
 from uncrossed.trial import FRAMEWORKS, DatasetIdentity, Settings, Trial
 
 VERSIONS = {"pytorch": {"torch": "2.0", "numpy": "2.0"}, "tensorflow": {"tensorflow": "2.0", "keras": "3.0"}}
@@ -32,13 +31,19 @@ def rows(count: int, epochs: int, architectures: Sequence[str] = ("densenet121",
 
 
 def identity(examples: int) -> DatasetIdentity:
-    """A dataset of digits with so many test examples, more than there are."""
-    return DatasetIdentity(name="made-up", format="digits", train_examples=1000, test_examples=examples)
+    """A made-up dataset with so many test examples."""
+    return DatasetIdentity(name="made-up", format="cifar10", train_examples=1000, test_examples=examples)
 
 
 def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: int = 10, diverged: str = "") -> None:
     """Write a study's manifest, trial files and run records; of the trial `diverged` only one epoch has numbers."""
     manifest.write(folder / "manifest.csv", trials)
+    keys = {
+        "study": "made",
+        "dataset": "made-up",
+        "datasets": {"made-up": identity(examples).model_dump(exclude={"name"})},
+    }
+    files.write_json(folder / STATEMENT, Study(keys | {"manifest": "manifest.csv"}, folder, built=True).statement())
     for number, row in enumerate(trials):
         for k, framework in enumerate(FRAMEWORKS):
             random = np.random.default_rng([number, k])
@@ -81,17 +86,13 @@ def study(folder: Path, count: int, epochs: int = 3, **options) -> None:
 
 
 def released(root: Path, trials: Sequence[Trial] = ()) -> Path:
-    """Write the study file `root`/study.yaml and its released study, by default with files larger than a chunk."""
+    """Write a released study below `root`, by default with files larger than an upload's chunk."""
     folder = root / "results/made"
     write(folder, trials or rows(6, 2), diverged="vgg16-0002")
     for path in folder.glob("trials/densenet121-0000/*.h5"):
         result = store.read(path)
         result.weights[2]["w"] = np.random.default_rng(0).standard_normal(5_000_000, dtype=np.float32)
         store.write(path, result)
-    about = {"study": "made", "dataset": "made-up", "manifest": "results/made/manifest.csv"}
-    about["datasets"] = {"made-up": {"format": "digits", "train_examples": 1000, "test_examples": 200}}
-    (root / "study.yaml").write_text(yaml.safe_dump(about), encoding="utf-8")
-    Study.load(root / "study.yaml").keep(folder)
     tables.make(folder)
     tables.checksums(folder)
     release.make(folder)

@@ -133,9 +133,7 @@ class Study:
         self.configuration = Configuration.check(dict(values), str(path))
         if self.name == "datasets":
             raise InputError(f"{path}: key 'study': 'datasets' is the folder of the datasets; allowed: another name")
-        self.dataset = self._definition()
-        if not built:
-            self.dataset.check_source(f"{path}: dataset '{self.dataset.name}'")
+        self.dataset = self._definition(built)
         self.semantics = dict(self.configuration.semantics)
         for name, text in self.semantics.items():
             if name in NAMED:
@@ -379,7 +377,7 @@ class Study:
     def _relative(self, path: str) -> str:
         return os.path.relpath(self.path.parent / path)
 
-    def _definition(self) -> Definition:
+    def _definition(self, built: bool) -> Definition:
         name, own = self.configuration.dataset, self.configuration.datasets
         definitions = dict(BUILT_IN)
         for key, values in own.items():
@@ -392,6 +390,8 @@ class Study:
                 )
             base = BUILT_IN[key].model_dump() if key in BUILT_IN else {"name": key}
             definitions[key] = Definition.check(base | values, f"{self.path}: datasets.{key}")
+            if not built:
+                definitions[key].check_source(f"{self.path}: datasets.{key}")
         if name not in definitions:
             raise InputError(f"{self.path}: unknown dataset '{name}'; {nearest(name, definitions)}")
         definition = definitions[name]
