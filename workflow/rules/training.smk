@@ -1,5 +1,6 @@
 # `exec`, so that Slurm's SIGTERM reaches the training and not a shell, whose end would be the job's.
-# A log holds all attempts: what the one before says is why there is another.
+# Snakemake removes a job's log before each attempt, and what it said is why there is another: here that is only a link
+# to a file that holds all attempts.
 
 
 rule train_pytorch:
@@ -25,7 +26,8 @@ rule train_pytorch:
         # A function of the output is not tracked: how often a training is saved is no reason to train again.
         seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
     shell:
-        "exec python -m uncrossed train pytorch --job {params.job:q} --dataset {input.dataset:q}"
+        "ln -sf pytorch.attempts.log {log:q};"
+        " exec python -m uncrossed train pytorch --job {params.job:q} --dataset {input.dataset:q}"
         " --output {output.result:q} --twin {input.twin:q} --row {input.row:q}"
         " --checkpoint-seconds {params.seconds} >> {log:q} 2>&1"
 
@@ -53,7 +55,8 @@ rule train_tensorflow:
         # A function of the output is not tracked: how often a training is saved is no reason to train again.
         seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
     shell:
-        "exec python -m uncrossed train tensorflow --job {params.job:q} --dataset {input.dataset:q}"
+        "ln -sf tensorflow.attempts.log {log:q};"
+        " exec python -m uncrossed train tensorflow --job {params.job:q} --dataset {input.dataset:q}"
         " --output {output.result:q} --twin {input.twin:q} --row {input.row:q}"
         " --checkpoint-seconds {params.seconds} >> {log:q} 2>&1"
 
