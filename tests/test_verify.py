@@ -236,6 +236,8 @@ def test_a_site_that_wants_locks_where_there_are_none_loses_no_sound_file(settin
 @pytest.mark.parametrize(("how", "said"), [("folder", "Is a directory"), ("loop", "Too many levels of symbolic links")])
 @pytest.mark.parametrize("name", [f"trials/{FIRST}/pytorch.h5", "tables/runs.parquet", "manifest.csv"])
 def test_what_cannot_be_read_is_said_so_and_never_moved(name, how, said, folder):
+    if how == "folder":  # unlisted: HDF5 would be asked
+        (folder / "SHA256SUMS").unlink()
     path = folder / name
     path.unlink()
     path.mkdir() if how == "folder" else path.symlink_to(path)
