@@ -76,7 +76,7 @@ def study(folder: Path, count: int, epochs: int = 3, **options) -> None:
 
 
 def released(root: Path, trials: Sequence[Trial] = ()) -> Path:
-    """Write the study file `root`/study.yaml and its released study, by default with files larger than an upload's chunk."""
+    """Write `root`/study.yaml and its released study; by default two files of it are larger than an upload's chunk."""
     folder = root / "results/made"
     write(folder, trials or rows(6, 2), diverged="vgg16-0002")
     for path in folder.glob("trials/densenet121-0000/*.h5"):

@@ -98,7 +98,6 @@ def test_the_metadata_depend_on_results_alone(built, tmp_path):
 
 def test_croissant_is_valid_and_loads_the_trials(built):
     import mlcroissant
-    import pandas as pd
 
     data = mlcroissant.Dataset(built / "croissant.json")
     assert not data.metadata.ctx.issues.errors
