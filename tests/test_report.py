@@ -156,6 +156,7 @@ def test_a_partial_table_makes_a_partial_report(study):
         ("tables/trials.parquet", None),
         ("tables/runs.parquet", None),
         ("tables/summary.csv", "a,b\n1,2\n"),
+        ("tables/summary.csv", "architecture,semantics,statistic,value\nvgg16,native,pairs,none\n"),
         ("tables/attribution.csv", ""),
         ("figures/x.svg", "<svg"),
         ("figures/x.svg", "<html/>"),

@@ -228,6 +228,8 @@ def _optional(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame | None:
     for name in columns:
         if name not in table:
             raise InputError(f"{path}: no column '{name}'")
+        if name in ("value", "share") and table[name].dtype.kind not in "iuf":
+            raise InputError(f"{path}: column '{name}' has texts; allowed: numbers, and empty cells for no value")
     return table
 
 
