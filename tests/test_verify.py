@@ -1,11 +1,13 @@
 """Verification: files that are what they say pass, and each way in which they are not is named."""
 
 import fcntl
+import hashlib
 import json
 import os
 import re
 import shutil
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,7 +20,7 @@ import pytest
 
 import synthetic
 import uncrossed as package
-from conftest import uncrossed
+from conftest import REPOSITORY, run, uncrossed
 from server import Server
 from uncrossed import manifest, store, tables
 from uncrossed.errors import UnreadableError
@@ -177,10 +179,10 @@ def test_lists_that_disagree(folder):
 @pytest.mark.usefixtures("network")
 def test_a_study_behind_a_url(folder):
     with Server(folder) as server:
-        assert verify(server.url) == ([], [])
+        assert not any(verify(server.url)[:3])
         assert SOUND in uncrossed("verify", server.url).stdout
         server.faults = ["truncated", 503, "reset"]
-        assert verify(server.url) == ([], [])
+        assert not any(verify(server.url)[:3])
         path = folder / f"trials/{FIRST}/pytorch.h5"
         path.write_bytes(path.read_bytes()[:-1] + b"x")
         (folder / f"trials/{SECOND}/tensorflow.h5").unlink()
@@ -208,7 +210,7 @@ def test_run_records_are_files_of_the_study(folder):
     record, runs = folder / f"trials/{FIRST}/pytorch.json", folder / "tables/runs.parquet"
     record.unlink()
     assert verify(folder).faults == [f"{record}: missing, but its trial is in manifest.csv"]
-    assert verify(folder, ignore_missing=True) == ([], [])
+    assert not any(verify(folder, ignore_missing=True)[:3])
     record.write_text("{")
     runs.write_bytes(b"PAR1")
     faults = verify(folder).faults
@@ -304,7 +306,7 @@ def test_what_an_operating_system_puts_beside_files_is_not_checked(folder):
 def test_a_checkpoint_stays_where_it_is(folder):
     path = folder / f"trials/{FIRST}/pytorch.checkpoint.h5"
     path.write_bytes(b"of a training under way")
-    assert verify(folder, quarantine=True) == ([], [])
+    assert not any(verify(folder, quarantine=True)[:3])
     assert path.exists()
 
 
@@ -313,6 +315,63 @@ def test_names_of_trials_that_look_like_numbers(tmp_path):
     synthetic.write(tmp_path, trials)
     tables.make(tmp_path)
     assert verify(tmp_path).faults == []
+
+
+LACKING = {
+    "manifest.csv": "not checked: whether trials are missing, of other rows, or otherwise in the tables, as ",
+    "SHA256SUMS": "not checked: whether files are those that were made, as ",
+    "tables/trials.csv": "not checked: what {} says, as it is not there",
+    "tables/trials.parquet": "not checked: what {} says, as it is not there",
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_what_cannot_be_checked_is_named_and_no_success_unless_what_is_missing_is_ignored(name, folder):
+    (folder / "SHA256SUMS").unlink()
+    (folder / name).unlink(missing_ok=True)
+    for options, code in (((), 1), (("--ignore-missing",), 0)):
+        output = uncrossed("verify", folder, *options, code=code).stdout
+        assert LACKING[name].format(folder / name) in output
+        assert (SOUND in output) == (code == 0)
+        assert "fault" not in output.replace("no fault in what could be checked, but that is not all", "")
+    # What is there has to be sound all the same.
+    (folder / f"trials/{FIRST}/pytorch.h5").write_bytes(b"")
+    assert "pytorch.h5: damaged" in uncrossed("verify", folder, "--ignore-missing", code=1).stdout
+
+
+def test_a_manifest_that_cannot_be_read_is_no_success_though_it_is_the_listed_one(folder):
+    path = folder / "manifest.csv"
+    path.write_text(path.read_text().replace("learning_rate", "rate", 1))
+    listed = (folder / "SHA256SUMS").read_text().splitlines()
+    line = next(line for line in listed if line.endswith("manifest.csv"))
+    listed[listed.index(line)] = f"{hashlib.sha256(path.read_bytes()).hexdigest()}  manifest.csv"
+    (folder / "SHA256SUMS").write_text("\n".join(listed) + "\n")
+    for options in ((), ("--ignore-missing",)):
+        output = uncrossed("verify", folder, *options, code=1).stdout
+        assert "or otherwise in the tables: " in output
+        assert "unknown column 'rate'" in output
+
+
+@pytest.mark.parametrize("module", ["pandas", "pyarrow"])
+def test_tables_that_cannot_be_read_for_want_of_a_package_are_not_checked(module, folder, tmp_path):
+    (tmp_path / f"without/{module}").mkdir(parents=True)
+    (tmp_path / f"without/{module}/__init__.py").write_text(f"raise ImportError(\"No module named '{module}'\")")
+    path = f"{tmp_path / 'without'}:{REPOSITORY / 'workflow'}"
+    for options in ((), ("--ignore-missing",)):
+        output = run(sys.executable, "-m", "uncrossed", "verify", folder, *options, code=1, PYTHONPATH=path).stdout
+        assert "pip install 'uncrossed[reader]'" in output
+        assert "no fault in what could be checked, but that is not all" in output
+
+
+def test_datasets_beside_a_place_make_no_study_of_it(folder, few):
+    datasets = folder.parent / "datasets"
+    datasets.mkdir()
+    shutil.copy(few, datasets)
+    assert uncrossed("verify", datasets).stdout.endswith(f"{datasets}: {SOUND}\n")
+    assert uncrossed("verify", folder).stdout.endswith(f"{folder}: {SOUND}\n")
+    for place in (folder.parent / "mispelled", tmp := folder.parent / "empty"):
+        tmp.mkdir(exist_ok=True)
+        assert "no trial files, checksums or datasets there" in uncrossed("verify", place, code=2).stdout
 
 
 def test_a_place_without_a_study_is_one_clear_line(tmp_path):
@@ -332,7 +391,9 @@ def test_logits_are_computed_again_from_the_weights(few, tmp_path):
         output = folder / f"trials/a/{framework}.h5"
         uncrossed("train", framework, "--row", json.dumps(row), "--dataset", few, "--output", output)
     assert "give its file by --dataset" in uncrossed("verify", folder, "--recompute", code=2).stdout
-    assert SOUND in uncrossed("verify", folder, "--recompute", "--dataset", few).stdout
+    output = uncrossed("verify", folder, "--recompute", "--dataset", few, "--ignore-missing").stdout
+    assert SOUND in output
+    assert "--recompute)" not in output
 
     def shift(result):
         name = next(name for name in result.weights[1] if "conv1" in name)
@@ -341,6 +402,8 @@ def test_logits_are_computed_again_from_the_weights(few, tmp_path):
     for framework in FRAMEWORKS:
         change(folder / f"trials/a/{framework}.h5", shift)
     # Each file is sound in itself.
-    assert SOUND in uncrossed("verify", folder).stdout
+    output = uncrossed("verify", folder, "--ignore-missing").stdout
+    assert SOUND in output
+    assert "not checked: whether weights give the stored logits" in output
     output = uncrossed("verify", folder, "--recompute", "--dataset", few, code=1).stdout
     assert output.count("its weights give logits that differ") == 2
