@@ -522,7 +522,7 @@ def test_download_copies_the_selection_once(place, built, server, tmp_path):
     names = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     trials = [f"trials/vgg16-000{k}/{f}.{kind}" for k in (2, 5) for f in FRAMEWORKS for kind in ("h5", "json")]
     kinds = ("trials.csv", "trials.parquet", "curves.parquet", "runs.parquet")
-    assert names == {*trials, *(f"tables/{kind}" for kind in kinds), "manifest.csv", "SHA256SUMS"}
+    assert names == {*trials, *(f"tables/{kind}" for kind in kinds), "manifest.csv", "study.json", "SHA256SUMS"}
     assert all((folder / name).read_bytes() == (built / name).read_bytes() for name in names)
     run("sha256sum", "-c", "--quiet", "--ignore-missing", "SHA256SUMS", folder=folder)
     assert package.open(folder).trial(BIG).pytorch.logits.shape == (200, 10)

@@ -9,7 +9,6 @@ import json
 import math
 import os
 import platform
-import resource
 import signal
 import subprocess
 import sys
@@ -501,6 +500,8 @@ def _die(number: int) -> None:
 
 def _write(output: Path, result: Any, **record: Any) -> None:
     """Write the run record and then the trial file: where that exists, the training is complete."""
+    import resource  # which Linux has
+
     from uncrossed import files, store
 
     attributes = result.attributes
