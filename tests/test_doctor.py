@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from conftest import PATH, REPOSITORY, need, run, uncrossed
+from uncrossed.trial import FRAMEWORKS
 
 
 def test_it_says_what_each_framework_sees():
@@ -25,6 +26,30 @@ def test_a_framework_that_is_missing_is_a_problem_unless_conda_brings_it(tmp_pat
     output = run(*command, code=None, PYTHONPATH=paths, PATH=f"{REPOSITORY / 'tests/stand-in'}:{PATH}").stdout
     assert "jobs have it by --sdm conda" in output
     assert "tensorflow cannot be used" not in output
+
+
+def test_what_cannot_be_looked_at_is_said(tmp_path):
+    """A program that fails is a problem; what jobs have from conda is examined by nobody."""
+    for name in ("nvidia-smi", "scontrol"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{name} cannot reach anything'\nexit 9\n")
+        (tmp_path / name).chmod(0o755)
+    for framework in FRAMEWORKS:
+        name = tmp_path / {"pytorch": "torch"}.get(framework, framework)
+        name.mkdir()
+        (name / "__init__.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name.name}'\")")
+    command = [sys.executable, "-m", "uncrossed", "doctor"]
+    paths = f"{tmp_path}:{REPOSITORY / 'workflow'}"
+    conda = f"{REPOSITORY / 'tests/stand-in'}:{PATH}"
+    output = run(*command, code=1, PYTHONPATH=paths, PATH=f"{tmp_path}:{conda}").stdout
+    assert "PROBLEM: `nvidia-smi --query-gpu" in output
+    assert "fails (nvidia-smi cannot reach anything): what it would say is not known" in output
+    assert "PROBLEM: `scontrol show config` fails (scontrol cannot reach anything)" in output
+    for name in ("nvidia-smi", "scontrol"):
+        (tmp_path / name).unlink()
+    output = run(*command, PYTHONPATH=paths, PATH=conda).stdout
+    assert "no problems in what could be examined\n" in output
+    for framework in FRAMEWORKS:
+        assert f"not examined: {framework} in the environment that conda makes for jobs" in output
 
 
 def test_a_forgetful_slurm_is_a_problem(tmp_path):

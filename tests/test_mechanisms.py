@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import synthetic
 from conftest import REPOSITORY, ROWS, Folder, run, uncrossed
-from uncrossed import manifest, store
+from uncrossed import manifest, store, tables
 from uncrossed.attribution import attribute
 from uncrossed.layers import to_pytorch
 from uncrossed.proof import EPSILONS, LIMITS
@@ -264,6 +265,22 @@ def test_diverged_pairs_are_left_out_of_an_attribution():
     found = attribute(trials, BASES).set_index("variant")
     assert found.loc["native", "gap"] == pytest.approx(0.4, abs=0.01)
     assert found.loc["native", "seeds"] == 3
+
+
+@pytest.mark.parametrize("diverged", ["all", "in turns"])
+def test_a_base_of_which_nothing_can_be_attributed_is_named(diverged, tmp_path):
+    (base,) = synthetic.rows(1, 2, ["smallcnn"])
+    synthetic.write(tmp_path, manifest.ablate([base], [0, 1]))
+    # Native pairs completed with one seed, aligned ones with the other.
+    lost = ("native-0", "aligned-1") if diverged == "in turns" else ("native-0", "native-1")
+    for name in lost:
+        path = tmp_path / f"trials/{base.trial}-{name}/pytorch.h5"
+        result = store.read(path)
+        result.attributes["status"] = "diverged"
+        store.write(path, result)
+    tables.make(tmp_path)
+    output = uncrossed("attribution", tmp_path).stdout
+    assert output == f"{base.trial}: no native and aligned pair of one seed completed: nothing is attributed\n"
 
 
 def test_the_figure_of_an_attribution_is_the_same_every_time(tmp_path):

@@ -235,6 +235,13 @@ def test_the_trajectory_is_data(searched):
     assert "every suggestion is what" in uncrossed("search", "check", *study).stdout
 
 
+def test_a_search_without_suggestions_is_not_found_to_be_right(searched, tmp_path):
+    command = ["search", "check", "--study", searched.path / "study.yaml", "--results"]
+    output = uncrossed(*command, tmp_path / "not-there", code=2).stdout
+    assert "none of the search's 6 trials has a suggestion" in output
+    assert "what the algorithm suggests; 6 of 6 are made" in uncrossed(*command, searched.results).stdout
+
+
 def test_its_manifest_builds_the_same_trial_files_without_searching(searched, tmp_path):
     folder = Folder(tmp_path)
     folder.manifest.write_bytes((searched.results / "manifest.csv").read_bytes())

@@ -336,7 +336,7 @@ def test_what_cannot_be_checked_is_named_and_no_success_unless_what_is_missing_i
         assert "fault" not in output.replace("no fault in what could be checked, but that is not all", "")
     # What is there has to be sound all the same.
     (folder / f"trials/{FIRST}/pytorch.h5").write_bytes(b"")
-    assert "pytorch.h5: damaged" in uncrossed("verify", folder, "--ignore-missing", code=1).stdout
+    assert ": 1 fault\n" in uncrossed("verify", folder, "--ignore-missing", code=1).stdout
 
 
 def test_a_manifest_that_cannot_be_read_is_no_success_though_it_is_the_listed_one(folder):
@@ -369,8 +369,8 @@ def test_datasets_beside_a_place_make_no_study_of_it(folder, few):
     shutil.copy(few, datasets)
     assert uncrossed("verify", datasets).stdout.endswith(f"{datasets}: {SOUND}\n")
     assert uncrossed("verify", folder).stdout.endswith(f"{folder}: {SOUND}\n")
-    for place in (folder.parent / "mispelled", tmp := folder.parent / "empty"):
-        tmp.mkdir(exist_ok=True)
+    (folder.parent / "empty").mkdir()
+    for place in (folder.parent / "empty", folder.parent / "not-there"):
         assert "no trial files, checksums or datasets there" in uncrossed("verify", place, code=2).stdout
 
 

@@ -172,7 +172,7 @@ def printed(found: pd.DataFrame, bases: Iterable[str]) -> str:
     for base in bases:
         rows = found[found["base"] == base]
         if rows.empty:
-            lines.append(f"{base}: no completed pair that is native, or none that is aligned: nothing is attributed")
+            lines.append(f"{base}: no native and aligned pair of one seed completed: nothing is attributed")
             continue
         first = rows.iloc[0]
         remaining = rows[rows["variant"] == "aligned"].iloc[0]
