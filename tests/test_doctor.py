@@ -44,9 +44,12 @@ def test_what_cannot_be_looked_at_is_said(tmp_path):
     assert "PROBLEM: `nvidia-smi --query-gpu" in output
     assert "fails (nvidia-smi cannot reach anything): what it would say is not known" in output
     assert "PROBLEM: `scontrol show config` fails (scontrol cannot reach anything)" in output
-    for name in ("nvidia-smi", "scontrol"):
-        (tmp_path / name).unlink()
-    output = run(*command, PYTHONPATH=paths, PATH=conda).stdout
+    # A Slurm that answers, whether or not this machine has one that does.
+    (tmp_path / "nvidia-smi").unlink()
+    for name, says in (("sinfo", "slurm 22.05"), ("scontrol", "MinJobAge = 300 sec")):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{says}'\n")
+        (tmp_path / name).chmod(0o755)
+    output = run(*command, PYTHONPATH=paths, PATH=f"{tmp_path}:{conda}").stdout
     assert "no problems in what could be examined\n" in output
     for framework in FRAMEWORKS:
         assert f"not examined: {framework} in the environment that conda makes for jobs" in output

@@ -231,7 +231,8 @@ def test_a_site_that_wants_locks_where_there_are_none_loses_no_sound_file(settin
     with ExitStack() as stack:
         for path in folder.parent.rglob("*.h5"):
             fcntl.flock(stack.enter_context(path.open("rb")), fcntl.LOCK_EX)
-        assert SOUND in uncrossed("verify", folder, "--quarantine", HDF5_USE_FILE_LOCKING=setting).stdout
+        output = uncrossed("verify", folder, "--quarantine", code=1, HDF5_USE_FILE_LOCKING=setting).stdout
+    assert "no fault in what could be checked" in output  # without a list that is all
     assert sorted(folder.parent.rglob("*")) == before
 
 

@@ -68,7 +68,7 @@ def make(
         table["space"] = table["space"].astype("Int64")
     _write(table, folder / "tables/trials.parquet")
     write_text(folder / "tables/trials.csv", table.to_csv(index=False, lineterminator="\n"))
-    none = pd.DataFrame(columns=["trial", "framework", "epoch", *store.CURVES])
+    none = pd.DataFrame({"trial": [], "framework": [], "epoch": []} | {name: [] for name in store.CURVES}, dtype=float)
     _write(pd.concat(curves, ignore_index=True) if curves else none, folder / "tables/curves.parquet")
     _write(pd.DataFrame(runs), folder / RUNS)
     return table
