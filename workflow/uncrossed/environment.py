@@ -26,6 +26,8 @@ HARMLESS = frozenset(
         *("CUDA_CACHE_PATH", "CUDA_CACHE_MAXSIZE", "CUDA_CACHE_DISABLE", "TORCH_HOME", "TF_CPP_MIN_LOG_LEVEL"),
         # Snakemake sets these for every job. Frameworks get the study's threads, and NumPy's BLAS is not used.
         *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS"),
+        # How long a thread spins before it sleeps: whoever shares a machine may want it short.
+        "GOMP_SPINCOUNT",
     )
 )
 # The commands that compute.

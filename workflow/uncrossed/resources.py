@@ -3,8 +3,8 @@
 `speeds.csv` has a line per kind of device, framework and architecture. A training takes
 `start + epochs (steps step + (train + test/3) example)` seconds, since evaluation is a third of a step's work, and
 `base + batch_size example` MB of the host's memory, with what a checkpoint takes; each kept epoch but one takes its
-weights twice more. The build asks for twice that time and five minutes, and for one and a half times that memory; where
-there are several kinds of a device, for what the slowest needs.
+weights twice more. The build asks for twice that time and five minutes, and for one and a half times that memory and
+500 MB; where there are several kinds of a device, for what the slowest needs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 TABLE = Path(__file__).with_name("speeds.csv")
 TIME_MARGIN, TIME_MORE = 2.0, 300.0
-MEMORY_MARGIN = 1.5
+# Libraries' pages count as memory: after a fresh installation 250 MB more of the same files were seen to be mapped, as the
+# page cache holds them in larger pieces; Snakemake beside the training takes 200.
+MEMORY_MARGIN, MEMORY_MORE = 1.5, 500.0
 # How many times as long trainings in float64, or on CPUs without oneDNN, take at most: 3.0 to 4.8 with vgg16.
 SLOW = 5.0
 WEIGHTS_MB = {"vgg16": 134, "resnet50": 94, "densenet121": 28}  # in float32; of others less than a MB
@@ -98,7 +100,7 @@ def ask(framework: str, row: Trial, settings: Settings, train_examples: int, tes
     # As state, and as the bytes of a checkpoint or trial file.
     kept = 2 * max(0, len(settings.keep_epochs) - 1) * WEIGHTS_MB.get(row.architecture, 1)
     megabytes = (max(speed.megabytes(row) for speed in known) + kept) * wide + images
-    return math.ceil((TIME_MARGIN * seconds + TIME_MORE) / 60), math.ceil(MEMORY_MARGIN * megabytes)
+    return math.ceil((TIME_MARGIN * seconds + TIME_MORE) / 60), math.ceil(MEMORY_MARGIN * megabytes + MEMORY_MORE)
 
 
 def measure(runs: pd.DataFrame, attributes: dict[str, Any]) -> list[Speed]:
