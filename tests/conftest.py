@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from server import Server
-from uncrossed import datasets, remote
+from uncrossed.common import remote
+from uncrossed.datasets import dataset_file
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Snakemake's jobs call `python`: it has to be the one that runs the tests.
@@ -131,7 +132,7 @@ class Folder:
 def digits(tmp_path_factory):
     """The path of the digits dataset file."""
     path = tmp_path_factory.mktemp("datasets") / "digits.h5"
-    datasets.build(datasets.BUILT_IN["digits"], path)
+    dataset_file.build(dataset_file.BUILT_IN["digits"], path)
     return path
 
 
@@ -139,8 +140,8 @@ def digits(tmp_path_factory):
 def few(tmp_path_factory):
     """The path of a dataset file with 70 training and 40 test digits."""
     path = tmp_path_factory.mktemp("datasets") / "digits-few.h5"
-    definition = datasets.Definition(name="digits-few", format="digits", train_examples=70, test_examples=40)
-    datasets.build(definition, path)
+    definition = dataset_file.Definition(name="digits-few", format="digits", train_examples=70, test_examples=40)
+    dataset_file.build(definition, path)
     return path
 
 

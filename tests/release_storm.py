@@ -19,7 +19,7 @@ from pathlib import Path
 
 import gcs
 import synthetic
-from uncrossed import release
+from uncrossed.release import release
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BASE = "p/"

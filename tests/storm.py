@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from uncrossed.trial import FRAMEWORKS
+from uncrossed.study.trial import FRAMEWORKS
 
 # Three steps an epoch on 48 digits, the last one partial.
 ROW = {"learning_rate": 0.001, "batch_size": 20, "adam_epsilon": 1e-3, "epochs": 5, "semantics": "dropout=pytorch"}

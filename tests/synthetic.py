@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from uncrossed import files, manifest, release, store, tables, training
-from uncrossed.study import STATEMENT, Study
-from uncrossed.trial import FRAMEWORKS, DatasetIdentity, Settings, Trial
+from uncrossed.common import files
+from uncrossed.release import release
+from uncrossed.results import tables, trial_file
+from uncrossed.study import manifest
+from uncrossed.study.study import STATEMENT, Study
+from uncrossed.study.trial import FRAMEWORKS, DatasetIdentity, Settings, Trial
+from uncrossed.training import loop
 
 VERSIONS = {"pytorch": {"torch": "2.0", "numpy": "2.0"}, "tensorflow": {"tensorflow": "2.0", "keras": "3.0"}}
 
@@ -55,12 +59,14 @@ def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: i
             accuracy = float((logits.argmax(1) == labels).mean())
             rise = 1 - 0.9 ** np.arange(1, row.epochs + 1)
             rise = rise / rise[-1] * (1 + 0.02 * random.standard_normal(row.epochs))
-            curves = {name: (2.3 - 2 * rise if name.endswith("loss") else accuracy * rise) for name in store.CURVES}
-            curves["test_loss"][-1], curves["test_accuracy"][-1] = training.measure(logits, labels)
+            curves = {
+                name: (2.3 - 2 * rise if name.endswith("loss") else accuracy * rise) for name in trial_file.CURVES
+            }
+            curves["test_loss"][-1], curves["test_accuracy"][-1] = loop.measure(logits, labels)
             status = "completed"
             if row.trial == diverged:
                 status, logits[:] = "diverged", np.nan
-                curves = {name: np.where(np.arange(row.epochs) > 0, np.nan, 0.0) for name in store.CURVES}
+                curves = {name: np.where(np.arange(row.epochs) > 0, np.nan, 0.0) for name in trial_file.CURVES}
             attributes = {
                 "framework": framework,
                 "status": status,
@@ -74,7 +80,7 @@ def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: i
             }
             path = folder / f"trials/{row.trial}/{framework}.h5"
             weights = {row.epochs: {"w": random.standard_normal(1)}}
-            store.write(path, store.Result(attributes, curves, logits, labels, weights))
+            trial_file.write(path, trial_file.Result(attributes, curves, logits, labels, weights))
             record = {"device": "cpu", "resumed": False, "seconds_per_epoch": [1.0], "versions": VERSIONS[framework]}
             path.with_suffix(".json").write_text(json.dumps(record), encoding="utf-8")
 
@@ -90,9 +96,9 @@ def released(root: Path, trials: Sequence[Trial] = ()) -> Path:
     folder = root / "results/made"
     write(folder, trials or rows(6, 2), diverged="vgg16-0002")
     for path in folder.glob("trials/densenet121-0000/*.h5"):
-        result = store.read(path)
+        result = trial_file.read(path)
         result.weights[2]["w"] = np.random.default_rng(0).standard_normal(5_000_000, dtype=np.float32)
-        store.write(path, result)
+        trial_file.write(path, result)
     tables.make(folder)
     tables.checksums(folder)
     release.make(folder)

@@ -11,8 +11,9 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from conftest import REPOSITORY, need, uncrossed
-from uncrossed import analysis, figures, store
-from uncrossed.errors import InputError
+from uncrossed.analysis import figures, statistics
+from uncrossed.common.errors import InputError
+from uncrossed.results import trial_file
 
 PUBLISHED = REPOSITORY.parent / "shared/data/published"
 ROW = {"architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 32, "adam_epsilon": 1e-7, "epochs": 5}
@@ -43,7 +44,7 @@ def drawn(count, seed=0, **columns):
 
 def summarise(trials, test=10_000):
     """The summary of a table, by architecture, semantics and statistic."""
-    summary = analysis.summarise(analysis.prepared(trials, 50_000, test))
+    summary = statistics.summarise(statistics.prepared(trials, 50_000, test))
     return summary.set_index(["architecture", "semantics", "statistic"])
 
 
@@ -59,7 +60,7 @@ def published():
         part = pd.read_csv(PUBLISHED / f"{name}_cifar10_wandb_export.csv")
         part = part.rename(columns={"pt_test_acc": "pytorch_test_accuracy", "tf_test_acc": "tensorflow_test_accuracy"})
         parts.append(part.assign(architecture=architecture, trial=part["Name"], semantics="published"))
-    columns = ["trial", "architecture", "semantics", *analysis.HYPERPARAMETERS]
+    columns = ["trial", "architecture", "semantics", *statistics.HYPERPARAMETERS]
     return pd.concat(parts, ignore_index=True)[[*columns, "pytorch_test_accuracy", "tensorflow_test_accuracy"]]
 
 
@@ -89,16 +90,16 @@ def test_differences_of_a_hand_made_table():
 
 
 def test_chance_is_a_binomial_interval_of_the_test_size():
-    low, high = analysis.chance_interval(10_000)
+    low, high = statistics.chance_interval(10_000)
     assert (low, high) == pytest.approx((0.1 - 2.576 * 0.003, 0.1 + 2.576 * 0.003), abs=2e-4)
-    assert analysis.chance_interval(100)[1] > 0.17
-    states = analysis.prepared(table([(0.12, 0.05), (0.1, 0.1)]), 500, 10_000)["state"]
+    assert statistics.chance_interval(100)[1] > 0.17
+    states = statistics.prepared(table([(0.12, 0.05), (0.1, 0.1)]), 500, 10_000)["state"]
     assert list(states) == ["TensorFlow at chance", "both at chance"]
-    assert list(analysis.prepared(table([(0.12, 0.12)]), 500, 100)["state"]) == ["both at chance"]
+    assert list(statistics.prepared(table([(0.12, 0.12)]), 500, 100)["state"]) == ["both at chance"]
 
 
 def test_steps_count_the_last_partial_batch():
-    assert list(analysis.prepared(table([(0.5, 0.5)], batch_size=32, epochs=3), 100, 10)["steps"]) == [12]
+    assert list(statistics.prepared(table([(0.5, 0.5)], batch_size=32, epochs=3), 100, 10)["steps"]) == [12]
 
 
 def test_correlations_agree_with_scipy():
@@ -106,7 +107,7 @@ def test_correlations_agree_with_scipy():
     trials["epochs"] = trials["epochs"] // 10  # ties
     found = summarise(trials)
     absolute = (trials["pytorch_test_accuracy"] - trials["tensorflow_test_accuracy"]).abs()
-    for name in analysis.HYPERPARAMETERS:
+    for name in statistics.HYPERPARAMETERS:
         expected = stats.spearmanr(absolute, trials[name]).statistic
         assert number(found, f"rank_correlation_{name}", "all") == pytest.approx(expected)
     sides = trials["pytorch_test_accuracy"], trials["tensorflow_test_accuracy"]
@@ -119,39 +120,39 @@ def test_ranks_of_a_resample_are_those_of_the_repeated_values():
     values = random.integers(0, 6, 15)
     indices = random.integers(0, 15, (20, 15))
     counts = np.array([np.bincount(row, minlength=15) for row in indices]).astype(float)
-    found = analysis.ranks(values, counts)
+    found = statistics.ranks(values, counts)
     for row, ranks in zip(indices, found, strict=True):
         np.testing.assert_allclose(ranks[row], stats.rankdata(values[row]))
 
 
 def test_bootstrap_of_a_mean_is_the_textbook_interval():
     values = np.random.default_rng(1).normal(size=400)
-    (found,) = analysis.bootstrap([values], lambda data, drawn, _: {"m": data[0][drawn].mean(axis=1)}).values()
+    (found,) = statistics.bootstrap([values], lambda data, drawn, _: {"m": data[0][drawn].mean(axis=1)}).values()
     half = 1.96 * values.std() / 20
     assert found == pytest.approx((values.mean(), values.mean() - half, values.mean() + half), abs=0.01)
     # Indices and counts say the same.
-    (other,) = analysis.bootstrap([values], lambda data, _, counts: {"m": counts @ data[0] / 400}).values()
+    (other,) = statistics.bootstrap([values], lambda data, _, counts: {"m": counts @ data[0] / 400}).values()
     assert other == pytest.approx(found)
 
 
 def test_bootstrap_intervals_cover(monkeypatch):
-    monkeypatch.setattr(analysis, "RESAMPLES", 400)
+    monkeypatch.setattr(statistics, "RESAMPLES", 400)
     random = np.random.default_rng(2)
     covered = []
     for _ in range(200):
         x = random.normal(size=(2, 60))
         x[1] += x[0]
-        (found,) = analysis.bootstrap([*x], lambda data, _, c: {"r": analysis.correlation(*data, c)}).values()
+        (found,) = statistics.bootstrap([*x], lambda data, _, c: {"r": statistics.correlation(*data, c)}).values()
         covered.append(found[1] < np.sqrt(0.5) < found[2])
     assert 0.87 < np.mean(covered) < 0.99
 
 
 def test_mutual_information_finds_what_a_normal_distribution_has_and_no_more():
     x = np.random.default_rng(3).normal(size=(2, 2000))
-    mean, low, high = analysis.mutual_information(x[0], 0.8 * x[0] + 0.6 * x[1])
+    mean, low, high = statistics.mutual_information(x[0], 0.8 * x[0] + 0.6 * x[1])
     assert low <= mean <= high
     assert mean == pytest.approx(-0.5 * np.log(1 - 0.64), abs=0.06)
-    assert analysis.mutual_information(x[0], x[1])[0] < 0.05
+    assert statistics.mutual_information(x[0], x[1])[0] < 0.05
     found = summarise(drawn(300))
     information = number(found, "mutual_information_epochs", "all")
     assert number(found, "normalised_mutual_information_epochs", "all") == pytest.approx(
@@ -215,7 +216,7 @@ def test_disagreement_against_other_computations():
     pytorch = random.normal(size=(300, 10)).astype(np.float32)
     pytorch[np.arange(300), labels] += 2
     tensorflow = (pytorch + random.normal(size=(300, 10))).astype(np.float32)
-    found = analysis.disagreement(pytorch, tensorflow, labels)
+    found = statistics.disagreement(pytorch, tensorflow, labels)
     guesses = pytorch.argmax(1), tensorflow.argmax(1)
     assert found["kappa"] == pytest.approx(cohen_kappa_score(*guesses))
     assert found["agreement"] == np.mean(guesses[0] == guesses[1])
@@ -223,20 +224,20 @@ def test_disagreement_against_other_computations():
     assert found["churn"] == pytest.approx(1 - found["agreement"] - gap)
     assert found["tensorflow_recall_3"] == np.mean(guesses[1][labels == 3] == 3)
     assert np.isnan(found["pytorch_recall_9"])
-    same = analysis.disagreement(pytorch, pytorch, labels)
+    same = statistics.disagreement(pytorch, pytorch, labels)
     assert (same["agreement"], same["kappa"], same["churn"]) == (1, 1, 0)
 
 
 def test_kappa_and_calibration_by_hand():
     # Two of four agree; both say class 0 for half and class 1 for half: expected agreement 1/2, kappa 0.
     sides = [np.eye(2)[guesses] for guesses in ([0, 0, 1, 1], [0, 1, 0, 1])]
-    assert analysis.disagreement(*sides, np.array([0, 0, 1, 1]))["kappa"] == 0
+    assert statistics.disagreement(*sides, np.array([0, 0, 1, 1]))["kappa"] == 0
     constant = np.eye(2)[[0, 0]]
-    assert np.isnan(analysis.disagreement(constant, constant, np.array([0, 1]))["kappa"])
+    assert np.isnan(statistics.disagreement(constant, constant, np.array([0, 1]))["kappa"])
     # Confidences 0.9, 0.9 (one right) and 0.6 (right): 2/3 |0.5 - 0.9| + 1/3 |1 - 0.6| = 0.4.
     logits = np.log([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
-    assert analysis.calibration_error(logits, np.array([0, 1, 1])) == pytest.approx(0.4)
-    broken = analysis.disagreement(np.array([[np.nan, 1]]), np.array([[0.0, 1]]), np.array([1]))
+    assert statistics.calibration_error(logits, np.array([0, 1, 1])) == pytest.approx(0.4)
+    broken = statistics.disagreement(np.array([[np.nan, 1]]), np.array([[0.0, 1]]), np.array([1]))
     assert all(np.isnan(value) for value in broken.values())
 
 
@@ -244,7 +245,7 @@ def test_distances_of_weights():
     kernel = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
     pytorch = {"conv1.weight": kernel, "conv1.bias": np.array([3.0, 0]), "batchnorm1.num_batches_tracked": np.array(3)}
     tensorflow = {"conv1/kernel": kernel.transpose(2, 3, 1, 0), "conv1/bias": np.array([0, 4.0])}
-    kernels, biases = analysis.distances("smallcnn", pytorch, tensorflow)
+    kernels, biases = statistics.distances("smallcnn", pytorch, tensorflow)
     assert kernels == {"layer": "conv1", "array": "weight", "elements": 24, "distance": 0}
     assert biases["distance"] == pytest.approx(5 / np.sqrt(12.5))  # orthogonal: √2
 
@@ -257,9 +258,9 @@ def test_a_table_that_cannot_be_analysed_is_refused():
         (trials[:0], "no rows"),
     ):
         with pytest.raises(InputError, match=f"here: {message}"):
-            analysis.prepared(broken, 100, 100, "here")
+            statistics.prepared(broken, 100, 100, "here")
     with pytest.raises(InputError, match="allowed: integers >= 1"):
-        analysis.prepared(trials, 0, 100)
+        statistics.prepared(trials, 0, 100)
 
 
 def write_study(folder, trials, semantics="aligned"):
@@ -270,13 +271,13 @@ def write_study(folder, trials, semantics="aligned"):
     for trial in trials["trial"]:
         logits = random.normal(size=(60, 10)).astype(np.float32)
         for framework in ("pytorch", "tensorflow"):
-            attributes = dict.fromkeys(store.TEXTS, "x") | {key: {} for key in store.OBJECTS}
+            attributes = dict.fromkeys(trial_file.TEXTS, "x") | {key: {} for key in trial_file.OBJECTS}
             attributes |= {"row": row, "dataset": {"train_examples": 200, "test_examples": 60}}
             bias = "dense.bias" if framework == "pytorch" else "dense/bias"
-            curves = {name: np.zeros(1) for name in store.CURVES}
+            curves = {name: np.zeros(1) for name in trial_file.CURVES}
             noise = random.normal(size=(60, 10)).astype(np.float32)
-            result = store.Result(attributes, curves, logits + noise, labels, {1: {bias: np.ones(10, np.float32)}})
-            store.write(folder / f"trials/{trial}/{framework}.h5", result)
+            result = trial_file.Result(attributes, curves, logits + noise, labels, {1: {bias: np.ones(10, np.float32)}})
+            trial_file.write(folder / f"trials/{trial}/{framework}.h5", result)
     (folder / "tables").mkdir()
     trials.to_parquet(folder / "tables/trials.parquet", index=False)
 
@@ -341,8 +342,8 @@ def test_a_table_alone_needs_the_numbers_of_examples(tmp_path):
     ids=["three", "chance", "none", "one-of-two"],
 )
 def test_figures_of_few_and_of_useless_pairs(trials, tmp_path):
-    trials = analysis.prepared(trials, 50_000, 10_000)
-    captions = figures.draw(trials, analysis.summarise(trials), tmp_path)
+    trials = statistics.prepared(trials, 50_000, 10_000)
+    captions = figures.draw(trials, statistics.summarise(trials), tmp_path)
     assert all("nan" not in caption.split() for caption in captions.values())
     assert len(list(tmp_path.iterdir())) == 2 * len(figures.FIGURES) + 1
 
@@ -352,7 +353,7 @@ def test_the_published_study(tmp_path):
     (tmp_path / "tables").mkdir()
     published().to_parquet(tmp_path / "tables/trials.parquet", index=False)
     started = time.monotonic()
-    summary = analysis.make(tmp_path, examples=(50_000, 10_000))
+    summary = statistics.make(tmp_path, examples=(50_000, 10_000))
     assert time.monotonic() - started < 60
     found = summary.set_index(["architecture", "semantics", "statistic"])
     assert number(found, "pairs", "all", "published") == 1200

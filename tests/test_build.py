@@ -13,8 +13,8 @@ import pytest
 
 import synthetic
 from conftest import PATH, ROWS, Folder, copy_sources, run, uncrossed, write_manifest
-from uncrossed import store
-from uncrossed.study import Study
+from uncrossed.results import trial_file
+from uncrossed.study.study import Study
 
 BOTH = ["pytorch first", "pytorch second", "tensorflow first", "tensorflow second"]
 
@@ -115,7 +115,7 @@ def test_the_tables_say_what_the_files_hold(built):
         assert row["batch_size"] == ROWS[row["trial"]]["batch_size"]
         accuracies = []
         for framework in ("pytorch", "tensorflow"):
-            result = store.read(built.results / f"trials/{row['trial']}/{framework}.h5")
+            result = trial_file.read(built.results / f"trials/{row['trial']}/{framework}.h5")
             accuracies.append(result.curves["test_accuracy"][-1])
             assert row[f"{framework}_test_accuracy"] == accuracies[-1]
             assert row[f"{framework}_test_loss"] == pytest.approx(result.curves["test_loss"][-1], rel=1e-15)
@@ -180,12 +180,12 @@ def test_a_new_row_trains_one_trial_and_a_removed_one_none(folder):
 
 
 def test_code_of_one_framework_retrains_only_its_trials(folder, module):
-    module("backends/pytorch.py", "self.model.train()", "self.model.train(True)")
+    module("training/backends/pytorch.py", "self.model.train()", "self.model.train(True)")
     assert folder.planned() == ["pytorch first", "pytorch second"]
 
 
 def test_code_of_the_loop_retrains_both(folder, module):
-    module("training.py", "TEST_BATCH = 500", "TEST_BATCH = 400")
+    module("training/loop.py", "TEST_BATCH = 500", "TEST_BATCH = 400")
     assert folder.planned() == BOTH
 
 
@@ -304,7 +304,7 @@ def test_a_false_alarm_is_allowed_where_the_environment_says(folder):
 
 
 def test_code_of_the_dataset_is_noticed(folder, module):
-    module("datasets.py", "255 / 16", "200 / 16")
+    module("datasets/dataset_file.py", "255 / 16", "200 / 16")
     output = folder.snakemake("-n", code=1).stdout
     assert "digits-few.h5: made by another version of this package; delete it and build it again" in output
 

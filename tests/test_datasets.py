@@ -16,9 +16,9 @@ import pytest
 
 from conftest import Folder, uncrossed
 from server import Proxy, Server
-from uncrossed import datasets
-from uncrossed.errors import InputError
-from uncrossed.files import sha256
+from uncrossed.common.errors import InputError
+from uncrossed.common.files import sha256
+from uncrossed.datasets import dataset_file
 
 
 def make_archive(path: Path, per_batch: int = 8) -> dict[str, np.ndarray]:
@@ -45,16 +45,16 @@ def make_archive(path: Path, per_batch: int = 8) -> dict[str, np.ndarray]:
     return arrays
 
 
-def define(path: object, sha: str, train: int = 30, test: int = 5) -> datasets.Definition:
-    return datasets.Definition(
+def define(path: object, sha: str, train: int = 30, test: int = 5) -> dataset_file.Definition:
+    return dataset_file.Definition(
         name="mini", format="cifar10", source=str(path), sha256=sha, train_examples=train, test_examples=test
     )
 
 
 def test_an_archive_becomes_one_file_with_the_first_examples(tmp_path):
     arrays = make_archive(tmp_path / "a.tar.gz")
-    datasets.build(define(tmp_path / "a.tar.gz", sha256(tmp_path / "a.tar.gz")), tmp_path / "mini.h5")
-    data = datasets.read(tmp_path / "mini.h5")
+    dataset_file.build(define(tmp_path / "a.tar.gz", sha256(tmp_path / "a.tar.gz")), tmp_path / "mini.h5")
+    data = dataset_file.read(tmp_path / "mini.h5")
     for split, count in (("train", 30), ("test", 5)):
         np.testing.assert_array_equal(data.images[split], arrays[f"{split}/images"][:count])
         np.testing.assert_array_equal(data.labels[split], arrays[f"{split}/labels"][:count])
@@ -68,12 +68,12 @@ def test_a_download_is_the_same_dataset(tmp_path):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        datasets.build(define(f"{url}/a.tar.gz", sha), tmp_path / "downloaded.h5")
+        dataset_file.build(define(f"{url}/a.tar.gz", sha), tmp_path / "downloaded.h5")
         with pytest.raises(InputError, match="404"):
-            datasets.build(define(f"{url}/none.tar.gz", sha), tmp_path / "none.h5")
+            dataset_file.build(define(f"{url}/none.tar.gz", sha), tmp_path / "none.h5")
         server.shutdown()
-    datasets.build(define(tmp_path / "a.tar.gz", sha), tmp_path / "local.h5")
-    downloaded, local = (datasets.read(tmp_path / f"{name}.h5") for name in ("downloaded", "local"))
+    dataset_file.build(define(tmp_path / "a.tar.gz", sha), tmp_path / "local.h5")
+    downloaded, local = (dataset_file.read(tmp_path / f"{name}.h5") for name in ("downloaded", "local"))
     assert (downloaded.sha256, downloaded.identity) == (local.sha256, local.identity)
     assert not (tmp_path / "none.h5").exists()
 
@@ -85,7 +85,7 @@ def test_a_download_goes_through_a_proxy_with_a_password_that_no_message_shows(t
     with Server(tmp_path) as server, Proxy("user:p@ss") as proxy:
         definition = define(f"{server.url}/a.tar.gz", sha256(tmp_path / "a.tar.gz"))
         monkeypatch.setenv("http_proxy", f"http://user:p%40ss@{proxy.place}")
-        datasets.build(definition, tmp_path / "mini.h5")
+        dataset_file.build(definition, tmp_path / "mini.h5")
         assert proxy.requests == [(f"GET {definition.source}", True)]
         for url, message in (
             (f"http://user:hidden@{proxy.place}", r"a\.tar\.gz: cannot be downloaded \(status 407 .*; set http_proxy"),
@@ -93,7 +93,7 @@ def test_a_download_goes_through_a_proxy_with_a_password_that_no_message_shows(t
         ):
             monkeypatch.setenv("http_proxy", url)
             with pytest.raises(InputError, match=message) as error:
-                datasets.build(definition, tmp_path / "none.h5")
+                dataset_file.build(definition, tmp_path / "none.h5")
             assert "hid" not in str(error.value)
 
 
@@ -101,7 +101,7 @@ def test_a_refused_download_says_why_in_one_line(tmp_path):
     with Server(tmp_path) as server:
         server.faults = [(400, b"<Error><Code>NoSuchKey</Code>\n<Message>Gone</Message></Error>", {})]
         with pytest.raises(InputError, match=r"a: cannot be downloaded \(status 400 Bad Request: NoSuchKey Gone\)$"):
-            datasets.build(define(f"{server.url}/a", "0" * 64), tmp_path / "mini.h5")
+            dataset_file.build(define(f"{server.url}/a", "0" * 64), tmp_path / "mini.h5")
 
 
 def test_a_wrong_sha256_is_refused_before_the_archive_is_opened(tmp_path):
@@ -115,7 +115,7 @@ def test_a_wrong_sha256_is_refused_before_the_archive_is_opened(tmp_path):
         info.size = len(content)
         tar.addfile(info, io.BytesIO(content))
     with pytest.raises(InputError, match="expected 0000") as caught:
-        datasets.build(define(tmp_path / "a.tar.gz", "0" * 64), tmp_path / "mini.h5")
+        dataset_file.build(define(tmp_path / "a.tar.gz", "0" * 64), tmp_path / "mini.h5")
     assert sha256(tmp_path / "a.tar.gz") in str(caught.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar.gz"]
 
@@ -127,18 +127,18 @@ def test_a_truncated_archive_is_refused(kept, tmp_path):
     (tmp_path / "a.tar.gz").write_bytes(whole[: int(len(whole) * kept)])
     # Even a user who pins the truncated file's hash gets an error, not a short dataset.
     with pytest.raises(InputError, match="truncated"):
-        datasets.build(define(tmp_path / "a.tar.gz", sha256(tmp_path / "a.tar.gz")), tmp_path / "mini.h5")
+        dataset_file.build(define(tmp_path / "a.tar.gz", sha256(tmp_path / "a.tar.gz")), tmp_path / "mini.h5")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar.gz"]
 
 
 def test_more_examples_than_there_are_is_refused(tmp_path):
     make_archive(tmp_path / "a.tar.gz")
     with pytest.raises(InputError, match="train_examples is 41; allowed: 1 to 40"):
-        datasets.build(define(tmp_path / "a.tar.gz", sha256(tmp_path / "a.tar.gz"), train=41), tmp_path / "mini.h5")
+        dataset_file.build(define(tmp_path / "a.tar.gz", sha256(tmp_path / "a.tar.gz"), train=41), tmp_path / "mini.h5")
 
 
 def test_digits_are_enlarged_and_split(digits):
-    data = datasets.read(digits)
+    data = dataset_file.read(digits)
     assert data.images["train"].shape == (1437, 32, 32, 3)
     assert data.images["test"].shape == (360, 32, 32, 3)
     image = data.images["train"][0]
@@ -154,10 +154,10 @@ def test_a_changed_pixel_is_noticed(tmp_path, few):
     with h5py.File(path, "r+") as file:
         file["train/images"][3, 4, 5, 0] ^= 1
     with pytest.raises(InputError, match="dataset_sha256"):
-        datasets.read(path)
+        dataset_file.read(path)
     path.write_bytes(few.read_bytes()[:5000])
     with pytest.raises(InputError, match="damaged"):
-        datasets.read(path)
+        dataset_file.read(path)
 
 
 def test_a_name_stands_for_one_definition(tmp_path, few):
@@ -175,7 +175,7 @@ def test_a_file_of_other_code_is_refused(tmp_path, few):
     with h5py.File(path, "r+") as file:
         file.attrs["code_sha256"] = "0" * 64
     with pytest.raises(InputError, match="another version of this package; delete it"):
-        datasets.read(path)
+        dataset_file.read(path)
 
 
 def test_a_site_that_wants_locks_where_there_are_none_can_train(tmp_path, few):
@@ -190,5 +190,5 @@ def test_a_site_that_wants_locks_where_there_are_none_can_train(tmp_path, few):
 
 def test_the_command_makes_built_in_datasets_and_refuses_others(tmp_path):
     uncrossed("dataset", "digits", "--output", tmp_path / "digits.h5")
-    assert datasets.read_identity(tmp_path / "digits.h5").name == "digits"
+    assert dataset_file.read_identity(tmp_path / "digits.h5").name == "digits"
     assert "did you mean 'digits'" in uncrossed("dataset", "digit", "--output", tmp_path / "x.h5", code=2).stdout

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from conftest import PATH, REPOSITORY, need, run, uncrossed
-from uncrossed.trial import FRAMEWORKS
+from uncrossed.study.trial import FRAMEWORKS
 
 
 def test_it_says_what_each_framework_sees():

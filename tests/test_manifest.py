@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import REPOSITORY, uncrossed
-from uncrossed import manifest
-from uncrossed.errors import InputError
-from uncrossed.layers import LAYERS
-from uncrossed.semantics import NATIVE, resolve, spell
-from uncrossed.space import PUBLISHED, Interval
+from uncrossed.common.errors import InputError
+from uncrossed.study import manifest
+from uncrossed.study.semantics import NATIVE, resolve, spell
+from uncrossed.study.space import PUBLISHED, Interval
+from uncrossed.training.arrays import LAYERS
 
 HEADER = "trial,architecture,learning_rate,batch_size,adam_epsilon,epochs\n"
 GOOD = "a,smallcnn,0.1,32,1e-8,3\n"

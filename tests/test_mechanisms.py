@@ -11,11 +11,11 @@ import pytest
 
 import synthetic
 from conftest import REPOSITORY, ROWS, Folder, run, uncrossed
-from uncrossed import manifest, store, tables
-from uncrossed.attribution import attribute
-from uncrossed.layers import to_pytorch
-from uncrossed.proof import EPSILONS, LIMITS
-from uncrossed.semantics import (
+from uncrossed.analysis.attribution import attribute
+from uncrossed.explain.proof import EPSILONS, LIMITS
+from uncrossed.results import tables, trial_file
+from uncrossed.study import manifest
+from uncrossed.study.semantics import (
     ARCHITECTURES,
     MECHANISMS,
     NAMED,
@@ -28,9 +28,10 @@ from uncrossed.semantics import (
     table,
     variants,
 )
-from uncrossed.shared import dropout_mask
-from uncrossed.study import Study
-from uncrossed.trial import FRAMEWORKS
+from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.training.arrays import to_pytorch
+from uncrossed.training.draws import dropout_mask
 
 CHECKS = Path(__file__).with_name("checks")
 
@@ -78,9 +79,9 @@ def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
 
 def test_a_wrong_imitation_fails_the_proof():
     program = """
-from uncrossed.backends import load; from uncrossed.trial import Settings; from uncrossed.cli import main
+from uncrossed.training.backends import load; from uncrossed.trial import Settings; from uncrossed.cli import main
 [load(framework, Settings(precision='float64')) for framework in ('pytorch', 'tensorflow')]
-from uncrossed.backends import tensorflow_as_pytorch
+from uncrossed.training.backends import tensorflow_as_pytorch
 tensorflow_as_pytorch.DROPOUT_AFTER = {}
 main(['prove', '--architecture', 'smallcnn'])
 """
@@ -126,7 +127,7 @@ def crossed(tmp_path_factory):
 
 
 def attributes_and_content(folder: Folder, trial: str, framework: str) -> tuple[dict, str]:
-    attributes = store.read(folder.results / f"trials/{trial}/{framework}.h5").attributes
+    attributes = trial_file.read(folder.results / f"trials/{trial}/{framework}.h5").attributes
     return attributes["row"]["semantics"], attributes["content_sha256"]
 
 
@@ -172,7 +173,7 @@ def test_aligned_pairs_start_from_the_same_weights_and_others_do_not(crossed, tm
         for framework in FRAMEWORKS:
             output = tmp_path / f"{trial}-{framework}.h5"
             uncrossed("train", framework, "--job", job, "--settings", kept, "--dataset", data, "--output", output)
-            initial.append(store.read(output).weights[0])
+            initial.append(trial_file.read(output).weights[0])
         theirs = to_pytorch("smallcnn", initial[1])
         assert all((initial[0][name] == array).all() for name, array in theirs.items()) == equal
 
@@ -275,16 +276,16 @@ def test_a_base_of_which_nothing_can_be_attributed_is_named(diverged, tmp_path):
     lost = ("native-0", "aligned-1") if diverged == "in turns" else ("native-0", "native-1")
     for name in lost:
         path = tmp_path / f"trials/{base.trial}-{name}/pytorch.h5"
-        result = store.read(path)
+        result = trial_file.read(path)
         result.attributes["status"] = "diverged"
-        store.write(path, result)
+        trial_file.write(path, result)
     tables.make(tmp_path)
     output = uncrossed("attribution", tmp_path).stdout
     assert output == f"{base.trial}: no native and aligned pair of one seed completed: nothing is attributed\n"
 
 
 def test_the_figure_of_an_attribution_is_the_same_every_time(tmp_path):
-    from uncrossed.attribution import draw
+    from uncrossed.analysis.attribution import draw
 
     found = attribute(ablated({"native": 0.4, "aligned": 0.0}, 0.01), BASES)
     for name in "ab":

@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 
 from conftest import REPOSITORY, need, uncrossed
-from uncrossed import cli, manifest, published
-from uncrossed.errors import InputError
-from uncrossed.semantics import resolve
-from uncrossed.study import Study
-from uncrossed.trial import FRAMEWORKS
+from uncrossed.cli import main
+from uncrossed.common.errors import InputError
+from uncrossed.study import manifest
+from uncrossed.study.semantics import resolve
+from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.study2021 import published
 
 TABLES = REPOSITORY.parent / "shared/data/published"
 MANIFEST = REPOSITORY / "config/manifests/published.csv"
@@ -75,7 +77,7 @@ def tables(tmp_path, monkeypatch):
 def command(*arguments: object) -> int:
     """Run `uncrossed manifest import-published` in this process; return its exit code."""
     with pytest.raises(SystemExit) as ended:
-        cli.main(["manifest", "import-published", *map(str, arguments)])
+        main.main(["manifest", "import-published", *map(str, arguments)])
     return ended.value.code
 
 

@@ -17,8 +17,10 @@ import pytest
 import uncrossed as package
 from conftest import REPOSITORY, need, run
 from test_published import KEY, PERSON, write
-from uncrossed import cache, published, published_files, remote
-from uncrossed.errors import InputError
+from uncrossed.common import remote
+from uncrossed.common.errors import InputError
+from uncrossed.reading import cache
+from uncrossed.study2021 import published, published_files
 
 TABLES = REPOSITORY.parent / "shared/data/published"
 FOLDERS = {"vgg16": "vgg", "resnet50": "resnet", "densenet121": "densenet"}
@@ -213,7 +215,7 @@ def test_weights_are_the_state_dicts_arrays(architecture, place, capfd):
 def test_a_model_has_the_published_weights_and_is_ready_to_evaluate(place, server):
     import torch
 
-    from uncrossed.backends import pytorch as backend
+    from uncrossed.training.backends import pytorch as backend
 
     torch.manual_seed(1)
     model = backend.densenet121()

@@ -22,9 +22,11 @@ import synthetic
 import uncrossed as package
 from conftest import need, no_more_files, run
 from server import Proxy, Server
-from uncrossed import reader, remote, store, tables
-from uncrossed.errors import InputError, UnreadableError
-from uncrossed.trial import FRAMEWORKS, Trial
+from uncrossed.common import remote
+from uncrossed.common.errors import InputError, UnreadableError
+from uncrossed.reading import reader
+from uncrossed.results import tables, trial_file
+from uncrossed.study.trial import FRAMEWORKS, Trial
 
 BIG = "vgg16-0002"
 EXTRA = 256 * 1024
@@ -39,7 +41,7 @@ def built(tmp_path_factory):
     random = np.random.default_rng(0)
     for framework in FRAMEWORKS:
         path = folder / f"trials/{BIG}/{framework}.h5"
-        result = store.read(path)
+        result = trial_file.read(path)
         part = "kernel" if framework == "tensorflow" else "weight"
         shapes = {k: (3, 3, 128, 32) if k % 100 == 7 else (64, 16) for k in range(600)}
         separator = "/" if framework == "tensorflow" else "."
@@ -50,7 +52,7 @@ def built(tmp_path_factory):
             }
             for epoch in (0, 3)
         }
-        store.write(path, result)
+        trial_file.write(path, result)
         assert path.stat().st_size > 6_000_000
     tables.make(folder)
     (folder / "report.html").write_text("a report")
@@ -76,12 +78,12 @@ def test_tables_trials_and_arrays_are_those_of_the_files(place, built):
     assert str(study).endswith("6 trials>")
     for framework in FRAMEWORKS:
         side = getattr(study.trial(BIG), framework)
-        expected = store.read(built / f"trials/{BIG}/{framework}.h5")
+        expected = trial_file.read(built / f"trials/{BIG}/{framework}.h5")
         assert side.attributes == expected.attributes
         assert (side.status, side.epochs) == ("completed", (0, 3))
         np.testing.assert_array_equal(side.logits, expected.logits)
         np.testing.assert_array_equal(side.labels, expected.labels)
-        for name in store.CURVES:
+        for name in trial_file.CURVES:
             np.testing.assert_array_equal(side.curves[name], expected.curves[name])
         for weights, epoch in ((side.weights, 3), (side.weights_at(0), 0)):
             assert list(weights) == list(expected.weights[epoch])
@@ -225,7 +227,7 @@ def test_what_passes_is_tried_again(faults, server):
     server.faults = list(faults)
     study = package.open(server.url)
     assert server.faults == []
-    side, expected = study.trial(BIG).tensorflow, store.read(server.folder / f"trials/{BIG}/tensorflow.h5")
+    side, expected = study.trial(BIG).tensorflow, trial_file.read(server.folder / f"trials/{BIG}/tensorflow.h5")
     server.faults = list(faults)
     name = name_of("tensorflow", 7)
     np.testing.assert_array_equal(side.weights[name], expected.weights[3][name])
@@ -363,7 +365,7 @@ assert all((again[name] == array).all() for name, array in before[1].items())
 assert len(study.curves)
 study.select(trial=sys.argv[3]).download(sys.argv[4], progress=False)
 assert (uncrossed.open(sys.argv[4]).trial(sys.argv[3]).pytorch.logits == before[0]).all()
-from uncrossed.cli import main
+from uncrossed.cli.main import main
 for command in (["show", "--study", sys.argv[2]], ["tables", sys.argv[2]], ["checksums", sys.argv[2]]):
     try:
         main(command)
@@ -785,7 +787,7 @@ def test_a_place_that_is_pickled_reads(server):
     assert (again.root, again.read("report.html")) == (place.root, body)
     program = f"""
 from multiprocessing import get_context
-from uncrossed.remote import opened
+from uncrossed.common.remote import opened
 if __name__ == "__main__":
     place = opened({server.url!r})
     place.read("report.html")
@@ -801,7 +803,7 @@ def test_processes_that_are_forked_have_connections_of_their_own(server):
     program = f"""
 from multiprocessing import get_context
 from pathlib import Path
-from uncrossed.remote import opened
+from uncrossed.common.remote import opened
 place, body = opened({server.url!r}), Path({str(server.folder)!r}, {path!r}).read_bytes()
 place.fetch({path!r}, 0, 1)
 def read(part):

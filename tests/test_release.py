@@ -22,10 +22,13 @@ import pytest
 import gcs
 import synthetic
 from conftest import PATH, REPOSITORY, run, uncrossed
-from uncrossed import analysis, attribution, manifest, release, report, tables
-from uncrossed import publish as upload
-from uncrossed.errors import InputError
-from uncrossed.semantics import resolve
+from uncrossed.analysis import attribution, statistics
+from uncrossed.common.errors import InputError
+from uncrossed.release import release, upload
+from uncrossed.report import report
+from uncrossed.results import tables
+from uncrossed.study import manifest
+from uncrossed.study.semantics import resolve
 
 # How often an upload is killed at a random moment; more by UNCROSSED_INTERRUPTIONS=50.
 INTERRUPTIONS = int(os.environ.get("UNCROSSED_INTERRUPTIONS", 5))
@@ -472,7 +475,7 @@ def test_every_word_that_a_study_has_of_itself_is_known(tmp_path):
     synthetic.write(folder, rows, diverged="t1")
     tables.make(folder)
     attribution.make(folder)
-    analysis.make(folder)
+    statistics.make(folder)
     report.make(folder)
     known = release._words()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".png"):

@@ -12,8 +12,9 @@ import pytest
 import synthetic
 from browser import Browser
 from conftest import need, uncrossed
-from uncrossed import report, store
-from uncrossed.errors import InputError
+from uncrossed.common.errors import InputError
+from uncrossed.report import report
+from uncrossed.results import trial_file
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="300pt" height="200pt" '
@@ -69,7 +70,7 @@ def test_a_pair_has_its_curves_confusion_matrices_and_identity(made):
     found = data(made)
     for index, trial in enumerate(found["trials"]):
         for framework in ("pytorch", "tensorflow"):
-            result = store.read(made / f"trials/{trial}/{framework}.h5")
+            result = trial_file.read(made / f"trials/{trial}/{framework}.h5")
             side = found["pairs"][index][framework]
             assert side["sha"] == result.attributes["content_sha256"]
             matrix = np.reshape(side["confusion"], (10, 10))
@@ -279,7 +280,7 @@ def test_it_works_in_a_browser(made, tmp_path):
         )
         assert browser.run(f"{panel}.querySelectorAll('table.confusion').length") == 2
         text = browser.run(f"{panel}.textContent")
-        assert store.read_attributes(made / "trials/densenet121-0003/pytorch.h5")["content_sha256"] in text
+        assert trial_file.read_attributes(made / "trials/densenet121-0003/pytorch.h5")["content_sha256"] in text
         assert (
             "snakemake --cores 4 results/made-up/trials/densenet121-0003/pytorch.h5 "
             "results/made-up/trials/densenet121-0003/tensorflow.h5 --configfile config/made-up.yaml"

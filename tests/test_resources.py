@@ -7,8 +7,10 @@ import pytest
 
 import synthetic
 from conftest import uncrossed
-from uncrossed import cpus, manifest, resources, tables
-from uncrossed.trial import FRAMEWORKS, Settings, Trial
+from uncrossed.common import cpus
+from uncrossed.results import tables
+from uncrossed.study import manifest, resources
+from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 
 VGG16 = {"architecture": "vgg16", "learning_rate": 0.01, "batch_size": 16, "adam_epsilon": 1e-4}
 

@@ -14,9 +14,10 @@ import h5py
 import pytest
 
 from conftest import PATH, REPOSITORY, Folder, copy_sources, need, no_more_files, run, uncrossed
-from uncrossed import interrupted, store
-from uncrossed.errors import UnreadableError
-from uncrossed.trial import FRAMEWORKS
+from uncrossed.common.errors import UnreadableError
+from uncrossed.job import interrupted
+from uncrossed.results import trial_file
+from uncrossed.study.trial import FRAMEWORKS
 
 CHECKS = Path(__file__).with_name("checks")
 ROW = {"trial": "a", "architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 30, "adam_epsilon": 0.1}
@@ -77,7 +78,7 @@ def empty(path: Path) -> None:
 
 def foreign(path: Path) -> None:
     """A well-formed checkpoint of a training that ran under another version of PyTorch."""
-    from uncrossed import checkpoint
+    from uncrossed.job import checkpoint
 
     state, identity = checkpoint._read(path)
     identity["versions"]["torch"] = "1.6.0"
@@ -150,7 +151,7 @@ def test_checkpoints_cost_nothing_where_none_is_due(few, tmp_path):
         seen |= {path.name for path in tmp_path.iterdir()}
         time.sleep(0.01)
     assert "checkpoint" not in " ".join(seen)
-    assert store.read(tmp_path / "a.h5").attributes["status"] == "completed"
+    assert trial_file.read(tmp_path / "a.h5").attributes["status"] == "completed"
 
 
 def test_a_disk_without_room_for_checkpoints_stops_no_training(few, tmp_path, ended):
@@ -165,7 +166,7 @@ def test_a_disk_without_room_for_checkpoints_stops_no_training(few, tmp_path, en
 def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_not(tmp_path):
     program = """
 import sys, time
-from uncrossed.files import complete
+from uncrossed.common.files import complete
 with complete(sys.argv[1]) as temporary:
     temporary.write_text("half")
     print("writing", flush=True)
@@ -234,7 +235,7 @@ def test_what_a_killed_run_leaves_is_taken_for_what_it_is(change, tmp_path):
     asked = ["results/tiny/trials/first/pytorch.h5"]
     folder.snakemake(*asked)
     clean = target.read_bytes()
-    backend, rows = sources / "workflow/uncrossed/backends/pytorch.py", folder.manifest.read_text()
+    backend, rows = sources / "workflow/uncrossed/training/backends/pytorch.py", folder.manifest.read_text()
     code = backend.read_text()
     if change == "code":
         backend.write_text(code.replace("nn.Dropout(0.5)", "nn.Dropout(0.25)"))
@@ -285,7 +286,7 @@ def test_a_training_that_is_left_is_stopped_by_the_next(few, tmp_path):
     assert left.wait() == -signal.SIGTERM
     # It was of another row.
     assert "not used, as it was made with another row" in text
-    assert store.read(output).attributes["row"]["epochs"] == 4
+    assert trial_file.read(output).attributes["row"]["epochs"] == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a.json"]
 
 
@@ -295,9 +296,9 @@ how = sys.argv.pop(1)
 if how == "openmp":
     os.environ["OMP_MAX_ACTIVE_LEVELS"] = "0"
 import torch
-from uncrossed import backends
-from uncrossed.cli import main
-from uncrossed.trial import Settings
+from uncrossed.training import backends
+from uncrossed.cli.main import main
+from uncrossed.study.trial import Settings
 
 backend = backends.load("pytorch", Settings(threads=2))
 backend._threads = lambda: None  # it would be refused at once

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import PATH, REPOSITORY, Folder, run, uncrossed
-from uncrossed import search as searching
-from uncrossed.errors import InputError
-from uncrossed.search import DIMENSIONS, Search, Seen
-from uncrossed.semantics import NATIVE
-from uncrossed.space import Interval, Space
-from uncrossed.study import Study
-from uncrossed.trajectory import expected_best
+from uncrossed.common.errors import InputError
+from uncrossed.search import suggestion as searching
+from uncrossed.search.suggestion import DIMENSIONS, Search, Seen
+from uncrossed.search.trajectory import expected_best
+from uncrossed.study.semantics import NATIVE
+from uncrossed.study.space import Interval, Space
+from uncrossed.study.study import Study
 
 SMALL = {
     "architectures": ["smallcnn"],

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from conftest import no_more_files, uncrossed
-from uncrossed import store
-from uncrossed.compare import compare
-from uncrossed.errors import InputError, UnreadableError
-from uncrossed.files import complete
+from uncrossed.common.errors import InputError, UnreadableError
+from uncrossed.common.files import complete
+from uncrossed.results import trial_file
+from uncrossed.results.compare import compare
 
 
-def make(**changes: object) -> store.Result:
+def make(**changes: object) -> trial_file.Result:
     """A small result with arrays of every kind; `changes` replace attributes."""
     random = np.random.default_rng(0)
     attributes = {
@@ -39,9 +39,9 @@ def make(**changes: object) -> store.Result:
         "a.num_batches_tracked": np.array(7, dtype=np.int64),
         "nested/kernel": random.standard_normal(5),
     }
-    return store.Result(
+    return trial_file.Result(
         attributes | changes,
-        {name: random.random(4) for name in store.CURVES},
+        {name: random.random(4) for name in trial_file.CURVES},
         random.standard_normal((6, 10)).astype(np.float32),
         np.arange(6, dtype=np.uint8),
         {0: weights, 4: {name: array + 1 for name, array in weights.items()}},
@@ -49,8 +49,8 @@ def make(**changes: object) -> store.Result:
 
 
 def test_what_is_written_is_read(tmp_path):
-    store.write(tmp_path / "a.h5", make())
-    read, made = store.read(tmp_path / "a.h5"), make()
+    trial_file.write(tmp_path / "a.h5", make())
+    read, made = trial_file.read(tmp_path / "a.h5"), make()
     assert made.attributes.items() <= read.attributes.items()
     left, right = dict(read.arrays()), dict(made.arrays())
     assert list(left) == list(right)
@@ -62,35 +62,35 @@ def test_what_is_written_is_read(tmp_path):
 
 
 def test_equal_results_are_equal_bytes_wherever_and_whenever(tmp_path):
-    store.write(tmp_path / "a.h5", make())
+    trial_file.write(tmp_path / "a.h5", make())
     time.sleep(1.1)
-    store.write(tmp_path / "some/where/b.h5", make())
+    trial_file.write(tmp_path / "some/where/b.h5", make())
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "some/where/b.h5").read_bytes()
 
 
 def test_metadata_lie_before_the_data(tmp_path):
-    store.write(tmp_path / "a.h5", make())
+    trial_file.write(tmp_path / "a.h5", make())
     with h5py.File(tmp_path / "a.h5") as file:
         offsets = [file[name].id.get_offset() for name, _ in make().arrays()]
         content = (tmp_path / "a.h5").read_bytes()
     # The last hash that is stored with an array stands before the first byte of any array.
-    assert content.rindex(store.array_sha256(make().labels).encode()) < min(offsets)
+    assert content.rindex(trial_file.array_sha256(make().labels).encode()) < min(offsets)
 
 
 def test_every_flipped_bit_of_data_is_noticed(tmp_path):
     path = tmp_path / "a.h5"
-    store.write(path, make())
+    trial_file.write(path, make())
     with h5py.File(path) as file:
         places = {name: file[name].id.get_offset() for name, _ in make().arrays()}
     whole = path.read_bytes()
     for name, place in places.items():
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         with pytest.raises(InputError, match=name):
-            store.read(path)
+            trial_file.read(path)
 
 
 def test_every_flipped_bit_is_a_clear_error_or_harmless(tmp_path):
-    store.write(tmp_path / "a.h5", make())
+    trial_file.write(tmp_path / "a.h5", make())
     whole = (tmp_path / "a.h5").read_bytes()
     random = np.random.default_rng(1)
     for place in random.integers(0, len(whole), 300):
@@ -103,16 +103,16 @@ def test_every_flipped_bit_is_a_clear_error_or_harmless(tmp_path):
 @pytest.mark.parametrize("kept", [0, 100, 3000, -1])
 def test_a_truncated_file_is_refused(kept, tmp_path):
     path = tmp_path / "a.h5"
-    store.write(path, make())
+    trial_file.write(path, make())
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=str(path)):
-        store.read(path)
+        trial_file.read(path)
 
 
 def test_what_fails_to_be_read_is_not_called_damaged(tmp_path, monkeypatch):
     path = tmp_path / "a.h5"
-    store.write(path, make())
-    for read in (store.read, store.read_attributes, store.read_curves):
+    trial_file.write(path, make())
+    for read in (trial_file.read, trial_file.read_attributes, trial_file.read_curves):
         with no_more_files(), pytest.raises(UnreadableError, match=f"^{path}: cannot be read .Too many open files.$"):
             read(path)
         for after in range(3):  # in the middle of the file too
@@ -129,14 +129,14 @@ def test_what_fails_to_be_read_is_not_called_damaged(tmp_path, monkeypatch):
             monkeypatch.undo()
     for other in (tmp_path, "/dev/null"):
         with pytest.raises(UnreadableError, match=r"cannot be read .*(Is a directory|not a regular file)"):
-            store.read(other)
+            trial_file.read(other)
 
 
 def test_another_schema_is_refused(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.attrs["schema"] = "something-else"
     with pytest.raises(InputError, match="'something-else'; allowed: 'uncrossed-trial-1'"):
-        store.read(tmp_path / "a.h5")
+        trial_file.read(tmp_path / "a.h5")
 
 
 def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path):
@@ -170,15 +170,15 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
 
 
 def test_compare_tells_same_file_same_result_and_different(tmp_path):
-    store.write(tmp_path / "a.h5", make())
-    store.write(tmp_path / "b.h5", make())
-    store.write(tmp_path / "c.h5", make(versions={"torch": "3"}))
+    trial_file.write(tmp_path / "a.h5", make())
+    trial_file.write(tmp_path / "b.h5", make())
+    trial_file.write(tmp_path / "c.h5", make(versions={"torch": "3"}))
     changed = make(row={"trial": "a", "learning_rate": 0.2})
     changed.weights[4]["b.weight"][0, 0, 0] += 0.25
-    store.write(tmp_path / "d.h5", changed)
+    trial_file.write(tmp_path / "d.h5", changed)
     unexplained = make()
     unexplained.logits[0, 0] = np.nan
-    store.write(tmp_path / "e.h5", unexplained)
+    trial_file.write(tmp_path / "e.h5", unexplained)
     assert compare(tmp_path / "a.h5", tmp_path / "b.h5").verdict == "same file"
     same = compare(tmp_path / "a.h5", tmp_path / "c.h5")
     assert (same.verdict, same.explanations) == ("same result", ["stack: versions.torch 2 against 3"])
@@ -193,17 +193,17 @@ def test_compare_tells_same_file_same_result_and_different(tmp_path):
     for result in (infinite, near):
         result.logits[0, 0] = np.inf
     near.logits[0, 1] += 0.5
-    store.write(tmp_path / "f.h5", infinite)
-    store.write(tmp_path / "g.h5", near)
+    trial_file.write(tmp_path / "f.h5", infinite)
+    trial_file.write(tmp_path / "g.h5", near)
     assert compare(tmp_path / "f.h5", tmp_path / "g.h5").differences["predictions/logits"] == pytest.approx(0.5)
 
 
 def test_the_command_compare_has_the_documented_exit_codes(tmp_path):
-    store.write(tmp_path / "a.h5", make())
-    store.write(tmp_path / "b.h5", make(versions={"torch": "3"}))
+    trial_file.write(tmp_path / "a.h5", make())
+    trial_file.write(tmp_path / "b.h5", make(versions={"torch": "3"}))
     changed = make()
     changed.logits[0, 0] += 1
-    store.write(tmp_path / "c.h5", changed)
+    trial_file.write(tmp_path / "c.h5", changed)
     a = tmp_path / "a.h5"
     assert uncrossed("compare", a, a).stdout == "same file\n"
     assert uncrossed("compare", a, tmp_path / "b.h5").stdout.startswith("same result\n")

@@ -18,12 +18,12 @@ from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 
 from conftest import REPOSITORY, Folder, run, uncrossed
-from uncrossed.checked import Model
-from uncrossed.datasets import BUILT_IN, Definition
-from uncrossed.errors import LONGEST, InputError
-from uncrossed.search import Dimension, Search
-from uncrossed.study import Configuration, Study, read_values
-from uncrossed.trial import Name, Settings, Trial
+from uncrossed.common.checked import Model
+from uncrossed.common.errors import LONGEST, InputError
+from uncrossed.datasets.dataset_file import BUILT_IN, Definition
+from uncrossed.search.suggestion import Dimension, Search
+from uncrossed.study.study import Configuration, Study, read_values
+from uncrossed.study.trial import Name, Settings, Trial
 
 MINIMAL = {"study": "x", "dataset": "digits", "manifest": "rows.csv"}
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from conftest import REPOSITORY, need, run, uncrossed
-from uncrossed import store
-from uncrossed.semantics import ARCHITECTURES
-from uncrossed.training import batches, measure
-from uncrossed.trial import FRAMEWORKS
+from uncrossed.results import trial_file
+from uncrossed.study.semantics import ARCHITECTURES
+from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.training.loop import batches, measure
 
 CHECKS = Path(__file__).with_name("checks")
 
@@ -92,7 +92,7 @@ def twice(few, tmp_path_factory):
 def test_the_same_job_gives_the_same_file(architecture, framework, twice):
     first, second = (twice / n / "somewhere" / architecture / f"{framework}.h5" for n in ("one", "two"))
     assert uncrossed("compare", first, second).stdout == "same file\n"
-    weights = store.read(first).weights
+    weights = trial_file.read(first).weights
     assert any((weights[0][name] != array).any() for name, array in weights[1].items()), "nothing was learnt"
 
 
@@ -105,7 +105,7 @@ def test_stored_weights_load_strictly_and_give_the_stored_logits(framework, twic
 def test_both_sides_have_equally_many_trainable_weights(architecture, twice):
     counts = []
     for framework in FRAMEWORKS:
-        arrays = store.read(twice / f"one/somewhere/{architecture}/{framework}.h5").weights[1]
+        arrays = trial_file.read(twice / f"one/somewhere/{architecture}/{framework}.h5").weights[1]
         statistics = ("running_mean", "running_var", "num_batches_tracked", "moving_mean", "moving_variance")
         counts.append(sum(array.size for name, array in arrays.items() if not name.endswith(statistics)))
     assert counts[0] == counts[1]
@@ -114,7 +114,7 @@ def test_both_sides_have_equally_many_trainable_weights(architecture, twice):
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_curves_are_what_the_stored_logits_say(framework, twice):
-    result = store.read(twice / f"one/somewhere/smallcnn/{framework}.h5")
+    result = trial_file.read(twice / f"one/somewhere/smallcnn/{framework}.h5")
     loss, accuracy = measure(result.logits, result.labels)
     assert (result.curves["test_loss"][-1], result.curves["test_accuracy"][-1]) == (loss, accuracy)
 
@@ -124,7 +124,7 @@ def test_divergence_is_a_result(framework, few, tmp_path):
     # Steps of 1e30 make infinities within an epoch.
     job = row(learning_rate=1e30, adam_epsilon=1e-8, epochs=4)
     train(framework, few, tmp_path / "a.h5", job, {"keep_epochs": [0, 3]})
-    result = store.read(tmp_path / "a.h5")
+    result = trial_file.read(tmp_path / "a.h5")
     stop = int(np.flatnonzero(~np.isfinite(result.curves["train_loss"]))[0])
     assert result.attributes["status"] == "diverged"
     assert stop < 3
@@ -236,7 +236,7 @@ import os, sys
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 os.environ["OMP_MAX_ACTIVE_LEVELS"] = "0"
 import torch
-from uncrossed.cli import main
+from uncrossed.cli.main import main
 main(sys.argv[1:])
 """
 

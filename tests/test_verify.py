@@ -22,10 +22,11 @@ import synthetic
 import uncrossed as package
 from conftest import REPOSITORY, run, uncrossed
 from server import Server
-from uncrossed import manifest, store, tables
-from uncrossed.errors import UnreadableError
-from uncrossed.trial import FRAMEWORKS, Trial
-from uncrossed.verify import _Reader, verify
+from uncrossed.common.errors import UnreadableError
+from uncrossed.results import tables, trial_file
+from uncrossed.results.verify import _Reader, verify
+from uncrossed.study import manifest
+from uncrossed.study.trial import FRAMEWORKS, Trial
 
 SOUND = "all files are as they should be"
 FIRST, SECOND = "densenet121-0000", "resnet50-0001"
@@ -51,9 +52,9 @@ def folder(built, tmp_path):
 
 def change(path: Path, how) -> None:
     """Change a trial file, so that it stays sound in itself."""
-    result = store.read(path)
+    result = trial_file.read(path)
     how(result)
-    store.write(path, result)
+    trial_file.write(path, result)
 
 
 def changed(folder: Path, name: str, how, code: int = 1) -> str:
@@ -128,7 +129,7 @@ def test_a_copy_of_some_trials_passes_where_missing_files_are_ignored(folder, tm
 
 
 def test_other_rows_with_equal_weights(folder):
-    weights = store.read(folder / f"trials/{FIRST}/pytorch.h5").weights
+    weights = trial_file.read(folder / f"trials/{FIRST}/pytorch.h5").weights
     output = changed(folder, f"{SECOND}/pytorch.h5", lambda result: result.weights.update(weights))
     assert re.search(rf"{FIRST}/pytorch.h5 and .*{SECOND}/pytorch.h5: equal weights, but their rows differ in", output)
     assert "differ in adam_epsilon, architecture, batch_size, learning_rate\n" in output

@@ -70,8 +70,8 @@ def test_the_demo_has_six_small_trials_and_a_large_one(tmp_path):
 def test_planning_imports_no_training_framework_and_no_pandas():
     program = """
 import sys
-from uncrossed.study import Study
-from uncrossed.identity import code_sha256
+from uncrossed.study.study import Study
+from uncrossed.study.identity import code_sha256
 study = Study.load('config/config.yaml'); study.job(next(iter(study.rows))).canonical(); code_sha256('pytorch')
 print(sorted({'torch', 'tensorflow', 'keras', 'pandas', 'sklearn', 'snakemake'} & sys.modules.keys()))
 """

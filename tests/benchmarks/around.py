@@ -21,7 +21,7 @@ from scale import timed
 
 import gcs
 import synthetic
-from uncrossed import store, tables
+from uncrossed.results import tables, trial_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -56,10 +56,10 @@ def throughput(pairs: int, megabytes: int, folder: Path) -> dict[str, float]:
     results = folder / "results/made-up"
     synthetic.write(results, synthetic.rows(pairs, 3))
     for number, path in enumerate(sorted(results.glob("trials/*/*.h5"))):
-        result = store.read(path)
+        result = trial_file.read(path)
         random = np.random.default_rng(number)
         result.weights[3] = {"w": random.standard_normal(megabytes * 250_000, dtype=np.float32)}
-        store.write(path, result)
+        trial_file.write(path, result)
     tables.make(results)
     tables.checksums(results)
     (folder / "study.yaml").write_text(

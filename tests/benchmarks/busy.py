@@ -20,8 +20,8 @@ def steps(seconds: float) -> None:
     import torch
     import torchvision
 
-    from uncrossed.backends.pytorch import configure
-    from uncrossed.trial import Settings
+    from uncrossed.study.trial import Settings
+    from uncrossed.training.backends.pytorch import configure
 
     configure(Settings(threads=2))
     model = torchvision.models.resnet50(num_classes=10).to(memory_format=torch.channels_last)

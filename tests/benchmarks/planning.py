@@ -18,8 +18,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from uncrossed import datasets, store
-from uncrossed.study import Study
+from uncrossed.datasets import dataset_file
+from uncrossed.results import trial_file
+from uncrossed.study.study import Study
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 STUDY = Study.load(REPOSITORY / "config/config.yaml")
@@ -47,9 +48,9 @@ def fill(folder: Path) -> None:
     trials = STUDY.rows
     files = [f"trials/{trial}/{side}" for trial in trials for side in sides]
     ordered = ["manifest.csv", *files, *names, "report.html", "SHA256SUMS"]
-    nothing = dict.fromkeys(datasets.SPLITS, np.zeros(0, np.uint8))
-    cifar10 = datasets.BUILT_IN["cifar10"].identity()
-    datasets.write(folder / "results/datasets/cifar10.h5", cifar10, nothing, nothing)
+    nothing = dict.fromkeys(dataset_file.SPLITS, np.zeros(0, np.uint8))
+    cifar10 = dataset_file.BUILT_IN["cifar10"].identity()
+    dataset_file.write(folder / "results/datasets/cifar10.h5", cifar10, nothing, nothing)
     for age, name in enumerate(ordered):
         path = results / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +58,8 @@ def fill(folder: Path) -> None:
         if path.suffix == ".h5":
             attributes = STUDY.attributes(STUDY.rows[path.parent.name], path.stem)
             with h5py.File(path, "w") as file:
-                file.attrs.update(dict.fromkeys(store.TEXTS, "") | {"schema": store.SCHEMA, "versions": "{}"})
-                file.attrs.update({k: json.dumps(v) if k in store.OBJECTS else v for k, v in attributes.items()})
+                file.attrs.update(dict.fromkeys(trial_file.TEXTS, "") | {"schema": trial_file.SCHEMA, "versions": "{}"})
+                file.attrs.update({k: json.dumps(v) if k in trial_file.OBJECTS else v for k, v in attributes.items()})
         # Later files are newer, as after a real build.
         os.utime(path, (1e9 + age, 1e9 + age))
 

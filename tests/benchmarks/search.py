@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from uncrossed import search as searching
-from uncrossed.search import Search, Seen
-from uncrossed.semantics import NATIVE
-from uncrossed.trial import FRAMEWORKS, Trial
+from uncrossed.search import suggestion as searching
+from uncrossed.search.suggestion import Search, Seen
+from uncrossed.study.semantics import NATIVE
+from uncrossed.study.trial import FRAMEWORKS, Trial
 
 BOX = {
     "learning_rate": {"low": 1e-4, "high": 0.1, "log": True},
@@ -72,11 +72,12 @@ class Pairs:
 
 def work(framework: str, dataset: str) -> None:
     """Train each row that comes, and answer with its accuracy."""
-    from uncrossed import backends, datasets
-    from uncrossed.training import run
-    from uncrossed.trial import Job, Settings
+    from uncrossed.datasets import dataset_file
+    from uncrossed.study.trial import Job, Settings
+    from uncrossed.training import backends
+    from uncrossed.training.loop import run
 
-    backend, data = backends.load(framework, Settings()), datasets.read(dataset)
+    backend, data = backends.load(framework, Settings()), dataset_file.read(dataset)
     for line in sys.stdin:
         result, _ = run(Job(row=json.loads(line), settings=Settings()), backend, data, code="")
         print(result.curves["test_accuracy"][-1], flush=True)
@@ -84,7 +85,7 @@ def work(framework: str, dataset: str) -> None:
 
 def cost() -> None:
     """Time the command with no and with 400 finished trials to see."""
-    from uncrossed import store
+    from uncrossed.results import trial_file
 
     with tempfile.TemporaryDirectory() as folder:
         study, results = Path(folder, "study.yaml"), Path(folder, "results")
@@ -98,11 +99,11 @@ def cost() -> None:
             path = searching.suggestion_path(results, trial)
             searching.write_suggestion(path, made | {"search_sha256": search.sha256()})
             for framework in FRAMEWORKS:
-                attributes = dict.fromkeys(store.TEXTS, "") | {name: {} for name in store.OBJECTS}
+                attributes = dict.fromkeys(trial_file.TEXTS, "") | {name: {} for name in trial_file.OBJECTS}
                 attributes |= {"framework": framework, "row": row.deciding(), "status": "completed"}
-                curves = {name: random.random(row.epochs) for name in store.CURVES}
-                result = store.Result(attributes, curves, np.zeros((1, 10), np.float32), np.zeros(1, np.uint8))
-                store.write(path.with_name(f"{framework}.h5"), result)
+                curves = {name: random.random(row.epochs) for name in trial_file.CURVES}
+                result = trial_file.Result(attributes, curves, np.zeros((1, 10), np.float32), np.zeros(1, np.uint8))
+                trial_file.write(path.with_name(f"{framework}.h5"), result)
         for number in (0, 400):
             seconds = []
             for _ in range(5):

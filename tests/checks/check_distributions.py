@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from uncrossed.shared import initial_weights
+from uncrossed.training.draws import initial_weights
 
 
 def check(architecture: str, initializer: str, stock: dict[str, np.ndarray]) -> None:

@@ -2,9 +2,9 @@
 
 from check_distributions import check
 
-from uncrossed import backends
-from uncrossed.semantics import ARCHITECTURES
-from uncrossed.trial import Settings
+from uncrossed.study.semantics import ARCHITECTURES
+from uncrossed.study.trial import Settings
+from uncrossed.training import backends
 
 backend = backends.load("pytorch", Settings())
 for architecture in ARCHITECTURES:

@@ -2,10 +2,10 @@
 
 from check_distributions import check
 
-from uncrossed import backends
-from uncrossed.layers import to_pytorch
-from uncrossed.semantics import ARCHITECTURES
-from uncrossed.trial import Settings
+from uncrossed.study.semantics import ARCHITECTURES
+from uncrossed.study.trial import Settings
+from uncrossed.training import backends
+from uncrossed.training.arrays import to_pytorch
 
 backend = backends.load("tensorflow", Settings())
 for architecture in ARCHITECTURES:

@@ -5,17 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from uncrossed import backends, datasets, store
-from uncrossed.semantics import ARCHITECTURES
-from uncrossed.trial import Settings
+from uncrossed.datasets import dataset_file
+from uncrossed.results import trial_file
+from uncrossed.study.semantics import ARCHITECTURES
+from uncrossed.study.trial import Settings
+from uncrossed.training import backends
 
 backend = backends.load("pytorch", Settings())
 
 import torch  # noqa: E402
 
-images = torch.from_numpy(datasets.read(sys.argv[1]).images["test"]).permute(0, 3, 1, 2).float() / 255
+images = torch.from_numpy(dataset_file.read(sys.argv[1]).images["test"]).permute(0, 3, 1, 2).float() / 255
 for architecture in ARCHITECTURES:
-    result = store.read(Path(sys.argv[2]) / architecture / "pytorch.h5")
+    result = trial_file.read(Path(sys.argv[2]) / architecture / "pytorch.h5")
     model = backend.MODELS[architecture]()
     weights = {name: torch.from_numpy(array) for name, array in result.weights[1].items()}
     model.load_state_dict(weights, strict=True)

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from uncrossed import backends, datasets, store
-from uncrossed.semantics import ARCHITECTURES
-from uncrossed.trial import Settings
+from uncrossed.datasets import dataset_file
+from uncrossed.results import trial_file
+from uncrossed.study.semantics import ARCHITECTURES
+from uncrossed.study.trial import Settings
+from uncrossed.training import backends
 
 backend = backends.load("tensorflow", Settings())
-images = datasets.read(sys.argv[1]).images["test"].astype(np.float32) / 255
+images = dataset_file.read(sys.argv[1]).images["test"].astype(np.float32) / 255
 for architecture in ARCHITECTURES:
-    result = store.read(Path(sys.argv[2]) / architecture / "tensorflow.h5")
+    result = trial_file.read(Path(sys.argv[2]) / architecture / "tensorflow.h5")
     model = backend.MODELS[architecture]()
     assert [variable.path for variable in model.weights] == list(result.weights[1]), architecture
     model.set_weights(list(result.weights[1].values()))

@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 
 import uncrossed
-from uncrossed import backends, datasets, store
-from uncrossed.errors import InputError
-from uncrossed.trial import Settings, Trial
+from uncrossed.common.errors import InputError
+from uncrossed.datasets import dataset_file
+from uncrossed.results import trial_file
+from uncrossed.study.trial import Settings, Trial
+from uncrossed.training import backends
 
 framework, folder, url, data = sys.argv[1:]
-data = datasets.read(data)
+data = dataset_file.read(data)
 backend = backends.load(framework, Settings())
 images = data.images["test"].astype(np.float32) / 255
 
@@ -77,12 +79,12 @@ else:
 
 for trial in ("plain", "changed"):
     path = Path(folder, f"trials/{trial}/{framework}.h5")
-    result = store.read(path)
+    result = trial_file.read(path)
     row = Trial.check({**result.attributes["row"], "seed": 7}, "test")
     learner = backend.Learner(row, Settings(), data.images, data.labels)
     learner.train([(0, 30), (30, 70)])
     result.weights, result.logits = {0: learner.weights(), 3: learner.weights()}, learner.predict([(0, 40)])
-    store.write(path, result)
+    trial_file.write(path, result)
     side = getattr(uncrossed.open(url).trial(trial), framework)
     for session in (contextlib.nullcontext, hostile):
         os.environ |= {"KERAS_HOME": "theirs", "OMP_SCHEDULE": "theirs"}

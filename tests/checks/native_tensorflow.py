@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from uncrossed import backends
-from uncrossed.trial import Settings, Trial
+from uncrossed.study.trial import Settings, Trial
+from uncrossed.training import backends
 
 settings = Settings()
 backend = backends.load("tensorflow", settings)

@@ -5,8 +5,8 @@ import statistics
 
 import numpy as np
 
-from uncrossed import backends
-from uncrossed.trial import Settings, Trial
+from uncrossed.study.trial import Settings, Trial
+from uncrossed.training import backends
 
 settings = Settings(device="cpu", threads=1)
 backend = backends.load("pytorch", settings)

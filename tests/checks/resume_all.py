@@ -7,12 +7,14 @@ import itertools
 import sys
 from pathlib import Path
 
-from uncrossed import backends, datasets, store
-from uncrossed.checkpoint import Checkpoint
-from uncrossed.training import Stopped, run
-from uncrossed.trial import Job, Settings
+from uncrossed.datasets import dataset_file
+from uncrossed.job.checkpoint import Checkpoint
+from uncrossed.results import trial_file
+from uncrossed.study.trial import Job, Settings
+from uncrossed.training import backends
+from uncrossed.training.loop import Stopped, run
 
-framework, dataset, folder = sys.argv[1], datasets.read(sys.argv[2]), Path(sys.argv[3])
+framework, dataset, folder = sys.argv[1], dataset_file.read(sys.argv[2]), Path(sys.argv[3])
 settings = Settings(keep_epochs=(0, 1))
 backend = backends.load(framework, settings)
 # Each with dropout that its framework draws, and with an optimizer that is the other's.
@@ -20,7 +22,7 @@ for semantics in {"pytorch": ("native", "aligned-tensorflow"), "tensorflow": ("d
     values = {"trial": "t", "architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 30, "adam_epsilon": 0.1}
     job = Job(row={**values, "epochs": 2, "seed": 3, "semantics": semantics}, settings=settings)
     whole, output = folder / f"{framework}-whole.h5", folder / f"{framework}.h5"
-    store.write(whole, run(job, backend, dataset, code="")[0])
+    trial_file.write(whole, run(job, backend, dataset, code="")[0])
     moments = 0
     for moment in itertools.count(1):
         asked, stops = 0, 0
@@ -41,7 +43,7 @@ for semantics in {"pytorch": ("native", "aligned-tensorflow"), "tensorflow": ("d
         if stops == 0:
             break
         moments += 1
-        store.write(output, result)
+        trial_file.write(output, result)
         if output.read_bytes() != whole.read_bytes():
             sys.exit(f"{framework} {semantics}: stopped at moment {moment}, it ends with other bytes")
         Checkpoint(output, 0).remove()

@@ -6,18 +6,20 @@ One process for all, which saves imports; what a process built before must not r
 import sys
 from pathlib import Path
 
-from uncrossed import backends, datasets, store
-from uncrossed.semantics import ARCHITECTURES
-from uncrossed.training import run
-from uncrossed.trial import Job, Settings
+from uncrossed.datasets import dataset_file
+from uncrossed.results import trial_file
+from uncrossed.study.semantics import ARCHITECTURES
+from uncrossed.study.trial import Job, Settings
+from uncrossed.training import backends
+from uncrossed.training.loop import run
 
 framework, dataset, folder = sys.argv[1:]
 settings = Settings(keep_epochs=(0,))
-data = datasets.read(dataset)
+data = dataset_file.read(dataset)
 backend = backends.load(framework, settings)
 # The second run goes through the architectures the other way round.
 order = list(ARCHITECTURES) if "one" in folder else list(reversed(ARCHITECTURES))
 for architecture in order:
     row = {"trial": "t", "architecture": architecture, "learning_rate": 0.001, "batch_size": 30, "adam_epsilon": 1e-3}
     result, _ = run(Job(row={**row, "epochs": 1, "seed": 3}, settings=settings), backend, data, code="")
-    store.write(Path(folder) / architecture / f"{framework}.h5", result)
+    trial_file.write(Path(folder) / architecture / f"{framework}.h5", result)

@@ -15,13 +15,14 @@ shell.prefix(
     f"set -euo pipefail; export {PATHS}; ".replace("{", "{{").replace("}", "}}")
 )
 
-from uncrossed import manifest, resources
-from uncrossed.errors import InputError
-from uncrossed.files import ours
-from uncrossed.identity import code_sha256
-from uncrossed.search import suggestion_path
-from uncrossed.study import Study
-from uncrossed.trial import FRAMEWORKS, NAME
+from uncrossed.study import manifest
+from uncrossed.study import resources
+from uncrossed.common.errors import InputError
+from uncrossed.common.files import ours
+from uncrossed.study.identity import code_sha256
+from uncrossed.search.suggestion import suggestion_path
+from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS, NAME
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError(

@@ -1,7 +1,7 @@
 from snakemake.persistence import RECORD_FORMAT_VERSION
 from snakemake.settings.types import ExecMode
 
-from uncrossed.interrupted import end_jobs, judge, slurm_jobs
+from uncrossed.job.interrupted import end_jobs, judge, slurm_jobs
 
 if workflow.exec_mode == ExecMode.DEFAULT:
     WANTED = {

@@ -2,15 +2,15 @@
 
 import sys
 
-from uncrossed.environment import renew
+from uncrossed.common.environment import renew
 
 
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
     renew(sys.argv[1:])  # before NumPy reads the environment
-    from uncrossed import cli
+    from uncrossed.cli.main import main as run
 
-    cli.main()
+    run()
 
 
 if __name__ == "__main__":

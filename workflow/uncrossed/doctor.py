@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from uncrossed import backends, cpus, environment, identity
-from uncrossed.trial import FRAMEWORKS, Settings
+from uncrossed.common import cpus, environment
+from uncrossed.study import identity
+from uncrossed.study.trial import FRAMEWORKS, Settings
+from uncrossed.training import backends
 
 # Snakemake looks after jobs with squeue only where Slurm remembers them this long; else it asks sacct.
 LEAST_JOB_AGE = 120

@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from uncrossed.errors import InputError
-from uncrossed.trial import DatasetIdentity, Job
+from uncrossed.common.errors import InputError
+from uncrossed.study.trial import DatasetIdentity, Job
 
 BATCH_SIZES = (10, 128, 1000)
 ROUNDS, SECONDS = 3, 2.0
@@ -79,7 +79,7 @@ def measure(case: Case) -> dict[str, Any]:
         The case, images per second of each of KINDS, the ratios, the seconds of each first call (with what is
         compiled there), device, versions and peak memory in MB.
     """
-    from uncrossed import backends
+    from uncrossed.training import backends
 
     row, settings = case.job().row, case.job().settings
     backend = backends.load(case.framework, settings)
@@ -133,9 +133,10 @@ def _seconds(run: Callable[[int], None], steps: int) -> float:
 
 def start(case: Case, dataset: str) -> dict[str, Any]:
     """Do what a job does until its first step is taken: when that began and ended, and the peak memory in MB."""
-    from uncrossed import backends, datasets
-    from uncrossed.identity import code_sha256
-    from uncrossed.training import Stopped, run
+    from uncrossed.datasets import dataset_file
+    from uncrossed.study.identity import code_sha256
+    from uncrossed.training import backends
+    from uncrossed.training.loop import Stopped, run
 
     moments: dict[str, float] = {}
 
@@ -144,7 +145,7 @@ def start(case: Case, dataset: str) -> dict[str, Any]:
         return batches
 
     job, code = case.job(), code_sha256(case.framework)
-    data = datasets.read(dataset)
+    data = dataset_file.read(dataset)
     backend = backends.load(case.framework, job.settings)
     with contextlib.suppress(Stopped):
         run(job, backend, data, code, stop=lambda: "began" in moments, progress=progress)
@@ -216,7 +217,7 @@ def bench(
     Raises:
         InputError: a case that is no training.
     """
-    from uncrossed import datasets
+    from uncrossed.datasets import dataset_file
 
     about = device, threads, rounds, seconds
     cases = [
@@ -243,7 +244,7 @@ def bench(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "random.h5")
         identity = DatasetIdentity(name="random", format="digits", train_examples=50_000, test_examples=500)
-        datasets.write(path, identity, *images(50_000))
+        dataset_file.write(path, identity, *images(50_000))
         for architecture in architectures:
             for framework in frameworks:
                 case = Case(framework, architecture, 128, True, *about)
@@ -253,7 +254,7 @@ def bench(
 
 def machine() -> dict[str, Any]:
     """What was measured on: processor, cores, Python, versions."""
-    from uncrossed.identity import cpu
+    from uncrossed.study.identity import cpu
 
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

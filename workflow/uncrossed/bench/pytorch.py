@@ -10,8 +10,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Subset
 from torchvision.transforms import ToTensor
 
-from uncrossed.backends import pytorch
-from uncrossed.trial import Settings, Trial
+from uncrossed.study.trial import Settings, Trial
+from uncrossed.training.backends import pytorch
 
 
 def wait() -> None:

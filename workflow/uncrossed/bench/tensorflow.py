@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from uncrossed.backends import tensorflow
-from uncrossed.trial import Settings, Trial
+from uncrossed.study.trial import Settings, Trial
+from uncrossed.training.backends import tensorflow
 
 
 def wait() -> None:

@@ -1,0 +1,1 @@
+"""What pairs say together: statistics with their intervals, what mechanisms explain, and figures."""

@@ -1,0 +1,593 @@
+"""The figures of an analysis, in one style, as SVG whose text stays text and as PNG, each with a caption.
+
+They show the semantics with the most pairs, `native` where several have as many. Colours are Okabe & Ito's; what they
+tell apart, markers, hatches or dashes do too. Grey bands are the floors: a difference in them says nothing, since
+another seed (light) or the rounding of float32 (dark) makes as large a one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from uncrossed.analysis.statistics import HYPERPARAMETERS, INPUTS, STATES, value
+from uncrossed.common.files import complete, write_json
+from uncrossed.study.semantics import ARCHITECTURES
+
+LABELS = {
+    "learning_rate": "learning rate",
+    "batch_size": "batch size (examples)",
+    "adam_epsilon": "Adam's epsilon",
+    "epochs": "epochs",
+    "steps": "optimizer steps",
+}
+DIFFERENCE = "difference of test accuracy\n(PyTorch minus TensorFlow)"
+ABSOLUTE = "|difference of test accuracy|"
+# Per architecture and per hyperparameter: colour, marker, dashes, hatch.
+STYLES = [
+    ("#0072B2", "o", "-", ""),
+    ("#D55E00", "s", "--", "////"),
+    ("#009E73", "^", "-.", "...."),
+    ("#CC79A7", "D", ":", "xxxx"),
+    ("#F0E442", "v", (0, (1, 3)), "||||"),
+]
+STATE_STYLES = dict(
+    zip(
+        STATES[:4],
+        [("#0072B2", "o", ""), ("#E69F00", "^", "////"), ("#D55E00", "s", "...."), ("#666666", "x", "xxxx")],
+        strict=True,
+    )
+)
+RESOLUTION = 200  # dots per inch
+CELLS = 6
+FEWEST_SMOOTHED = 40
+
+
+@dataclass
+class Shown:
+    """What the figures show.
+
+    Attributes:
+        rows: pairs of one semantics whose difference is known, as `analysis.prepared` returns.
+        architectures: those of all pairs of that semantics, in the order of `semantics.ARCHITECTURES`.
+        semantics: its text.
+        summary: what `analysis.summarise` returns.
+        plt: pyplot.
+    """
+
+    rows: pd.DataFrame
+    architectures: list[str]
+    semantics: str
+    summary: pd.DataFrame
+    plt: Any
+
+    def of(self, architecture: str) -> pd.DataFrame:
+        """The rows of an architecture."""
+        return self.rows[self.rows["architecture"] == architecture]
+
+    def value(self, architecture: str, statistic: str) -> float:
+        """A number of the summary."""
+        return value(self.summary, architecture, self.semantics, statistic)
+
+    def floors(self, architecture: str) -> dict[str, float]:
+        """The floors that are known, by what to call them."""
+        found = {
+            "another seed": self.value(architecture, "seed_floor"),
+            "float32 rounding": self.value(architecture, "rounding_floor"),
+        }
+        return {name: floor for name, floor in found.items() if np.isfinite(floor)}
+
+    def largest_floors(self) -> dict[str, float]:
+        """The largest floors of all architectures."""
+        found = [self.floors(name) for name in self.architectures]
+        return {label: max(f[label] for f in found if label in f) for label in FLOORS if any(label in f for f in found)}
+
+    def each(self, words: Callable[[str], str]) -> str:
+        """A text for every architecture that has pairs, as the end of a caption."""
+        found = [f"{a}: {words(a)}" for a in self.architectures if len(self.of(a))]
+        return "; ".join(found) + "." if found else "No pair completed."
+
+    def panels(self, width: float, height: float, **options: Any) -> tuple[Any, Any]:
+        """A figure with a panel, in inches, for each architecture, titled by it and by how many pairs it shows."""
+        count = len(self.architectures)
+        size = (max(3.4, width * count + 0.6), height)
+        figure, axes = self.plt.subplots(1, count, figsize=size, squeeze=False, layout="constrained", **options)
+        for axis, name in zip(axes[0], self.architectures, strict=True):
+            axis.set_title(_pairs(name, len(self.of(name))))
+            if not len(self.of(name)):
+                _say(axis, "no pair completed")
+        return figure, axes[0]
+
+
+FLOORS = {"another seed": "0.9", "float32 rounding": "0.75"}
+
+
+def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str, str]:
+    """Draw all figures, NAME.svg and NAME.png, and write `captions.json`.
+
+    Args:
+        trials: what `analysis.prepared` returns.
+        summary: what `analysis.summarise` returns of it.
+        folder: where to.
+
+    Returns:
+        The captions by name.
+    """
+    counts = trials["semantics"].value_counts()
+    semantics = min(counts.index, key=lambda name: (-counts[name], name != "native", name))
+    some = trials[trials["semantics"] == semantics]
+    names = sorted(some["architecture"].unique(), key=lambda a: [*ARCHITECTURES, a].index(a))
+    shown = Shown(some[some["difference"].notna()], names, semantics, summary, pyplot())
+    captions = {}
+    for name, make in FIGURES.items():
+        figure, caption = make(shown)
+        captions[name] = f"{caption} Semantics: {semantics}."
+        for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
+            with complete(folder / f"{name}.{kind}") as temporary:
+                figure.savefig(temporary, format=kind, dpi=RESOLUTION, metadata=metadata)
+        shown.plt.close(figure)
+    write_json(folder / "captions.json", captions)
+    return captions
+
+
+def pyplot() -> Any:
+    """Pyplot in this style; nothing in a file depends on when it was drawn."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcdefaults()
+    matplotlib.rcParams.update(
+        {
+            "svg.hashsalt": "uncrossed",
+            "svg.fonttype": "none",
+            "font.size": 8,
+            "axes.titlesize": 8,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "legend.frameon": False,
+            "hatch.linewidth": 0.6,
+            "lines.linewidth": 1.4,
+            "axes.axisbelow": False,
+        }
+    )
+    from matplotlib import pyplot as plt
+
+    return plt
+
+
+def histogram(shown: Shown) -> tuple[Any, str]:
+    """How the differences are distributed, by whether the models are above chance."""
+    figure, axes = shown.panels(2.5, 2.9, sharex=True, sharey=True)
+    largest = max(0.05, shown.rows["difference"].abs().max() if len(shown.rows) else 0)
+    width = next(w for w in (0.005, 0.01, 0.025, 0.05) if largest / w <= 30 or w == 0.05)
+    bins = width * np.arange(-np.ceil(largest / width), np.ceil(largest / width) + 1)
+    # A bin around zero, not two beside it.
+    bins = np.append(bins - width / 2, bins[-1] + width / 2)
+    for axis, name in zip(axes, shown.architectures, strict=True):
+        _bands(axis.axvspan, shown.floors(name), both=True)
+        rows = shown.of(name)
+        bottom = np.zeros(len(bins) - 1)
+        for state, (colour, _, hatch) in STATE_STYLES.items():
+            counts, _ = np.histogram(rows.loc[rows["state"] == state, "difference"], bins)
+            drawn = counts > 0
+            axis.bar(
+                bins[:-1][drawn],
+                counts[drawn],
+                width,
+                bottom[drawn],
+                align="edge",
+                color=_light(colour),
+                edgecolor=colour,
+                hatch=hatch,
+                lw=0.4,
+            )
+            bottom += counts
+        axis.locator_params("x", nbins=5)
+        axis.locator_params("y", integer=True)
+        if len(rows):
+            axis.axvline(0, color="0.3", lw=0.6)
+            axis.axvline(rows["difference"].median(), color="black", lw=1, ls="--")
+        axis.set_xlabel(DIFFERENCE)
+    sides = [-0.05, 0.05] if shown.rows.empty else [*shown.rows["difference"].agg(["min", "max"]), -0.05, 0.05]
+    axes[0].set_xlim(min(sides) - width, max(sides) + width)
+    axes[0].set_ylim(0, None if len(shown.rows) else 1)
+    axes[0].set_ylabel(f"pairs per {width:g}")
+    handles = [_patch(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
+    handles += [*_floor_handles(shown), shown.plt.Line2D([], [], color="black", lw=1, ls="--", label="median")]
+    _legend(figure, handles, shown)
+    return figure, (
+        "Distribution of the difference of test accuracy, PyTorch minus TensorFlow, over pairs. Bars right of zero are "
+        "pairs that PyTorch won; hatched ones have a model at chance, so that it failed to train. "
+        + shown.each(
+            lambda a: (
+                f"median {shown.value(a, 'difference_median'):+.3f}, PyTorch ahead in "
+                f"{shown.value(a, 'share_won_by_pytorch'):.0%}, from {shown.value(a, 'difference_minimum'):+.3f} to "
+                f"{shown.value(a, 'difference_maximum'):+.3f}"
+            )
+        )
+    )
+
+
+def scatter(shown: Shown) -> tuple[Any, str]:
+    """The two accuracies of each pair against each other."""
+    figure, axes = shown.panels(2.5, 3.6, sharex=True, sharey=True)
+    accuracies = shown.rows[["pytorch_test_accuracy", "tensorflow_test_accuracy"]].to_numpy()
+    top = min(1.02, accuracies.max() + 0.05) if len(accuracies) else 1
+    for axis, name in zip(axes, shown.architectures, strict=True):
+        line = np.array([0, top])
+        for floor, grey in ((f, FLOORS[label]) for label, f in shown.floors(name).items()):
+            axis.fill_between(line, line - floor, line + floor, color=grey, lw=0)
+        if len(shown.of(name)):
+            axis.plot(line, line, color="0.3", lw=0.6)
+        for state, rows in shown.of(name).groupby("state"):
+            _points(axis, rows["pytorch_test_accuracy"], rows["tensorflow_test_accuracy"], state)
+        axis.set(xlim=(0, top), ylim=(0, top), aspect="equal", xlabel="PyTorch test accuracy")
+    axes[0].set_ylabel("TensorFlow test accuracy")
+    handles = [_marker(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
+    handles += [*_floor_handles(shown), shown.plt.Line2D([], [], color="0.3", lw=0.6, label="equal")]
+    # With square panels the plain layout cuts the titles.
+    figure.set_layout_engine("compressed")
+    _legend(figure, handles, shown)
+    return figure, (
+        "Test accuracy of both models of each pair. Points below the diagonal are pairs that PyTorch won; a row at the "
+        "bottom are pairs that only PyTorch trained. "
+        + shown.each(
+            lambda a: (
+                f"Pearson correlation {_number(shown.value(a, 'accuracy_pearson'))}, "
+                f"{shown.value(a, 'pairs_tensorflow_at_chance'):.0f} pairs with TensorFlow alone at chance, "
+                f"{shown.value(a, 'pairs_pytorch_at_chance'):.0f} with PyTorch alone, "
+                f"{shown.value(a, 'pairs_both_at_chance'):.0f} with both"
+            )
+        )
+    )
+
+
+def information(shown: Shown) -> tuple[Any, str]:
+    """How much each hyperparameter says about the size of the difference."""
+    figure, axis = shown.plt.subplots(figsize=(5.2, 3), layout="constrained")
+    width = 0.8 / len(shown.architectures)
+    known = False
+    for k, name in enumerate(shown.architectures):
+        colour, _, _, hatch = _style(name)
+        part = shown.summary[
+            (shown.summary["architecture"] == name) & (shown.summary["semantics"] == shown.semantics)
+        ].set_index("statistic")
+        places = np.arange(len(INPUTS)) - 0.4 + width * (k + 0.5)
+        rows = part.loc[[f"mutual_information_{i}" for i in INPUTS]]
+        known |= bool(rows["value"].notna().any())
+        axis.bar(places, rows["value"], width * 0.92, color=_light(colour), edgecolor=colour, hatch=hatch, label=name)
+        bounds = np.abs(rows[["low", "high"]].to_numpy().T - rows["value"].to_numpy())
+        axis.errorbar(places, rows["value"], bounds, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
+    floors = [shown.value(a, "mutual_information_floor") for a in shown.architectures]
+    if np.isfinite(floors).any():
+        axis.axhspan(0, np.nanmax(floors), color=FLOORS["another seed"], lw=0, zorder=0)
+    if not known:
+        _say(axis, "too few pairs that differ")
+    axis.set_xticks(range(len(INPUTS)), [LABELS[i].replace(" (", "\n(") for i in INPUTS])
+    axis.set_ylabel("mutual information with\n|difference of test accuracy| (nats)")
+    axis.set_ylim(bottom=0)
+    handles = axis.get_legend_handles_labels()[0]
+    if np.isfinite(floors).any():
+        patch = shown.plt.Rectangle((0, 0), 1, 1, color=FLOORS["another seed"], label="floor: no information")
+        handles.append(patch)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5)
+    floor_text = f" ({np.nanmax(floors):.3f} nats)" if np.isfinite(floors).any() else ""
+    return figure, (
+        "Mutual information of each hyperparameter, and of the optimizer steps that follow from two of them, with the "
+        f"size of the difference. Bars within the grey band{floor_text} are no higher than those of differences in "
+        "random order; whiskers are the least and greatest of ten repeats. " + shown.each(lambda a: _most(shown, a))
+    )
+
+
+def _most(shown: Shown, architecture: str) -> str:
+    found = {name: shown.value(architecture, f"mutual_information_{name}") for name in INPUTS}
+    found = {name: v for name, v in found.items() if np.isfinite(v)}
+    if not found:
+        return "too few pairs that differ"
+    best = max(found, key=found.get)
+    rank = shown.value(architecture, f"rank_correlation_{best}")
+    return f"most by {LABELS[best].split(' (')[0]}, {found[best]:.2f} nats (rank correlation {rank:+.2f})"
+
+
+def distribution(shown: Shown) -> tuple[Any, str]:
+    """Which share of the pairs is further apart than a given difference."""
+    figure, axis = shown.plt.subplots(figsize=(4.6, 3.2), layout="constrained")
+    floors = shown.largest_floors()
+    lowest = 1e-4
+    _bands(lambda low, high, **style: axis.axvspan(lowest, high, **style), floors, both=False)
+    for name in shown.architectures:
+        values = np.sort(shown.of(name)["difference"].abs())
+        if not len(values):
+            continue
+        colour, marker, dashes, _ = _style(name)
+        x = np.concatenate([[lowest], np.maximum(values, lowest), [1]])
+        above = np.concatenate([[1], 1 - np.arange(1, len(values) + 1) / len(values), [0]])
+        label = f"{_pairs(name, len(values))}"
+        marks = max(1, len(values) // 8)
+        axis.step(
+            *(x, above),
+            where="post",
+            color=colour,
+            ls=dashes,
+            marker=marker,
+            ms=3.5,
+            markevery=slice(1, -1, marks),
+            label=label,
+        )
+    if not len(shown.rows):
+        _say(axis, "no pair completed")
+    axis.set(xscale="log", xlim=(lowest, 1), ylim=(0, 1.02), xlabel=ABSOLUTE, ylabel="share of pairs above it")
+    axis.grid(color="0.85", lw=0.4)
+    axis.set_axisbelow(True)
+    _legend(figure, axis.get_legend_handles_labels()[0] + _floor_handles(shown), shown, columns=2)
+    note = "Grey: the largest floors of the architectures shown. " if floors else ""
+    return figure, (
+        f"Share of pairs whose test accuracies differ by more than what the horizontal axis says. {note}"
+        + shown.each(
+            lambda a: (
+                f"{shown.value(a, 'share_above_0.05'):.0%} above 0.05, {shown.value(a, 'share_above_0.1'):.0%} above "
+                f"0.1, {shown.value(a, 'share_above_0.25'):.0%} above 0.25, mean "
+                f"{shown.value(a, 'absolute_difference_mean'):.3f}"
+            )
+        )
+    )
+
+
+def steps(shown: Shown) -> tuple[Any, str]:
+    """The difference against how long the models were trained, by learning rate."""
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    figure, axes = shown.panels(2.5, 3, sharex=True, sharey=True)
+    points = None
+    rates = shown.rows["learning_rate"]
+    if len(rates):
+        # The lowest and highest rates of a box are few: they share the end colours.
+        low, high = np.quantile(rates, [0.05, 0.95])
+        norm = LogNorm(low, high) if high > low else LogNorm(low / 2, 2 * low)
+    for axis, name in zip(axes, shown.architectures, strict=True):
+        _bands(axis.axhspan, shown.floors(name), both=True)
+        axis.axhline(0, color="0.3", lw=0.6)
+        for state, rows in shown.of(name).groupby("state"):
+            marker = STATE_STYLES[state][1]
+            style = {"c": rows["learning_rate"], "cmap": "viridis", "norm": norm, "lw": 0.8 if marker == "x" else 0.2}
+            style |= {} if marker == "x" else {"edgecolor": "0.2"}
+            points = axis.scatter(rows["steps"], rows["difference"], s=14, marker=marker, **style)
+        _logarithmic(axis, shown.rows["steps"])
+        axis.set_xlabel(LABELS["steps"])
+    axes[0].set_ylabel(DIFFERENCE)
+    if points is not None:
+        ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": FuncFormatter(lambda rate, _: _short(rate))}
+        bar = figure.colorbar(points, ax=axes, label="learning rate", extend="both", **ticks)
+        bar.ax.minorticks_off()
+    handles = [_marker(shown, s, "0.4") for s in STATE_STYLES if (shown.rows["state"] == s).any()]
+    _legend(figure, handles + _floor_handles(shown), shown)
+    return figure, (
+        "Difference of test accuracy against the number of optimizer steps; the colour is the learning rate. "
+        + shown.each(
+            lambda a: (
+                f"rank correlation of steps with |difference| {_number(shown.value(a, 'rank_correlation_steps'))}, of "
+                f"the learning rate {_number(shown.value(a, 'rank_correlation_learning_rate'))}"
+            )
+        )
+    )
+
+
+def region(shown: Shown) -> tuple[Any, str]:
+    """In which part of the box of hyperparameters the frameworks part."""
+    figure, axes = shown.panels(2.6, 3.1, sharey=True)
+    edges = [_edges(shown.rows[name].to_numpy(float)) for name in ("steps", "learning_rate")]
+    shape = tuple(len(e) - 1 for e in edges[::-1])
+    grids = {}
+    for name in shown.architectures:
+        rows = shown.of(name)
+        column, line = (
+            np.searchsorted(e[1:-1], rows[n], side="right")
+            for n, e in zip(("steps", "learning_rate"), edges, strict=True)
+        )
+        place = line * shape[1] + column
+        size = shape[0] * shape[1]
+        counts = np.bincount(place, minlength=size).reshape(shape)
+        sums = np.bincount(place, rows["difference"].abs(), minlength=size).reshape(shape)
+        grids[name] = np.divide(sums, counts, out=np.full(shape, np.nan), where=counts > 0), counts
+    largest = max([1e-3, *(np.nanmax(means) for means, counts in grids.values() if counts.any())])
+    image = None
+    for axis, name in zip(axes, shown.architectures, strict=True):
+        means, counts = grids[name]
+        axis.set_facecolor("0.93")
+        image = axis.pcolormesh(means, cmap="cividis", vmin=0, vmax=largest, edgecolor="white", lw=0.5)
+        for (y, x), mean in np.ndenumerate(means):
+            if counts[y, x]:
+                colour = "white" if mean < 0.55 * largest else "black"
+                style = {"ha": "center", "color": colour}
+                axis.text(x + 0.5, y + 0.52, f"{mean:.2f}", va="bottom", fontsize=6, **style)
+                axis.text(x + 0.5, y + 0.42, f"n={counts[y, x]}", va="top", fontsize=4.5, **style)
+        axis.set_xticks(range(len(edges[0])), [_short(v) for v in edges[0]], rotation=60)
+        axis.set_yticks(range(len(edges[1])), [_short(v) for v in edges[1]])
+        for values, one in ((edges[0], axis.set_xticks), (edges[1], axis.set_yticks)):
+            if values[0] == values[-1]:
+                one([0.5], [_short(values[0])])
+        axis.set_xlabel(LABELS["steps"])
+    axes[0].set_ylabel(LABELS["learning_rate"])
+    bar = figure.colorbar(image, ax=axes, label="mean " + ABSOLUTE)
+    _bands(bar.ax.axhspan, shown.largest_floors(), both=False, zorder=3)
+    bar.ax.set_ylim(0, largest)
+    if shown.largest_floors():
+        _legend(figure, _floor_handles(shown), shown)
+
+    def worst(name: str) -> str:
+        means, counts = grids[name]
+        eligible = np.where(counts >= min(5, counts.max()), means, np.nan)
+        y, x = np.unravel_index(np.nanargmax(eligible), shape)
+        return (
+            f"largest, {means[y, x]:.3f}, at {_short(edges[0][x])} to {_short(edges[0][x + 1])} steps and learning "
+            f"rates {_short(edges[1][y])} to {_short(edges[1][y + 1])} ({counts[y, x]} pairs)"
+        )
+
+    return figure, (
+        "Mean |difference of test accuracy| over learning rate and optimizer steps: where in the box the frameworks "
+        "part. The bins are the sixths of all pairs shown, n the pairs in a cell, grey cells are empty. "
+        + shown.each(worst)
+    )
+
+
+def hyperparameters(shown: Shown) -> tuple[Any, str]:
+    """The size of the difference against each hyperparameter, with a running median."""
+    plt, names = shown.plt, shown.architectures
+    figure, axes = plt.subplots(
+        *(len(names), len(INPUTS)),
+        figsize=(1.9 * len(INPUTS) + 0.6, 1.9 * len(names) + 0.7),
+        sharey=True,
+        sharex="col",
+        squeeze=False,
+        layout="constrained",
+    )
+    for column, dimension in zip(axes.T, INPUTS, strict=True):
+        values = shown.rows[dimension]
+        for axis, name in zip(column, names, strict=True):
+            _bands(axis.axhspan, shown.floors(name), both=False)
+            rows = shown.of(name).sort_values([dimension, "trial"])
+            size = rows["difference"].abs()
+            for state, part in rows.groupby("state"):
+                _points(axis, part[dimension], part["difference"].abs(), state, size=7)
+            window = len(rows) // 8
+            if len(rows) >= FEWEST_SMOOTHED:
+                middle = rows[dimension].rolling(window, center=True).median()
+                axis.plot(middle, size.rolling(window, center=True).median(), color="white", lw=3)
+                axis.plot(middle, size.rolling(window, center=True).median(), color="black", lw=1.4)
+            if not len(rows):
+                _say(axis, "no pair\ncompleted")
+            if values.nunique() == 1:
+                axis.set_xticks([values.iloc[0]], [_short(values.iloc[0])])
+            elif dimension == "steps" or _spread(values):
+                _logarithmic(axis, values)
+            else:
+                axis.locator_params("x", nbins=4)
+        column[-1].set_xlabel(LABELS[dimension])
+    for line, name in zip(axes, names, strict=True):
+        line[0].set_ylabel(f"{name}\n|difference|")
+    top = max(0.05, shown.rows["difference"].abs().max() if len(shown.rows) else 1)
+    axes[0, 0].set_ylim(-0.03 * top, 1.05 * top)
+    handles = [_marker(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
+    if any(len(shown.of(name)) >= FEWEST_SMOOTHED for name in names):
+        handles.append(plt.Line2D([], [], color="black", lw=1.4, label="running median"))
+    handles += _floor_handles(shown)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    return figure, (
+        "|Difference of test accuracy| against each hyperparameter and the optimizer steps; the line is the median of "
+        "an eighth of the pairs around it, where there are enough. "
+        + shown.each(
+            lambda a: (
+                "rank correlation with "
+                + ", ".join(
+                    f"{LABELS[i].split(' (')[0]} {_number(shown.value(a, f'rank_correlation_{i}'))}"
+                    for i in (*HYPERPARAMETERS, "steps")
+                )
+            )
+        )
+    )
+
+
+FIGURES = {
+    "difference-histogram": histogram,
+    "accuracy-scatter": scatter,
+    "mutual-information": information,
+    "difference-distribution": distribution,
+    "difference-steps": steps,
+    "difference-region": region,
+    "difference-hyperparameters": hyperparameters,
+}
+
+
+def _pairs(name: str, count: int) -> str:
+    return f"{name} ({count} pair{'s' * (count != 1)})"
+
+
+def _number(number: float) -> str:
+    return f"{number:+.2f}" if np.isfinite(number) else "unknown"
+
+
+def _short(number: float) -> str:
+    """Two significant digits, as few characters as may be: 0.00012, 5e-08, 1200."""
+    if number == 0 or 1e-3 <= abs(number) < 1e6:
+        digits = 2 if number < 100 else int(np.log10(abs(number)))
+        return f"{float(f'{number:.{digits}g}'):g}"
+    return f"{number:.1e}".replace(".0e", "e").replace("e-0", "e-").replace("e+0", "e")
+
+
+def _style(architecture: str) -> tuple[Any, ...]:
+    return STYLES[list(ARCHITECTURES).index(architecture) if architecture in ARCHITECTURES else -1]
+
+
+def _light(colour: str) -> tuple[float, ...]:
+    from matplotlib.colors import to_rgb
+
+    return tuple(0.45 * part + 0.55 for part in to_rgb(colour))
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    """Bins that hold about as many values each; one bin around a single value."""
+    if not len(values):
+        return np.array([0.0, 1.0])
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, CELLS + 1)))
+    return edges if len(edges) > 1 else np.array([edges[0], edges[0]])
+
+
+def _spread(values: pd.Series) -> bool:
+    """Whether the middle half spans more than a factor of five, as it does not when drawn from a uniform interval."""
+    return len(values) > 1 and bool(values.quantile(0.75) > 5 * values.quantile(0.25) > 0)
+
+
+def _logarithmic(axis: Any, values: pd.Series) -> None:
+    """Make the horizontal axis logarithmic where the values span enough, with few labels."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if not len(values) or values.max() < 4 * values.min():
+        axis.locator_params("x", nbins=4)
+        return
+    axis.set_xscale("log")
+    if values.max() < 50 * values.min():
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda number, _: _short(number)))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _bands(span: Callable[..., Any], floors: dict[str, float], both: bool, zorder: int = 0) -> None:
+    for label, floor in sorted(floors.items(), key=lambda item: -item[1]):
+        span(-floor if both else 0, floor, color=FLOORS[label], lw=0, zorder=zorder)
+
+
+def _floor_handles(shown: Shown) -> list[Any]:
+    labels = {label for a in shown.architectures for label in shown.floors(a)}
+    patch = shown.plt.Rectangle
+    return [
+        patch((0, 0), 1, 1, color=grey, label=f"floor: {label}") for label, grey in FLOORS.items() if label in labels
+    ]
+
+
+def _points(axis: Any, x: Any, y: Any, state: str, size: float = 12) -> None:
+    colour, marker, _ = STATE_STYLES[state]
+    style = {"lw": 0.8} if marker == "x" else {"lw": 0, "alpha": 0.6}
+    axis.scatter(x, y, s=size, marker=marker, color=colour, **style)
+
+
+def _marker(shown: Shown, state: str, colour: str | None = None) -> Any:
+    own, marker, _ = STATE_STYLES[state]
+    return shown.plt.Line2D([], [], color=colour or own, marker=marker, ls="", ms=4, label=state)
+
+
+def _patch(shown: Shown, state: str) -> Any:
+    colour, _, hatch = STATE_STYLES[state]
+    return shown.plt.Rectangle((0, 0), 1, 1, fc=_light(colour), ec=colour, hatch=hatch, lw=0.4, label=state)
+
+
+def _legend(figure: Any, handles: list[Any], shown: Shown, columns: int | None = None) -> None:
+    columns = columns or int(figure.get_figwidth() / 1.6)
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, max(1, len(handles))))
+
+
+def _say(axis: Any, text: str) -> None:
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", color="0.4")

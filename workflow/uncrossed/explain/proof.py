@@ -1,0 +1,338 @@
+"""The proof: with every mechanism aligned both frameworks compute the same training, with any one flipped back not.
+
+A free run multiplies rounding at the network's own rate, so that no fixed tolerance after k steps can tell right from
+wrong. The gates are therefore: the same initial weights and arrays; initial logits and first gradients; one step from a
+copied state; a free run against runs of one framework that start as far apart as the two frameworks' first gradients
+are; batch-normalisation statistics and evaluation logits; and the loss where it saturates. All in float64 on a CPU.
+
+Of a free run the median over its steps counts: where the input of one ReLU passes zero in one of two runs and not in
+the other, their gradients jump apart. Runs of one framework do so too, at the same steps, but not all of them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from uncrossed.study.semantics import BATCH_NORMALISED, MECHANISMS, flipped, resolve
+from uncrossed.study.trial import Settings, Trial
+from uncrossed.training import backends
+from uncrossed.training.arrays import LAYERS, to_pytorch, to_tensorflow
+from uncrossed.training.loop import batches
+
+EXAMPLES, BATCH = 40, 16  # two whole batches and a partial one
+SELF_RUNS = 5
+# The free run is judged from this step on; the state is copied after these numbers of steps.
+JUDGED_FROM, COPIED_AFTER = 5, (1, 5, 12, 19)
+# Relative differences that rounding may cause. Between what is measured with all aligned and with one flipped back.
+LIMITS = {
+    "arrays without counterpart": 0.0,
+    "initial weights": 0.0,
+    "initial logits": 1e-12,
+    "first gradients": 1e-9,
+    "step from copied state": 1e-11,
+    "weights after it": 1e-11,
+    "statistics after it": 1e-11,
+    "evaluation logits after it": 1e-11,
+    "free run over self-runs": 10.0,
+    "free run over a one-ulp run": float("inf"),  # reported, not judged
+    "saturated loss": 1e-12,
+}
+# A tiny and a large epsilon of Adam, each with a learning rate that trains.
+EPSILONS = {1e-8: 1e-4, 0.5: 0.05}
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One measured difference and the largest that rounding may cause; a flipped gate passes when it is far above.
+
+    Attributes:
+        flipped: the mechanism that is native while all others are aligned, or empty.
+    """
+
+    architecture: str
+    semantics: str
+    adam_epsilon: float
+    flipped: str
+    gate: str
+    value: float
+    limit: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether the proof holds here."""
+        return self.value > 100 * self.limit if self.flipped else self.value <= self.limit
+
+
+class Pair:
+    """Both frameworks' learners of one row, on the same images, with everything seen in PyTorch's names and layouts."""
+
+    def __init__(self, row: Trial, sides: Mapping[str, ModuleType], settings: Settings):
+        """Build both."""
+        random = np.random.default_rng(0)
+        self.row, self.sides, self.settings = row, sides, settings
+        self.images = {s: random.integers(0, 256, (EXAMPLES, 32, 32, 3), dtype=np.uint8) for s in ("train", "test")}
+        self.labels = {s: random.integers(0, 10, EXAMPLES, dtype=np.uint8) for s in ("train", "test")}
+        self.pytorch, self.tensorflow = self.learner("pytorch"), self.learner("tensorflow")
+        self.names = [name for name in self.tensorflow_weights() if name in self.pytorch.weights()]
+        self.statistics = [name for name in self.names if "running" in name]
+        self.trained = [name for name in self.names if "running" not in name]
+        # Batch normalisation cancels the biases of the convolutions before it: their exact gradient is zero, and Adam
+        # turns the rounding that is left of it into steps as large as a tiny epsilon allows.
+        normalised = row.architecture in BATCH_NORMALISED
+        cancelled = {
+            f"{layer.pytorch}.bias" for layer in LAYERS[row.architecture] if normalised and layer.kind == "conv"
+        }
+        self.moving = [name for name in self.trained if name not in cancelled]
+        self.cancelled = [name for name in self.trained if name in cancelled]
+
+    def learner(self, framework: str) -> Any:
+        """A learner of the row."""
+        return self.sides[framework].Learner(self.row, self.settings, self.images, self.labels)
+
+    def batch(self, step: int) -> list[tuple[int, int]]:
+        """The batch of a step, counted from 0, going through the examples again and again."""
+        order = batches(EXAMPLES, self.row.batch_size)
+        return [order[step % len(order)]]
+
+    def tensorflow_weights(self) -> Arrays:
+        """TensorFlow's weights as PyTorch's."""
+        return to_pytorch(self.row.architecture, self.tensorflow.weights())
+
+    def tensorflow_moments(self) -> tuple[Arrays, Arrays]:
+        """TensorFlow's Adam moments as PyTorch's."""
+        first, second = self.tensorflow.moments()
+        return to_pytorch(self.row.architecture, first), to_pytorch(self.row.architecture, second)
+
+    def copy(self, steps: int, weights: Arrays, moments: tuple[Arrays, Arrays]) -> None:
+        """Give TensorFlow the state of a PyTorch training."""
+        self.tensorflow.set_weights(to_tensorflow(self.row.architecture, weights))
+        self.tensorflow.set_moments(steps, *(to_tensorflow(self.row.architecture, arrays) for arrays in moments))
+
+    def logits(self, learner: Any) -> np.ndarray:
+        """Logits in evaluation mode."""
+        return learner.predict([(0, EXAMPLES)])
+
+
+def norm(a: Arrays, b: Arrays | None, names: Iterable[str]) -> float:
+    """‖a - b‖, or ‖a‖, over all named arrays together."""
+    flat = (np.ravel(a[name] if b is None else a[name] - b[name]) for name in names)
+    return float(np.sqrt(sum(np.vdot(values, values) for values in flat)))
+
+
+def distance(a: Arrays, b: Arrays, names: Iterable[str], reference: Arrays | None = None) -> float:
+    """‖a - b‖ over ‖a - reference‖, or over ‖a‖ where there is no reference."""
+    names = list(names)
+    top, bottom = norm(a, b, names), norm(a, reference, names)
+    return top / bottom if bottom else float(np.inf if top else 0)
+
+
+def prove(
+    architectures: Iterable[str],
+    report: Callable[[Gate], None],
+    sides: Iterable[str] = ("pytorch", "tensorflow"),
+    epsilons: Mapping[float, float] = EPSILONS,
+    threads: int = 1,
+) -> list[Gate]:
+    """All gates: each architecture aligned to each side at each epsilon, then each mechanism flipped back alone.
+
+    Args:
+        architectures: the architectures.
+        report: called with each gate as it is measured.
+        sides: whose semantics both follow.
+        epsilons: Adam's epsilons with their learning rates.
+        threads: CPU threads.
+    """
+    settings = Settings(precision="float64", threads=threads)
+    # PyTorch first: imported after TensorFlow it crashes the process.
+    modules = {name: backends.load(name, settings) for name in ("pytorch", "tensorflow")}
+    for module in modules.values():
+        module.configure(settings)
+    gates: list[Gate] = []
+
+    def measured(row: Trial, name: str, flipped: str, values: Mapping[str, float]) -> None:
+        for gate, value in values.items():
+            gates.append(Gate(row.architecture, name, row.adam_epsilon, flipped, gate, value, LIMITS[gate]))
+            report(gates[-1])
+
+    for architecture in architectures:
+        for side in sides:
+            name = "aligned" if side == "pytorch" else "aligned-tensorflow"
+            for epsilon, rate in epsilons.items():
+                row = _row(architecture, name, epsilon, rate)
+                measured(row, name, "", _aligned(Pair(row, modules, settings)))
+        name, (epsilon, rate) = "aligned", next(iter(epsilons.items()))
+        for mechanism, description in MECHANISMS.items():
+            if architecture in description.touches:
+                row = _row(architecture, flipped(mechanism), epsilon, rate)
+                gate, value = _worst(_copied(Pair(row, modules, settings), (1, 5)))
+                measured(row, name, mechanism, {gate: value})
+    return gates
+
+
+def _row(architecture: str, semantics: str, epsilon: float, rate: float) -> Trial:
+    values = {"learning_rate": rate, "batch_size": BATCH, "adam_epsilon": epsilon, "epochs": 1, "seed": 1}
+    return Trial(trial="proof", architecture=architecture, semantics=resolve(semantics), **values)
+
+
+def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None = None) -> dict[str, float]:
+    """The gates that need no free run; PyTorch is left after the last point's step.
+
+    Args:
+        pair: fresh learners.
+        points: after how many steps the state is copied.
+        trajectory: is filled with PyTorch's weights after each step, those of steps that are not judged left out.
+    """
+    points = list(points)
+    initial, other = pair.pytorch.weights(), pair.tensorflow_weights()
+    gates = {
+        "arrays without counterpart": float(
+            len({n for n in initial.keys() ^ other.keys() if not n.endswith("num_batches_tracked")})
+        ),
+        "initial weights": distance(initial, other, pair.names),
+        "initial logits": _relative(pair.logits(pair.pytorch), pair.logits(pair.tensorflow)),
+        "saturated loss": _saturated(pair.sides),
+    }
+    steps, rates, weights, statistics, logits = {}, [], [], [], []
+    for step in range(max(points) + 1):
+        if step in points:
+            steps[step] = pair.pytorch.weights(), pair.pytorch.moments()
+        pair.pytorch.train(pair.batch(step))
+        after = pair.pytorch.weights()
+        if trajectory is not None:
+            trajectory.append(after if step + 1 >= JUDGED_FROM else {})
+        if step == 0:
+            gradients = pair.pytorch.moments()[0]
+            pair.tensorflow.train(pair.batch(0))
+            # Adam's first moment after one step is a tenth of the gradient.
+            gates["first gradients"] = distance(gradients, pair.tensorflow_moments()[0], pair.trained)
+        if step in points:
+            before, moments = steps.pop(step)
+            pair.copy(step, before, moments)
+            pair.tensorflow.train(pair.batch(step))
+            found = pair.tensorflow_weights()
+            rates.append(distance(after, found, pair.moving, before))
+            weights.append(distance(after, found, pair.trained))
+            statistics.append(distance(after, found, pair.statistics))
+            # Evaluation does not cancel those biases at once, for running means lag behind: give both the same.
+            biases = {name: after[name] for name in pair.cancelled}
+            pair.tensorflow.set_weights(to_tensorflow(pair.row.architecture, biases))
+            logits.append(_relative(pair.logits(pair.pytorch), pair.logits(pair.tensorflow)))
+    return gates | {
+        "step from copied state": max(rates),
+        "weights after it": max(weights),
+        "statistics after it": max(statistics),
+        "evaluation logits after it": max(logits),
+    }
+
+
+def _aligned(pair: Pair) -> dict[str, float]:
+    """All gates of an aligned pair."""
+    initial = pair.pytorch.weights()
+    start = initial, ({}, {})
+    trajectory: list[Arrays] = []
+    gates = _copied(pair, COPIED_AFTER, trajectory)
+    pair.copy(0, *start)
+
+    def away(train: Callable[[list[tuple[int, int]]], Any], weights: Callable[[], Arrays]) -> np.ndarray:
+        # How far a free run is from PyTorch's, after each judged step.
+        found = []
+        for step, reference in enumerate(trajectory):
+            train(pair.batch(step))
+            if reference:
+                found.append(norm(reference, weights(), pair.trained))
+        return np.array(found)
+
+    def perturbed(size: float, seed: int) -> Any:
+        random = np.random.default_rng(seed)
+        learner = pair.learner("pytorch")
+        factors = {name: 1 + size * random.uniform(-1, 1, initial[name].shape) for name in pair.trained}
+        learner.set_weights({name: initial[name] * factor for name, factor in factors.items()})
+        return learner
+
+    def first_gradients(learner: Any) -> Arrays:
+        learner.train(pair.batch(0))
+        return learner.moments()[0]
+
+    def self_run(size: float, seed: int) -> np.ndarray:
+        learner = perturbed(size, seed)
+        return away(learner.train, learner.weights)
+
+    # How large a perturbation moves the first gradients as far as the frameworks' are apart.
+    ulp, known = float(np.finfo(np.float64).eps), 1e-9
+    gradients = first_gradients(pair.learner("pytorch"))
+    answer = distance(gradients, first_gradients(perturbed(known, 99)), pair.trained)
+    size = max(ulp, known * gates["first gradients"] / answer)
+    largest = np.max([self_run(size, seed) for seed in range(SELF_RUNS)], axis=0)
+    across = away(pair.tensorflow.train, pair.tensorflow_weights)
+    gates["free run over self-runs"] = float(np.median(across / largest))
+    gates["free run over a one-ulp run"] = float(np.median(across / self_run(ulp, SELF_RUNS)))
+    return gates
+
+
+def _worst(gates: Mapping[str, float]) -> tuple[str, float]:
+    """The gate that fails most clearly."""
+    return max(gates.items(), key=lambda gate: gate[1] / max(LIMITS[gate[0]], float(np.finfo(np.float64).tiny)))
+
+
+def _relative(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a - b).max() / np.abs(a).max())
+
+
+def _saturated(sides: Mapping[str, ModuleType]) -> float:
+    """The largest difference of either loss's gradient from the exact one, on logits far beyond saturation."""
+    logits = np.zeros((6, 10))
+    logits[np.arange(6), np.arange(6)] = [-1000, -40, -1, 1, 40, 1000]
+    labels = np.arange(6, dtype=np.uint8)
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    exact = (shifted / shifted.sum(axis=1, keepdims=True) - np.eye(10)[labels]) / len(labels)
+    return max(float(np.abs(side.loss_gradient(logits, labels) - exact).max()) for side in sides.values())
+
+
+def table(gates: Iterable[Gate]) -> str:
+    """Gates as a Markdown table: the aligned pairs, one line each, then the flipped mechanisms."""
+    gates = list(gates)
+    columns = list(LIMITS)
+    lines = [
+        "| architecture | semantics | Adam epsilon | " + " | ".join(columns) + " |",
+        "|---" * (3 + len(columns)) + "|",
+    ]
+    limits = ["none" if LIMITS[name] == float("inf") else _number(LIMITS[name]) for name in columns]
+    lines.append("| *limit* | | | " + " | ".join(limits) + " |")
+    cases = dict.fromkeys((g.architecture, g.semantics, g.adam_epsilon) for g in gates if not g.flipped)
+    for case in cases:
+        values = {g.gate: g for g in gates if (g.architecture, g.semantics, g.adam_epsilon) == case and not g.flipped}
+        cells = [_number(values[name].value) + ("" if values[name].passed else " **failed**") for name in columns]
+        lines.append(f"| {case[0]} | {case[1]} | {case[2]:g} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "| architecture | flipped back alone | gate that fails | value | limit | detected |",
+        "|---" * 6 + "|",
+    ]
+    for g in gates:
+        if g.flipped:
+            cells = (
+                g.architecture,
+                g.flipped,
+                g.gate,
+                _number(g.value),
+                _number(g.limit),
+                "yes" if g.passed else "**no**",
+            )
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def as_json(gates: Iterable[Gate]) -> list[dict[str, Any]]:
+    """Gates as plain data."""
+    plain = [asdict(gate) | {"passed": gate.passed} for gate in gates]
+    # JSON has no infinity.
+    return [values | {"limit": None} if values["limit"] == float("inf") else values for values in plain]
+
+
+def _number(value: float) -> str:
+    return f"{value:.1e}" if value and not 1 <= value < 1e4 else f"{value:.3g}"

@@ -1,0 +1,168 @@
+"""The checkpoint: all that an interrupted training needs to go on and end with the bytes that it would have had.
+
+It holds the identity that the trial file will have; one of another row, code, software, device or dataset is not used.
+"""
+
+import hashlib
+import io
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from uncrossed.common.errors import UnreadableError
+from uncrossed.common.files import DAMAGE, complete, reading, remove_left
+from uncrossed.results.trial_file import Weights
+
+SCHEMA = "uncrossed-checkpoint-1"
+BLOCK = 512
+
+
+@dataclass
+class State:
+    """A training between two of its steps.
+
+    Attributes:
+        epoch: the epoch in progress, from 1.
+        steps: optimizer steps taken since the beginning.
+        curves: for each curve a float64 array with one value per epoch, NaN where it is not known yet.
+        logits: what the epoch's steps saw so far, examples x 10.
+        seconds: float64, of each finished epoch, and of the one in progress so far.
+        weights: the model's arrays by name.
+        first: Adam's first moments by the weights' names.
+        second: Adam's second moments.
+        random: the framework's random generators, by names of its backend.
+        kept: for each kept epoch the arrays by name, in model order.
+    """
+
+    epoch: int
+    steps: int
+    curves: Weights
+    logits: np.ndarray
+    seconds: np.ndarray
+    weights: Weights = field(default_factory=dict)
+    first: Weights = field(default_factory=dict)
+    second: Weights = field(default_factory=dict)
+    random: Weights = field(default_factory=dict)
+    kept: dict[int, Weights] = field(default_factory=dict)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every array by its place in the file, in the order of writing."""
+        groups = {name: getattr(self, name) for name in GROUPS}
+        groups |= {f"kept/{epoch}": weights for epoch, weights in self.kept.items()}
+        arrays = {"logits": self.logits, "seconds": self.seconds}
+        return arrays | {f"{group}/{name}": array for group, named in groups.items() for name, array in named.items()}
+
+
+GROUPS = ("curves", "weights", "first", "second", "random")
+
+
+class Checkpoint:
+    """The checkpoint of one training, beside its trial file.
+
+    Attributes:
+        path: `{framework}.checkpoint.h5`.
+        interval: seconds after which the end of an epoch writes one.
+    """
+
+    def __init__(self, output: Path, interval: float):
+        """Take the trial file's path; nothing is read or written yet."""
+        self.path, self.interval = output.with_suffix(".checkpoint.h5"), interval
+        self.aside = self.path.with_name(self.path.name + ".unusable")
+        # A clock that is set must not matter.
+        self.written = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether the interval has passed since the last one."""
+        return time.monotonic() - self.written >= self.interval
+
+    def load(self, identity: dict[str, Any]) -> State | None:
+        """The last state of the same training, if there is one.
+
+        A checkpoint that is damaged or of another training is renamed to `*.unusable`, with a message.
+
+        Args:
+            identity: the root attributes of the trial file to be.
+
+        Raises:
+            UnreadableError: there is one and the operating system does not give it; a training without it would
+                replace what may be hours of work.
+        """
+        try:
+            state, theirs = _read(self.path)
+        except FileNotFoundError:
+            return None
+        except UnreadableError as error:
+            raise UnreadableError(f"{error}; it is kept and nothing was trained: run the training again") from error
+        except DAMAGE as error:
+            reason = f"it is damaged ({error})"
+        else:
+            differing = sorted(key for key in identity.keys() | theirs.keys() if identity.get(key) != theirs.get(key))
+            if not differing:
+                _say(f"{self.path}: going on in epoch {state.epoch} after {state.steps} steps")
+                return state
+            reason = "it was made with another " + ", ".join(differing)
+        self.path.replace(self.aside)
+        _say(f"{self.path}: not used, as {reason}; renamed to {self.aside.name}")
+        return None
+
+    def save(self, identity: dict[str, Any], state: State) -> bool:
+        """Write a state, completely or not at all; where the file system refuses, say so and return False."""
+        arrays = state.arrays()
+        header = {"identity": identity, "epoch": state.epoch, "steps": state.steps, "names": list(arrays)}
+        buffer = io.BytesIO()
+        # HDF5 leaves the first block to its user: it holds the SHA-256 of the rest.
+        with h5py.File(buffer, "w", userblock_size=BLOCK) as file:
+            file.attrs["schema"] = SCHEMA
+            # Large: attributes are limited to 64 KiB.
+            file["header"] = json.dumps(header, sort_keys=True)
+            for name, array in arrays.items():
+                file[f"arrays/{name}"] = array
+        content = buffer.getbuffer()
+        content[:64] = hashlib.sha256(content[BLOCK:]).hexdigest().encode()
+        try:
+            with complete(self.path) as temporary:
+                temporary.write_bytes(content)
+        except OSError as error:
+            _say(f"{self.path}: cannot be written ({error.strerror or error}); the training goes on without it")
+            return False
+        finally:
+            self.written = time.monotonic()
+        return True
+
+    def remove(self) -> None:
+        """Remove it, and one that was set aside: the trial is complete."""
+        remove_left(self.path)
+        self.path.unlink(missing_ok=True)
+        self.aside.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> tuple[State, dict[str, Any]]:
+    with reading(path) as stream:
+        content = stream.readall()
+    # Before HDF5 sees it: it may crash on what is damaged.
+    if content[:64] != hashlib.sha256(memoryview(content)[BLOCK:]).hexdigest().encode():
+        raise ValueError("its content does not match its SHA-256")
+    with h5py.File(io.BytesIO(content), "r") as file:
+        if file.attrs["schema"] != SCHEMA:
+            raise ValueError(f"schema {file.attrs['schema']!r}")
+        header = json.loads(file["header"][()])
+        arrays = {name: np.asarray(file[f"arrays/{name}"][()]) for name in header["names"]}
+    state = State(header["epoch"], header["steps"], {}, arrays.pop("logits"), arrays.pop("seconds"))
+    for place, array in arrays.items():
+        group, name = place.split("/", 1)
+        if group == "kept":
+            epoch, name = name.split("/", 1)
+            state.kept.setdefault(int(epoch), {})[name] = array
+        else:
+            getattr(state, group)[name] = array
+    return state, header["identity"]
+
+
+def _say(message: str) -> None:
+    print(f"checkpoint {message}", file=sys.stderr, flush=True)

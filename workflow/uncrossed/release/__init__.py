@@ -1,0 +1,1 @@
+"""What a study needs to be published, and the upload."""

@@ -1,0 +1,258 @@
+"""Tables of a study's trial files and run records, as CSV and Parquet; the checksum list; the printed table."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from uncrossed.common.errors import InputError
+from uncrossed.common.files import complete, ours, parsing, sha256, write_text
+from uncrossed.reading.reader import DETERMINISTIC, RUNS, trial_files
+from uncrossed.results import trial_file
+from uncrossed.study import manifest
+from uncrossed.study.semantics import MECHANISMS, NATIVE, resolve, spell
+from uncrossed.study.trial import FRAMEWORKS, Trial
+
+# Of what only some studies have, the files whose bytes depend on nothing but the results.
+OPTIONAL = (
+    *("tables/summary.csv", "tables/disagreement.csv", "tables/weights.csv", "tables/attribution.csv"),
+    *("tables/trajectory.csv", "tables/trajectory.json", "figures/captions.json", "figures/*.svg", "report.html"),
+)
+AGAIN = "build the tables again"
+
+
+def make(
+    folder: str | os.PathLike[str], partial: bool = False, expected: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
+    """Write `tables/` of a study.
+
+    Args:
+        folder: the study's folder, with `manifest.csv` and `trials/`.
+        partial: list missing results as `missing` instead of refusing.
+        expected: `settings` and `dataset`, as in a job, that every result must have, and `rows`, the
+            `manifest.sha256` that the manifest must have; all may be left out.
+
+    Returns:
+        The table of trials.
+
+    Raises:
+        InputError: no manifest; a missing or damaged result; one that was made from another row, or with other
+            settings, on another dataset or by other code than the rest.
+    """
+    folder, expected = Path(folder), dict(expected or {})
+    known = rows(folder)
+    if expected.pop("rows", None) not in (None, manifest.sha256(known.values())):
+        raise InputError(f"{folder}/manifest.csv: not of the study's rows; delete it and build again")
+    trials, curves, runs = [], [], []
+    for row in tqdm(known.values(), desc="tables", unit="trial", disable=None):
+        sides = {}
+        for framework in FRAMEWORKS:
+            path = folder / "trials" / row.trial / f"{framework}.h5"
+            if partial and not path.is_file():
+                continue
+            attributes, values = trial_file.read_curves(path)
+            _check(path, attributes, row, framework, expected)
+            trained = trial_file.epochs_trained(values)
+            sides[framework] = attributes["status"], {k: v[trained - 1] for k, v in values.items()}
+            curves.append(_curve_rows(row.trial, framework, values, trained))
+            if not partial or path.with_suffix(".json").is_file():
+                runs.append(_run(path.with_suffix(".json"), row.trial, framework))
+        trials.append(record(row, sides))
+    table = pd.DataFrame(trials).drop(columns=[c for c in ("space", "base") if all(t[c] is None for t in trials)])
+    if "space" in table:
+        table["space"] = table["space"].astype("Int64")
+    _write(table, folder / "tables/trials.parquet")
+    write_text(folder / "tables/trials.csv", table.to_csv(index=False, lineterminator="\n"))
+    none = pd.DataFrame(
+        {"trial": [], "framework": [], "epoch": []} | {name: [] for name in trial_file.CURVES}, dtype=float
+    )
+    _write(pd.concat(curves, ignore_index=True) if curves else none, folder / "tables/curves.parquet")
+    _write(pd.DataFrame(runs), folder / RUNS)
+    return table
+
+
+def rows(folder: str | os.PathLike[str]) -> dict[str, Trial]:
+    """The rows of a study's manifest, by trial name.
+
+    Raises:
+        InputError: as `manifest.read`; where there is none, with the command that makes it.
+    """
+    return manifest.read(_manifest(Path(folder)))
+
+
+def _manifest(folder: Path) -> Path:
+    path = folder / "manifest.csv"
+    if not path.exists():
+        target = f"results/{folder.resolve().name}/manifest.csv"
+        command = f"snakemake {target} --cores 1 --configfile YOUR-STUDY.yaml"
+        raise InputError(f"{path}: missing, as after a build of single files; make it first: `{command}`")
+    return path
+
+
+def record(row: Trial, sides: Mapping[str, tuple[str, Mapping[str, float]]]) -> dict[str, Any]:
+    """A line of the table of trials.
+
+    Args:
+        row: the manifest's.
+        sides: for each framework that is there the status, and of each of `store.CURVES` the last epoch's value.
+    """
+    found: dict[str, Any] = {**dict(row), "semantics": spell(row.semantics)}
+    for framework in FRAMEWORKS:
+        status, values = sides.get(framework, ("missing", {}))
+        found[f"{framework}_status"] = status
+        found |= {f"{framework}_{curve}": float(values.get(curve, "nan")) for curve in trial_file.CURVES}
+    first, second = (found[f"{framework}_test_accuracy"] for framework in FRAMEWORKS)
+    completed = all(found[f"{framework}_status"] == "completed" for framework in FRAMEWORKS)
+    return {**found, "difference": first - second, "both_completed": completed}
+
+
+def checksums(folder: str | os.PathLike[str]) -> None:
+    """Write `SHA256SUMS` over a study's deterministic files, in the form that `sha256sum -c` reads.
+
+    Raises:
+        InputError: a file that should be there is missing.
+    """
+    folder = Path(folder)
+    optional = sorted(str(path.relative_to(folder)) for path in ours(folder, *OPTIONAL))
+    names = [*DETERMINISTIC, *optional, *trial_files(rows(folder))]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise InputError(f"{folder / missing[0]}: missing, as are {len(missing) - 1} more; build the study first")
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        hashes = pool.map(sha256, (folder / name for name in names))
+        progress = tqdm(hashes, desc="checksums", total=len(names), unit="file", disable=None)
+        lines = [f"{digest}  {name}\n" for name, digest in zip(names, progress, strict=True)]
+    write_text(folder / "SHA256SUMS", "".join(lines))
+
+
+def printed(table: pd.DataFrame) -> str:
+    """The table of trials as text: trial, architecture, both accuracies, difference, and statuses that need a word."""
+    lines = [f"{'trial':32} {'architecture':12} {'pytorch':>8} {'tensorflow':>10} {'difference':>10}"]
+    for row in table.to_dict("records"):
+        notes = [f"{f} {row[f'{f}_status']}" for f in FRAMEWORKS if row[f"{f}_status"] != "completed"]
+        accuracies = f"{row['pytorch_test_accuracy']:8.4f} {row['tensorflow_test_accuracy']:10.4f}"
+        note = f"  ({', '.join(notes)})" if notes else ""
+        lines.append(f"{row['trial']:32} {row['architecture']:12} {accuracies} {row['difference']:+10.4f}{note}")
+    return "\n".join(lines)
+
+
+def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
+    """One pair as text: hyperparameters, what both sides reached, their curves, and which mechanisms set them apart.
+
+    Args:
+        folder: the study's.
+        row: of its table of trials.
+
+    Raises:
+        InputError: the table of curves is missing or damaged.
+    """
+    with parsing(Path(folder) / "tables/curves.parquet", AGAIN) as stream:
+        curves = pd.read_parquet(stream)
+    names = ("learning_rate", "batch_size", "adam_epsilon", "epochs", "seed")
+    hyperparameters = [f"{name} {row[name]}" for name in names]
+    lines = [f"{row['trial']}: {row['architecture']}, {', '.join(hyperparameters)}, semantics {row['semantics']}", ""]
+    lines.append(f"{'':16} {'pytorch':>11} {'tensorflow':>11} {'difference':>11}")
+    lines.append(f"{'status':16} " + " ".join(f"{row[f'{framework}_status']:>11}" for framework in FRAMEWORKS))
+    for name in reversed(trial_file.CURVES):
+        first, second = (row[f"{framework}_{name}"] for framework in FRAMEWORKS)
+        lines.append(f"{name.replace('_', ' '):16} {first:11.4f} {second:11.4f} {first - second:+11.4f}")
+    for name in ("test_accuracy", "train_loss"):
+        sides = {f: curves[(curves["trial"] == row["trial"]) & (curves["framework"] == f)][name] for f in FRAMEWORKS}
+        values = np.concatenate([side.to_numpy() for side in sides.values()])
+        values = values[np.isfinite(values)]
+        low, high = (0.0, 1.0) if name.endswith("accuracy") else (0.0, values.max() if len(values) else 1.0)
+        lines += ["", f"{name.replace('_', ' ')} by epoch, from {low:g} to {high:.3g}"]
+        lines += [f"  {framework:10} {_bars(side.to_numpy(), low, high)}" for framework, side in sides.items()]
+    settings = resolve(row["semantics"])
+    apart = [
+        mechanism
+        for mechanism, about in MECHANISMS.items()
+        if row["architecture"] in about.touches and settings[mechanism] == NATIVE[mechanism]
+    ]
+    return "\n".join([*lines, "", f"not aligned: {', '.join(apart) or 'nothing; what differs is rounding'}"])
+
+
+def _bars(values: np.ndarray, low: float, high: float, width: int = 60) -> str:
+    """Values as bars of eight heights, at most `width` of them; a value that is not finite is a cross."""
+    places = np.unique(np.linspace(0, len(values) - 1, min(len(values), width)).round().astype(int))
+    shown = values[places]
+    heights = "▁▂▃▄▅▆▇█"
+    scaled = ((np.asarray(shown) - low) / (high - low or 1) * len(heights)).clip(0, len(heights) - 1)
+    return "".join(heights[int(value)] if np.isfinite(value) else "x" for value in scaled)
+
+
+def _curve_rows(trial: str, framework: str, values: dict[str, Any], trained: int) -> pd.DataFrame:
+    epochs = range(1, trained + 1)
+    return pd.DataFrame(
+        {"trial": trial, "framework": framework, "epoch": epochs} | {k: v[:trained] for k, v in values.items()}
+    )
+
+
+def _run(path: Path, trial: str, framework: str) -> dict[str, Any]:
+    with parsing(path, "") as stream:
+        record = json.loads(stream.readall())
+        seconds, versions = record.pop("seconds_per_epoch"), record.pop("versions")
+    spent = {"epochs": len(seconds), "training_seconds": sum(seconds)}
+    spent["median_epoch_seconds"] = float(np.median(seconds)) if seconds else None
+    return {"trial": trial, "framework": framework, **record, **spent} | {
+        f"version_{name}": version for name, version in versions.items()
+    }
+
+
+def _check(path: Path, attributes: dict[str, Any], row: Trial, framework: str, expected: dict[str, Any]) -> None:
+    if attributes["framework"] != framework:
+        raise InputError(f"{path}: made by {attributes['framework']}; build it again")
+    # What one study has in common; the first result says what is not known beforehand.
+    common = {key: attributes[key] for key in ("settings", "dataset", "dataset_sha256")}
+    common[f"{framework} code_sha256"] = attributes["code_sha256"]
+    for key, value in common.items():
+        if expected.setdefault(key, value) != value:
+            raise InputError(f"{path}: made with {key}={value}, others with {expected[key]}; build it again")
+    for key, value in row.deciding().items():
+        if attributes["row"].get(key) != value:
+            raise InputError(
+                f"{path}: made with {key}={attributes['row'].get(key)}, but the manifest says {value}; build it again"
+            )
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    with complete(path) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -> pd.DataFrame:
+    """The table of trials of a built study.
+
+    Raises:
+        InputError: there is none.
+    """
+    folder = Path(folder)
+    path = folder / "tables/trials.parquet"
+    if not path.is_file() and (folder / "trials").is_dir():
+        _manifest(folder)
+        raise InputError(f"{path}: missing; run `uncrossed tables {folder}`, with --partial of what is there alone")
+    with parsing(path, AGAIN) as stream:
+        return pd.read_parquet(stream, columns=list(columns) if columns else None)
+
+
+def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The runs of a study that trained, each with its trial's columns, and what the study's trainings have in common.
+
+    Raises:
+        InputError: the tables, or the first trial's files, are missing or damaged.
+    """
+    trials, path = read(folder), Path(folder) / RUNS
+    with parsing(path, AGAIN) as stream:
+        runs = pd.read_parquet(stream)
+    if len(runs):
+        runs = runs[(runs["epochs"] > 0) & ~runs["resumed"]].merge(trials, on="trial", suffixes=("", "_row"))
+    if runs.empty:
+        raise InputError(f"{path}: no training that ran in one go")
+    first = runs.iloc[0]
+    return runs, trial_file.read_attributes(Path(folder) / f"trials/{first['trial']}/{first['framework']}.h5")

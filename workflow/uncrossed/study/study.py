@@ -1,0 +1,400 @@
+"""A study: the checked form of one YAML file in config/, with its manifest's rows and its dataset's definition."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field, model_validator
+
+from uncrossed.common.checked import Model
+from uncrossed.common.errors import InputError, nearest, shown
+from uncrossed.common.files import read_text, write_json
+from uncrossed.datasets.dataset_file import BUILT_IN, Definition, check_identity, read_identity
+from uncrossed.search.suggestion import EXAMPLE, Search, read_suggestion, suggestion_path
+from uncrossed.study import manifest
+from uncrossed.study.identity import code_sha256
+from uncrossed.study.semantics import BATCH_NORMALISED, NAMED, NATIVE, resolve
+from uncrossed.study.trial import NAME, Job, Name, Settings, Trial
+
+# Beside a study's results: what they were built from.
+STATEMENT = "study.json"
+
+
+class Configuration(Model):
+    """The keys of a study file."""
+
+    study: Name = Field(description=f"its folder in results/: a name that matches {NAME}")
+    dataset: Name = Field(description="cifar10, digits or a name from datasets")
+    manifest: str | None = Field(default=None, description="the path of a CSV file, relative to the study file")
+    search: Search | None = Field(default=None, description="instead of a manifest: see below")
+    settings: Settings = Field(default=Settings(), description="what is fixed for all trainings of the study")
+    datasets: dict[Name, Annotated[dict[str, Any], Field(description="keys and values, as of a dataset")]] = Field(
+        default_factory=dict, description="definitions of datasets by name, besides the built-in ones"
+    )
+    semantics: dict[Name, Annotated[str, Field(description=Trial.model_fields["semantics"].description)]] = Field(
+        default_factory=dict, description="the study's own names for combinations of mechanisms"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "Configuration":
+        if (self.manifest is None) == (self.search is None):
+            raise InputError("a study has exactly one of the keys 'manifest' and 'search'")
+        return self
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML, but for what PyYAML lets pass, two equal keys, and what it lets out, errors of Python's own."""
+
+    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                _check_new(key.value, key.start_mark.line, seen)
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            text = f"{shown(node.value)} is no {node.tag.rpartition(':')[2]}, for all its form; in quotes it is text"
+            raise yaml.constructor.ConstructorError(problem=text, problem_mark=node.start_mark) from error
+
+
+def _check_new(key: str, line: int, seen: set[str]) -> None:
+    if key in seen:
+        raise InputError(f"line {line + 1}: key {shown(key)} is written for the second time; allowed: once")
+    seen.add(key)
+
+
+def _check_json_keys(text: str) -> None:
+    """Refuse a key that is written twice in well-formed JSON, of which Python takes the last."""
+    objects: list[set[str]] = []
+    for token in re.finditer(r'("(?:[^"\\]|\\.)*")\s*(:?)|[{}]', text):
+        if token[0] == "{":
+            objects.append(set())
+        elif token[0] == "}":
+            objects.pop()
+        elif token[2]:
+            _check_new(json.loads(token[1]), text.count("\n", 0, token.start()), objects[-1])
+
+
+def read_values(path: str | os.PathLike[str]) -> Any:
+    """What stands in a study file: as Snakemake reads it, first as JSON, then as YAML 1.1.
+
+    Raises:
+        InputError: a file that cannot be read or is neither, or a key that is written twice.
+    """
+    text, form = read_text(path), "YAML"
+    try:
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            form = f"JSON ({error}) or YAML" if text.lstrip().startswith("{") else "YAML"
+            return yaml.load(text, _Loader)
+        _check_json_keys(text)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: keys and lists lie too deep in one another") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not well-formed {form}: {error}") from error
+    return values
+
+
+class Study:
+    """A study's configuration, its rows, its dataset.
+
+    Attributes:
+        configuration: the checked keys.
+        dataset: the definition of its dataset, its source relative to the working directory.
+        semantics: its own names for semantics.
+    """
+
+    def __init__(self, values: Mapping[str, Any], path: str | os.PathLike[str], built: bool = False):
+        """Check a study's keys.
+
+        Args:
+            values: the keys and values.
+            path: the study file that they come from: errors name it, and paths in it are relative to its folder.
+            built: the study is built: where its dataset can be had does not matter any more.
+
+        Raises:
+            InputError: a key, value, dataset or semantics that is not allowed.
+        """
+        self.path = Path(path)
+        if not isinstance(values, Mapping):
+            raise InputError(f"{path}: expected keys and values; allowed: {', '.join(Configuration.model_fields)}")
+        self.configuration = Configuration.check(dict(values), str(path))
+        if self.name == "datasets":
+            raise InputError(f"{path}: key 'study': 'datasets' is the folder of the datasets; allowed: another name")
+        self.dataset = self._definition(built)
+        self.semantics = dict(self.configuration.semantics)
+        for name, text in self.semantics.items():
+            if name in NAMED:
+                raise InputError(f"{path}: semantics '{name}' is built in; choose another name")
+            try:
+                resolve(text)
+            except InputError as error:
+                raise InputError(f"{path}: semantics.{name}: {error}") from error
+        if self.search:
+            self._check_search(self.search)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Study":
+        """Read and check a study file.
+
+        Raises:
+            InputError: what `read_values` or `Study` refuses.
+        """
+        return cls(read_values(path), path)
+
+    @classmethod
+    def given(cls, text: str) -> "Study":
+        """The study of a command's option: the path of its file, or what `handed` gives.
+
+        Raises:
+            InputError: as `load` does.
+        """
+        if not text.lstrip().startswith("{"):
+            return cls.load(text)
+        handed = json.loads(text)
+        return cls(handed["keys"], handed["file"])
+
+    @classmethod
+    def read_built(cls, folder: str | os.PathLike[str]) -> "Study":
+        """The study that a folder of results was built from, by its study.json.
+
+        Raises:
+            InputError: the file is missing or damaged.
+        """
+        path = Path(folder) / STATEMENT
+        try:
+            return cls.stated(path.read_text(encoding="utf-8"), path)
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: missing; run snakemake on the study once more, which writes it") from error
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+    @classmethod
+    def stated(cls, text: str, path: str | os.PathLike[str]) -> "Study":
+        """The study that a study.json holds.
+
+        Raises:
+            InputError: the text is no study.
+        """
+        try:
+            values = json.loads(text)
+            values = values | ({} if "search" in values else {"manifest": "manifest.csv"})
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}: damaged ({error})") from error
+        return cls(values, path, built=True)
+
+    @property
+    def name(self) -> str:
+        """The study's name: its folder below results/."""
+        return self.configuration.study
+
+    @property
+    def settings(self) -> Settings:
+        """What is fixed for all trainings."""
+        return self.configuration.settings
+
+    @property
+    def search(self) -> Search | None:
+        """The search that writes the manifest, if one does."""
+        return self.configuration.search
+
+    @cached_property
+    def trials(self) -> tuple[str, ...]:
+        """The names of all trials, which a search knows before their rows.
+
+        Raises:
+            InputError: the first fault in the manifest.
+        """
+        return tuple(self.search.places if self.search else self.rows)
+
+    @cached_property
+    def rows(self) -> dict[str, Trial]:
+        """The manifest's rows by trial name, in the manifest's order; of a search none.
+
+        Raises:
+            InputError: the first fault in the manifest.
+        """
+        if self.search:
+            return {}
+        return manifest.read(self.manifest, self.semantics, self.dataset.train_examples)
+
+    def suggested(self, results: str | os.PathLike[str]) -> dict[str, Trial]:
+        """The rows that the search has suggested so far, in its order.
+
+        Args:
+            results: the study's folder of results.
+
+        Raises:
+            InputError: a suggestion that is damaged, or was made by another search.
+        """
+        there = (trial for trial in self.trials if suggestion_path(results, trial).exists())
+        return {trial: read_suggestion(results, trial, self.search)["row"] for trial in there}
+
+    def largest(self, trial: str) -> list[Trial]:
+        """The rows of a search's trial that would take the most time and memory."""
+        place = self.search.places[trial]
+        box = self.search.space.subspaces()[place.space]
+        values = {name: interval.high for name, interval in box.items()} | {"architecture": place.architecture}
+        sizes = {min(bound, self.dataset.train_examples) for bound in (box["batch_size"].low, box["batch_size"].high)}
+        return [Trial.check({**values, "trial": trial, "batch_size": size}, trial) for size in sorted(sizes)]
+
+    @property
+    def manifest(self) -> str:
+        """The manifest's path from the working directory; in the study file it is relative to that file's folder.
+
+        Raises:
+            InputError: the study has a search, which writes its manifest.
+        """
+        if self.search:
+            raise InputError(f"{self.path}: has a search, which writes its manifest: results/{self.name}/manifest.csv")
+        return self._relative(self.configuration.manifest)
+
+    def job(self, trial: str) -> Job:
+        """The training job of one trial.
+
+        Raises:
+            InputError: no such trial in the manifest.
+        """
+        if trial not in self.rows:
+            raise InputError(f"no trial '{trial}' in {self.manifest}; {nearest(trial, self.rows)}")
+        return Job(row=self.rows[trial], settings=self.settings, dataset=self.dataset.identity())
+
+    @cached_property
+    def common(self) -> dict[str, Any]:
+        """What all trainings have in common, as in a job's canonical JSON."""
+        job = Job(row=EXAMPLE, settings=self.settings, dataset=self.dataset.identity())
+        return {key: value for key, value in json.loads(job.canonical()).items() if key != "row"}
+
+    def attributes(self, row: Trial, framework: str) -> dict[str, Any]:
+        """What a trial file must say of itself to be a result of this study and this code."""
+        return {"framework": framework, "row": row.deciding(), "code_sha256": code_sha256(framework), **self.common}
+
+    def handed(self) -> str:
+        """The checked study as one text for the commands of its build, so that none reads the file again."""
+        return json.dumps({"file": str(self.path), "keys": self._keys()}, sort_keys=True)
+
+    def statement(self) -> dict[str, Any]:
+        """What is kept of the study beside its results: all keys but paths of this machine."""
+        keys = self._keys()
+        keys.pop("manifest", None)
+        for definition in keys["datasets"].values():
+            if "://" not in str(definition.get("source", "")):
+                definition.pop("source", None)
+        return keys
+
+    def _keys(self) -> dict[str, Any]:
+        return self.configuration.model_dump(mode="json", exclude_none=True)
+
+    def keep(self, folder: str | os.PathLike[str], rows: str | None = None) -> None:
+        """Write `manifest.csv` and `study.json`: what a build was made from, ready to be built again.
+
+        Args:
+            folder: the study's folder of results.
+            rows: the `manifest.sha256` that the build was planned with; of a search none.
+
+        Raises:
+            InputError: the manifest is not that any more, or a search has not suggested all rows.
+        """
+        found = (self.suggested(folder) if self.search else self.rows).values()
+        if not self.search and rows not in (None, manifest.sha256(found)):
+            raise InputError(f"{self.manifest}: has changed since the build was planned; run snakemake again")
+        if len(found) < len(self.trials):
+            raise InputError(f"{folder}: {len(found)} of {len(self.trials)} rows are suggested; build the others first")
+        manifest.write(Path(folder) / "manifest.csv", found)
+        write_json(Path(folder) / STATEMENT, self.statement())
+
+    def contradiction(self, attributes: Mapping[str, Any]) -> str | None:
+        """Where the root attributes of a trial file say something else than the study; None where they do not."""
+        for key in ("settings", "dataset"):
+            if attributes[key] != self.common[key]:
+                return f"was made with {key}={attributes[key]}, but the study says {self.common[key]}"
+        return None
+
+    def twins(self, framework: str, results: str | os.PathLike[str]) -> dict[str, str]:
+        """Trials that need no training on a framework, each with the trial whose weights it shares.
+
+        Rows whose mechanisms leave a framework as it is train there to the same weights. Of such rows one is trained:
+        one whose result is there already, else the one with the fewest changed mechanisms.
+
+        Args:
+            framework: `pytorch` or `tensorflow`.
+            results: the study's folder of results.
+        """
+        equal: dict[str, list[Trial]] = {}
+        for row in self.rows.values():
+            equal.setdefault(row.training(framework), []).append(row)
+
+        def order(row: Trial) -> tuple[bool, int, str]:
+            missing = not Path(results, "trials", row.trial, f"{framework}.h5").exists()
+            return missing, sum(row.semantics[name] != setting for name, setting in NATIVE.items()), row.trial
+
+        groups = (sorted(rows, key=order) for rows in equal.values() if len(rows) > 1)
+        return {row.trial: first.trial for first, *others in groups for row in others}
+
+    def check_dataset_file(self, path: str | os.PathLike[str]) -> None:
+        """Refuse a dataset file, if there is one, that was made from another definition.
+
+        Raises:
+            InputError: naming the file and the first key that differs.
+        """
+        if Path(path).is_file():
+            check_identity(path, read_identity(path), self.dataset.identity())
+
+    def _check_search(self, search: Search) -> None:
+        """Refuse what only the study's dataset and names of semantics tell."""
+        examples = self.dataset.train_examples
+        high = search.space.box["batch_size"].high
+        if high > examples:
+            raise InputError(
+                f"{self.path}: search.box.batch_size: found {high:g}; allowed: up to {examples}, the training examples"
+            )
+        normalised = [name for name in search.architectures if name in BATCH_NORMALISED]
+        for box in search.space.subspaces() if normalised else ():
+            low, high = int(box["batch_size"].low), int(box["batch_size"].high)
+            if all((examples - 1) % size == 0 for size in range(low, high + 1)):
+                raise InputError(
+                    f"{self.path}: search.box.batch_size: found {low} to {high} in a subspace; allowed: a size that "
+                    f"leaves not one of {examples} training examples alone in the last batch, as {normalised[0]} has "
+                    "batch normalisation"
+                )
+        try:
+            resolve(search.semantics, self.semantics)
+        except InputError as error:
+            raise InputError(f"{self.path}: search.semantics: {error}") from error
+
+    def _relative(self, path: str) -> str:
+        return os.path.relpath(self.path.parent / path)
+
+    def _definition(self, built: bool) -> Definition:
+        name, own = self.configuration.dataset, self.configuration.datasets
+        definitions = dict(BUILT_IN)
+        for key, values in own.items():
+            if "name" in values:
+                raise InputError(f"{self.path}: datasets.{key}: unknown key 'name'; '{key}' is its name")
+            if key in BUILT_IN and values.keys() != {"source"}:
+                raise InputError(
+                    f"{self.path}: datasets.{key} is built in; allowed: a 'source' of its own, and nothing else "
+                    "(another definition is another name)"
+                )
+            base = BUILT_IN[key].model_dump() if key in BUILT_IN else {"name": key}
+            definitions[key] = Definition.check(base | values, f"{self.path}: datasets.{key}")
+            if not built:
+                definitions[key].check_source(f"{self.path}: datasets.{key}")
+        if name not in definitions:
+            raise InputError(f"{self.path}: unknown dataset '{name}'; {nearest(name, definitions)}")
+        definition = definitions[name]
+        if definition.source is None or "://" in definition.source:
+            return definition
+        return definition.model_copy(update={"source": self._relative(definition.source)})

@@ -1,0 +1,150 @@
+"""What determines a result: a `Trial` (one row of a manifest), a study's `Settings`, and the `Job` that joins them.
+
+A `Job` has one canonical JSON form with all defaults filled in; the build hands it to training as its only parameter.
+"""
+
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from uncrossed.common.checked import Model
+from uncrossed.common.errors import InputError, nearest
+from uncrossed.study.semantics import ARCHITECTURES, BATCH_NORMALISED, effective, resolve
+from uncrossed.training.arrays import LAYERS
+
+FRAMEWORKS = ("pytorch", "tensorflow")
+# PyTorch refuses scalars that float32 cannot hold, among them a learning rate over its bias correction.
+LARGEST = 1e30
+NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
+Name = Annotated[str, Field(pattern=f"^{NAME}$", description=f"a name that matches {NAME}")]
+
+
+class Trial(Model):
+    """One row of a manifest: the hyperparameters of one pair of models."""
+
+    trial: Name
+    architecture: str = Field(description=f"one of {', '.join(ARCHITECTURES)}")
+    learning_rate: float = Field(gt=0, le=LARGEST, allow_inf_nan=False, description="a number > 0, at most 1e30")
+    batch_size: int = Field(ge=1, description="an integer from 1 to the number of training examples")
+    adam_epsilon: float = Field(gt=0, le=LARGEST, allow_inf_nan=False, description="a number > 0, at most 1e30")
+    epochs: int = Field(ge=1, le=10**6, description="an integer from 1 to 1000000")
+    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="an integer from 0 to 2^32-1")
+    semantics: dict[str, str] = Field(
+        default_factory=lambda: resolve("native"), description="NAME or NAME;mechanism=setting;..."
+    )
+    space: int | None = Field(default=None, ge=0, lt=2**31, description="the number of a subspace, or empty")
+    base: Name | None = Field(default=None, description="the name of the trial that this one varies, or empty")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            raise InputError("expected a row: an object with the fields " + ", ".join(cls.model_fields))
+        architecture = values.get("architecture")
+        if isinstance(architecture, str) and architecture not in ARCHITECTURES:
+            allowed = nearest(str(architecture), ARCHITECTURES)
+            raise InputError(f"column 'architecture': found '{architecture}'; {allowed}")
+        semantics = values.get("semantics")
+        if isinstance(semantics, str):
+            values = {**values, "semantics": resolve(semantics)}
+        elif isinstance(semantics, dict):
+            values = {**values, "semantics": resolve(";".join(f"{k}={v}" for k, v in semantics.items()) or "native")}
+        return values
+
+    @model_validator(mode="after")
+    def _mapped(self) -> Self:
+        if self.semantics["initial_weights"] == "shared" and self.architecture not in LAYERS:
+            raise InputError(
+                f"column 'semantics': initial_weights=shared needs a name map, and {self.architecture} has none; "
+                f"allowed with it: {', '.join(LAYERS)}"
+            )
+        return self
+
+    def deciding(self) -> dict[str, Any]:
+        """The row as plain data without its notes: what determines a result, and goes into its file."""
+        return self.model_dump(mode="json", exclude={"space", "base"})
+
+    def training(self, framework: str) -> str:
+        """What determines one framework's weights, as JSON: rows where it is equal train to the same weights there."""
+        values = self.model_dump(mode="json", exclude={"space", "base", "trial", "semantics"})
+        return json.dumps(
+            values | {"mechanisms": effective(self.semantics, framework, self.architecture)}, sort_keys=True
+        )
+
+    def check_examples(self, examples: int) -> None:
+        """Check the batches that a training set of `examples` would give.
+
+        Raises:
+            InputError: a batch larger than the training set, or a last batch of one example where PyTorch's batch
+                normalisation would raise.
+        """
+        if self.batch_size > examples:
+            raise InputError(
+                f"column 'batch_size': found {self.batch_size}; allowed: an integer from 1 to {examples}, "
+                "the number of training examples"
+            )
+        if self.architecture in BATCH_NORMALISED and (examples - 1) % self.batch_size == 0:
+            raise InputError(
+                f"column 'batch_size': found {self.batch_size}, which leaves one of {examples} training examples "
+                f"alone in the last batch; allowed: any size that does not, as {self.architecture} has batch "
+                "normalisation"
+            )
+
+
+class Settings(Model):
+    """What a study fixes for all of its trainings."""
+
+    device: Literal["cpu", "gpu"] = Field(default="cpu", description="cpu or gpu")
+    threads: int = Field(default=1, ge=1, le=1024, description="CPU threads of one training, from 1 to 1024")
+    precision: Literal["float32", "float64"] = Field(default="float32", description="float32, or float64 for proofs")
+    keep_epochs: tuple[Annotated[int, Field(ge=0, le=10**6)], ...] = Field(
+        default=(),
+        description="a list of epochs whose weights are kept besides the last; 0 is the initial weights",
+    )
+    deterministic: bool = Field(default=True, description="true or false: the frameworks' determinism switches")
+    tf32: bool = Field(default=False, description="true or false: TensorFloat-32 on GPUs that have it")
+    onednn: bool = Field(default=True, description="true or false: oneDNN kernels on CPUs")
+    # Not among what a result is attributed to: an interrupted training ends with the same bytes.
+    checkpoint_seconds: float = Field(
+        default=60, ge=0, allow_inf_nan=False, exclude=True, description="seconds >= 0 between checkpoints"
+    )
+
+    @field_validator("keep_epochs")
+    @classmethod
+    def _sorted(cls, epochs: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(epochs)))
+
+
+class DatasetIdentity(Model):
+    """What a dataset's name stands for. Equal identities give equal arrays, wherever the source lies."""
+
+    name: Name
+    format: Literal["cifar10", "digits"] = Field(description="cifar10 (the official archive's layout) or digits")
+    sha256: str | None = Field(
+        default=None, pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits: the SHA-256 of the source"
+    )
+    train_examples: int = Field(ge=1, description="an integer >= 1: take the first N training examples")
+    test_examples: int = Field(ge=1, description="an integer >= 1: take the first N test examples")
+
+    @field_validator("sha256", mode="before")
+    @classmethod
+    def _lower(cls, digest: Any) -> Any:
+        return digest.lower() if isinstance(digest, str) else digest
+
+
+class Job(Model):
+    """One training: everything that determines its result but code and software."""
+
+    row: Trial
+    settings: Settings = Settings()
+    dataset: DatasetIdentity | None = None
+
+    def canonical(self) -> str:
+        """The job as JSON with sorted keys, a row's notes left out."""
+        job = {
+            "row": self.row.deciding(),
+            "settings": self.settings.model_dump(mode="json"),
+            "dataset": self.dataset.model_dump(mode="json") if self.dataset else None,
+        }
+        return json.dumps(job, sort_keys=True, separators=(",", ":"))
