@@ -65,10 +65,33 @@ def job(wildcards):
 
 
 def expected(wildcards):
-    """What all results of the study have in common, and the identity of its rows, as JSON."""
+    """What all results of the study have in common, the identity of its rows, and of the code by architecture."""
     rows = {} if STUDY.search else {"rows": manifest.sha256(STUDY.rows.values())}
-    code = {f"{name} code_sha256": code_sha256(name) for name in FRAMEWORKS}
+    names = STUDY.search.architectures if STUDY.search else {row.architecture for row in STUDY.rows.values()}
+    code = {
+        f"{name} {framework} code_sha256": code_sha256(framework, STUDY.architectures[name])
+        for name in sorted(names)
+        for framework in FRAMEWORKS
+    }
     return json.dumps(STUDY.common | rows | code, sort_keys=True)
+
+
+def architecture(wildcards):
+    """The architecture of a trial."""
+    if STUDY.search:
+        return STUDY.architectures[STUDY.search.places[wildcards.trial].architecture]
+    return STUDY.architectures[STUDY.rows[wildcards.trial].architecture]
+
+
+def code(framework):
+    """The identity of the code that decides a training's bits, as a function of wildcards."""
+    return lambda wildcards: code_sha256(framework, architecture(wildcards))
+
+
+def own_architecture(wildcards, output):
+    """The option that names a user's own architecture; what is in the file is tracked by `code`, not where it lies."""
+    found = architecture(wildcards)
+    return ["--architecture", found.path] if found.name in STUDY.architectures.own else []
 
 
 def dataset_file(wildcards):

@@ -22,13 +22,14 @@ rule train_pytorch:
         mem_mb=asked("pytorch", MEGABYTES),
     params:
         job=job,
-        code=code_sha256("pytorch"),
+        code=code("pytorch"),
+        own=own_architecture,
         # A function of the output is not tracked: how often a training is saved is no reason to train again.
         seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
     shell:
         "ln -sf pytorch.attempts.log {log:q};"
         " exec python -m uncrossed train pytorch --job {params.job:q} --dataset {input.dataset:q}"
-        " --output {output.result:q} --twin {input.twin:q} --row {input.row:q}"
+        " --output {output.result:q} --twin {input.twin:q} --row {input.row:q} {params.own:q}"
         " --checkpoint-seconds {params.seconds} >> {log:q} 2>&1"
 
 
@@ -51,13 +52,14 @@ rule train_tensorflow:
         mem_mb=asked("tensorflow", MEGABYTES),
     params:
         job=job,
-        code=code_sha256("tensorflow"),
+        code=code("tensorflow"),
+        own=own_architecture,
         # A function of the output is not tracked: how often a training is saved is no reason to train again.
         seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
     shell:
         "ln -sf tensorflow.attempts.log {log:q};"
         " exec python -m uncrossed train tensorflow --job {params.job:q} --dataset {input.dataset:q}"
-        " --output {output.result:q} --twin {input.twin:q} --row {input.row:q}"
+        " --output {output.result:q} --twin {input.twin:q} --row {input.row:q} {params.own:q}"
         " --checkpoint-seconds {params.seconds} >> {log:q} 2>&1"
 
 

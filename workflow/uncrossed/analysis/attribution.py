@@ -70,7 +70,7 @@ def attribute(trials: pd.DataFrame, bases: Mapping[str, Mapping[str, str]]) -> p
         architecture = rows["architecture"].iloc[0]
         native = rows[rows["label"] == "native"]
         floors = _seed_floor(native), float(gaps["aligned"].abs().mean())
-        for label in variants(architecture):
+        for label in variants():
             if label in gaps and not gaps[label].index.intersection(gaps["native"].index).empty:
                 records.append(_record(base, architecture, label, gaps[label], gaps["native"], floors))
     return pd.DataFrame(records, columns=COLUMNS)

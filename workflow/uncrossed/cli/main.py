@@ -23,7 +23,8 @@ from uncrossed.common import environment
 from uncrossed.common.errors import InputError, UnreadableError, nearest, need_linux
 from uncrossed.datasets.dataset_file import BUILT_IN, Definition
 from uncrossed.study import manifest
-from uncrossed.study.semantics import ARCHITECTURES
+from uncrossed.study.architectures import PACKAGED
+from uncrossed.study.architectures import given as given_architecture
 from uncrossed.study.trial import FRAMEWORKS, Job
 
 STARTED = time.monotonic()
@@ -123,6 +124,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--job", help="row, settings and dataset identity as one JSON object, as the workflow does")
     command.add_argument("--dataset", type=Path, required=True, help="a dataset file")
     command.add_argument("--output", type=Path, required=True, help="FILE.h5; the run record goes beside it")
+    command.add_argument("--architecture", type=Path, help="the file of the row's architecture, if it is a user's own")
     command.add_argument("--twin", type=Path, nargs="?", help="a trial file to copy from if it is of the same training")
     command.add_argument("--checkpoint-seconds", type=float, help="instead of the setting")
     command.add_argument(
@@ -233,7 +235,7 @@ def parser() -> argparse.ArgumentParser:
         "bench", help="images per second beside the bare step and the plain program; start-up"
     )
     command.add_argument("--framework", action="append", choices=FRAMEWORKS, help="default: both")
-    command.add_argument("--architecture", action="append", choices=ARCHITECTURES, help="default: all")
+    command.add_argument("--architecture", action="append", choices=list(PACKAGED), help="default: all")
     command.add_argument("--batch-size", action="append", type=int, help="default: 10, 128 and 1000")
     command.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="(%(default)s)")
     command.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
@@ -250,6 +252,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--row", help="a manifest row as JSON, or a file that holds it")
     command.add_argument("--settings", help="settings as JSON, or a file that holds them (the defaults, float64)")
     command.add_argument("--dataset", type=Path, help="a dataset file")
+    command.add_argument("--architecture", type=Path, help="the file of the row's architecture, if it is a user's own")
     command.add_argument("--steps", type=int, default=10, help="optimizer steps (%(default)s)")
     command.add_argument("--output", type=Path, required=True, help="a folder for what both sides record")
     command.add_argument("--record", choices=FRAMEWORKS, help="record this side only, in its own environment")
@@ -257,7 +260,7 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(run=trace)
 
     command = commands.add_parser("prove", help="prove that nothing is left when every mechanism is aligned")
-    command.add_argument("--architecture", action="append", choices=list(ARCHITECTURES), help="default: all")
+    command.add_argument("--architecture", action="append", help="default: all")
     command.add_argument("--threads", type=int, default=1)
     command.add_argument("--json", type=Path, help="write all gates here too")
     command.set_defaults(run=prove)
@@ -282,7 +285,9 @@ def _searched(search: Any) -> str:
 
 
 def _held(rows: Collection[Any]) -> str:
-    counts = {name: sum(row.architecture == name for row in rows) for name in ARCHITECTURES}
+    counts = {
+        name: sum(row.architecture == name for row in rows) for name in dict.fromkeys(row.architecture for row in rows)
+    }
     return f"{len(rows)} trials ({', '.join(f'{count} {name}' for name, count in counts.items() if count)})"
 
 
@@ -300,7 +305,9 @@ def _rows(options: argparse.Namespace) -> dict[str, Any]:
             raise InputError("manifest check needs a FILE, or --study")
         return manifest.read(options.file, examples=BUILT_IN["cifar10"].train_examples)
     study = _study(options)
-    return manifest.read(options.file or study.manifest, study.semantics, study.dataset.train_examples)
+    return manifest.read(
+        options.file or study.manifest, study.semantics, study.dataset.train_examples, study.architectures
+    )
 
 
 def _study(options: argparse.Namespace) -> Any:
@@ -320,8 +327,7 @@ def manifest_sample(options: argparse.Namespace) -> None:
     """Draw and write a manifest."""
     names = options.architectures.split(",")
     for name in names:
-        if name not in ARCHITECTURES:
-            raise InputError(f"--architectures: unknown architecture '{name}'; {nearest(name, ARCHITECTURES)}")
+        PACKAGED.find(name)
     if options.per_subspace < 1:
         raise InputError(f"--per-subspace: found {options.per_subspace}; allowed: an integer >= 1")
     rows = manifest.sample(names, options.per_subspace, options.seed)
@@ -340,9 +346,12 @@ def manifest_ablate(options: argparse.Namespace) -> None:
         seeds = [int(seed) for seed in options.seeds.split(",")]
     except ValueError as error:
         raise InputError(f"--seeds: found '{options.seeds}'; allowed: integers separated by commas") from error
-    made = manifest.ablate((rows[name] for name in names), seeds)
+    architectures = _study(options).architectures if options.study else PACKAGED
+    made = manifest.ablate((rows[name] for name in names), seeds, architectures)
     manifest.write(options.output, made)
-    counts = [len({row.training(framework) for row in made}) for framework in FRAMEWORKS]
+    counts = [
+        len({row.training(framework, architectures[row.architecture]) for row in made}) for framework in FRAMEWORKS
+    ]
     print(
         f"{options.output}: {len(made)} trials; {counts[0]} PyTorch and {counts[1]} TensorFlow trainings, "
         f"as {2 * len(made) - sum(counts)} of {2 * len(made)} have the same weights as another"
@@ -401,6 +410,7 @@ def train(options: argparse.Namespace) -> int:
     began = f"{time.strftime('%Y-%m-%d %H:%M:%S %z')} on {platform.node()}, process {os.getpid()}"
     print(f"training of {options.output} begun {began}", file=sys.stderr, flush=True)
     job = _job(options)
+    architecture = given_architecture(job.row.architecture, options.architecture)
     if options.output.suffix != ".h5":
         raise InputError(f"--output {options.output}: allowed: a name that ends in .h5")
     if options.output.is_dir():
@@ -418,16 +428,16 @@ def train(options: argparse.Namespace) -> int:
         given = str(getattr(options, name) or "")
         if given and not _is_json(given) and os.path.realpath(given) in written:
             raise InputError(f"--output {options.output}: would overwrite --{name} {given}; allowed: another name")
-    if options.twin and _copy_twin(options, job):
+    if options.twin and _copy_twin(options, job, architecture):
         return 0
     # Before the training, for the files may change while it runs.
-    code = code_sha256(options.framework)
+    code = code_sha256(options.framework, architecture)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(options.output.parent, os.W_OK):
         raise InputError(f"--output {options.output}: its folder cannot be written to")
     data = dataset_file.read(options.dataset, job.dataset)
     try:
-        job.row.check_examples(len(data.labels["train"]))
+        job.row.check_examples(len(data.labels["train"]), architecture)
     except InputError as error:
         raise InputError(f"row {job.row.trial}: {error}") from error
 
@@ -461,7 +471,7 @@ def train(options: argparse.Namespace) -> int:
         try:
             with watchdog:
                 backend = backends.load(options.framework, job.settings)
-                result, seconds = run(job, backend, data, code, checkpoint, asked, progress, report)
+                result, seconds = run(job, architecture, backend, data, code, checkpoint, asked, progress, report)
         except (backends.DeviceError, ModuleNotFoundError) as error:
             return _fail(error, 1)
         except Stopped as error:
@@ -517,7 +527,7 @@ def _write(output: Path, result: Any, **record: Any) -> None:
     trial_file.write(output, result)
 
 
-def _copy_twin(options: argparse.Namespace, job: Job) -> bool:
+def _copy_twin(options: argparse.Namespace, job: Job, architecture: Any) -> bool:
     """Make a trial file from that of a trial which trains to the same weights; False where it does not."""
     from uncrossed.job.checkpoint import Checkpoint
     from uncrossed.results import trial_file
@@ -529,10 +539,10 @@ def _copy_twin(options: argparse.Namespace, job: Job) -> bool:
     row = Trial.check(theirs["row"], f"{options.twin}: row")
     for what, found, wanted in (
         ("framework", theirs["framework"], options.framework),
-        ("row", row.training(options.framework), ours.training(options.framework)),
+        ("row", row.training(options.framework, architecture), ours.training(options.framework, architecture)),
         ("settings", theirs["settings"], job.settings.model_dump(mode="json")),
         ("dataset", theirs["dataset"], job.dataset.model_dump(mode="json") if job.dataset else theirs["dataset"]),
-        ("code", theirs["code_sha256"], code_sha256(options.framework)),
+        ("code", theirs["code_sha256"], code_sha256(options.framework, architecture)),
     ):
         if found != wanted:
             print(f"not the same training as {row.trial}: another {what}; it is trained", file=sys.stderr)
@@ -767,7 +777,7 @@ def bench(options: argparse.Namespace) -> int:
         raise InputError("--rounds and --seconds: allowed: numbers > 0")
     found = bench(
         options.framework or FRAMEWORKS,
-        options.architecture or ARCHITECTURES,
+        options.architecture or list(PACKAGED),
         options.batch_size or BATCH_SIZES,
         (True,) if options.deterministic_only else (True, False),
         *(options.device, options.threads, options.rounds, options.seconds),
@@ -814,7 +824,7 @@ def prove(options: argparse.Namespace) -> int:
         print(f"{state} {where} {gate.gate} {gate.value:.2e}, limit {gate.limit:g}", file=sys.stderr, flush=True)
 
     try:
-        gates = proof.prove(options.architecture or ARCHITECTURES, report, threads=options.threads)
+        gates = proof.prove([given_architecture(text) for text in options.architecture or PACKAGED], report, threads=options.threads)
     except backends.DeviceError as error:
         return _fail(error, 1)
     print(proof.table(gates))
@@ -838,18 +848,20 @@ def trace(options: argparse.Namespace) -> int:
         raise InputError(f"--steps: found {options.steps}; allowed: an integer >= 1")
     settings = _json(options.settings, "--settings") if options.settings else {"precision": "float64"}
     job = Job.check({"row": _json(options.row, "--row"), "settings": settings}, "--row or --settings")
+    architecture = given_architecture(job.row.architecture, options.architecture)
     data = dataset_file.read(options.dataset)
-    job.row.check_examples(len(data.labels["train"]))
+    job.row.check_examples(len(data.labels["train"]), architecture)
     if options.record:
         try:
             trace.record(
-                *(options.record, job.row, job.settings, data, options.steps, options.output),
+                *(options.record, job.row, architecture, job.settings, data, options.steps, options.output),
                 report=lambda label: print(f"{options.record}: {label}", file=sys.stderr),
             )
         except (backends.DeviceError, ModuleNotFoundError) as error:
             return _fail(error, 1)
         return 0
     common = ["--row", options.row, "--settings", json.dumps(settings), "--dataset", options.dataset]
+    common += ["--architecture", options.architecture] if options.architecture else []
     common += ["--steps", options.steps, "--output", options.output]
     for framework in FRAMEWORKS:
         command = [sys.executable, "-m", "uncrossed", "trace", "--record", framework, *map(str, common)]

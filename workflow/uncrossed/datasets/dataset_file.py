@@ -25,7 +25,6 @@ from tqdm import tqdm
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import hdf5, new_hdf5, sha256
 from uncrossed.common.remote import whole
-from uncrossed.study.identity import syntax_sha256
 from uncrossed.study.trial import DatasetIdentity
 
 CLASSES = 10
@@ -92,6 +91,16 @@ class Dataset:
     labels: Arrays
     sha256: str
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return self.images["train"].shape[1:]
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return CLASSES
+
 
 class OtherCodeError(InputError):
     """A dataset file that another version of this package made; only that version knows whether it is sound."""
@@ -128,7 +137,7 @@ def write(output: str | os.PathLike[str], identity: DatasetIdentity, images: Arr
     """Write a dataset file of `images[split]`, uint8 NHWC, and `labels[split]`, uint8, that stands for `identity`."""
     with new_hdf5(output) as file:
         file.attrs["identity"] = identity.model_dump_json()
-        file.attrs["code_sha256"] = syntax_sha256("datasets/dataset_file")
+        file.attrs["code_sha256"] = "to be replaced by a schema"
         file.attrs["dataset_sha256"] = digest(images, labels)
         for split in SPLITS:
             file[f"{split}/images"] = images[split]
@@ -146,7 +155,7 @@ def read_identity(path: str | os.PathLike[str]) -> DatasetIdentity:
 
     def made(file: h5py.File) -> DatasetIdentity:
         # First: what else is in a file of other code may have another form.
-        if str(file.attrs["code_sha256"]) != syntax_sha256("datasets/dataset_file"):
+        if str(file.attrs["code_sha256"]) != "to be replaced by a schema":
             raise OtherCodeError(f"{path}: made by another version of this package; delete it and build it again")
         return DatasetIdentity.model_validate_json(file.attrs["identity"])
 

@@ -432,11 +432,13 @@ class Side:
             InputError: the framework is not installed, or the weights are not those of the row's model.
         """
         from uncrossed.common import environment
-        from uncrossed.study.semantics import effective
         from uncrossed.study.trial import Trial
+        from uncrossed.training.architectures import load
+        from uncrossed.training.mechanisms import effective
 
         row = Trial.check(self.attributes["row"], self._where)
-        mechanisms = effective(row.semantics, self.framework, row.architecture)
+        network = load(row.architecture).on((32, 32, 3), self.logits.shape[1])
+        mechanisms = effective(row.semantics, self.framework, network.architecture.touching)
         try:
             # What a user has set stays as it is, and reaches no framework that is imported here first.
             with environment.dropped(KERAS_BACKEND=os.environ.get("KERAS_BACKEND") or "tensorflow"):
@@ -450,7 +452,7 @@ class Side:
         build = _pytorch_model if self.framework == "pytorch" else _tensorflow_model
         precision = self.attributes["settings"].get("precision", "float32")
         try:
-            return build(backend, row, mechanisms, dict(self.weights.items()), precision)
+            return build(backend, network, mechanisms, dict(self.weights.items()), precision)
         except InputError:
             raise
         except (RuntimeError, ValueError) as error:
@@ -542,18 +544,18 @@ def selected(trials: "pd.DataFrame", place: str | Path, conditions: Mapping[str,
     return trials[kept].reset_index(drop=True)
 
 
-def _pytorch_model(backend: Any, row: Any, mechanisms: dict, weights: dict, precision: str) -> Any:
+def _pytorch_model(backend: Any, network: Any, mechanisms: dict, weights: dict, precision: str) -> Any:
     import torch
 
     with backend.surroundings(precision):
-        model = backend.structure(row, mechanisms)
+        model = backend.structure(network, mechanisms)
         model.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()}, strict=True)
     return model.eval()
 
 
-def _tensorflow_model(backend: Any, row: Any, mechanisms: dict, weights: dict, precision: str) -> Any:
+def _tensorflow_model(backend: Any, network: Any, mechanisms: dict, weights: dict, precision: str) -> Any:
     with backend.surroundings(precision):
-        model = backend.structure(row, mechanisms)
+        model = backend.structure(network, mechanisms)
         paths = [variable.path for variable in model.weights]
         if paths != list(weights):
             raise ValueError(f"only on one side, or in another order: {sorted(set(paths) ^ set(weights))[:3]}")

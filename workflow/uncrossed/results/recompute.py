@@ -16,6 +16,7 @@ from uncrossed.results import trial_file
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends, loop
+from uncrossed.training.architectures import load
 
 # Of batch normalisation: they move without any step of the optimizer.
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked", "moving_mean", "moving_variance")
@@ -86,7 +87,9 @@ def _computed(path: Path, data: Path) -> tuple[bool, str | None]:
             raise InputError(f"computing logits again: {error}") from error
         settings = settings.model_copy(update={"device": "cpu"})
         device = backend.configure(settings)
-    learner = backend.Learner(row, settings, dataset.images, dataset.labels)
+    architecture = load(row.architecture)
+    network = architecture.on(dataset.shape, dataset.classes)
+    learner = backend.Learner(row, network, settings, dataset.images, dataset.labels)
     initial, last = learner.weights(), result.weights[max(result.weights)]
     if [*initial] != [*last]:
         return False, f"its weights are not those of {row.architecture}: {sorted({*initial} ^ {*last})[:3]}"
@@ -94,7 +97,8 @@ def _computed(path: Path, data: Path) -> tuple[bool, str | None]:
     learner.set_weights(last)
     batches = loop.batches(len(dataset.labels["test"]), loop.TEST_BATCH)
     logits = learner.predict(batches).astype(np.float32)
-    stack = {"device": device, "versions": backend.versions(), "code_sha256": code_sha256(backend.FRAMEWORK)}
+    code = code_sha256(backend.FRAMEWORK, architecture)
+    stack = {"device": device, "versions": backend.versions(), "code_sha256": code}
     finite = np.isfinite(result.logits)
     apart = np.abs(logits[finite] - result.logits[finite]).max(initial=0)
     allowed = 0 if stack.items() <= found.items() else TOLERANCE * np.abs(result.logits[finite]).max(initial=0)

@@ -210,7 +210,7 @@ def _check(path: Path, attributes: dict[str, Any], row: Trial, framework: str, e
         raise InputError(f"{path}: made by {attributes['framework']}; build it again")
     # What one study has in common; the first result says what is not known beforehand.
     common = {key: attributes[key] for key in ("settings", "dataset", "dataset_sha256")}
-    common[f"{framework} code_sha256"] = attributes["code_sha256"]
+    common[f"{row.architecture} {framework} code_sha256"] = attributes["code_sha256"]
     for key, value in common.items():
         if expected.setdefault(key, value) != value:
             raise InputError(f"{path}: made with {key}={value}, others with {expected[key]}; build it again")

@@ -217,9 +217,10 @@ class PublishedPyTorch:
             InputError: as `weights`; or the weights are not those of the architecture.
         """
         from uncrossed.common import environment
-        from uncrossed.study.semantics import effective
         from uncrossed.study.trial import Trial
         from uncrossed.study2021.published import HYPERPARAMETERS, SEMANTICS
+        from uncrossed.training.architectures import load
+        from uncrossed.training.mechanisms import effective
 
         where, columns = self.files.source.where(self._name), ("trial", "architecture", *HYPERPARAMETERS)
         row = Trial.check({**{name: self.row[name] for name in columns}, "semantics": SEMANTICS}, where)
@@ -229,9 +230,10 @@ class PublishedPyTorch:
                 from uncrossed.training.backends import pytorch as backend
         except ImportError as error:
             raise _needs(where, "pytorch", error) from error
-        mechanisms = effective(row.semantics, "pytorch", row.architecture)
+        network = load(row.architecture).on((32, 32, 3), 10)
+        mechanisms = effective(row.semantics, "pytorch", network.architecture.touching)
         try:
-            return reader._pytorch_model(backend, row, mechanisms, weights, "float32")
+            return reader._pytorch_model(backend, network, mechanisms, weights, "float32")
         except (RuntimeError, ValueError) as error:
             raise InputError(f"{where}: its weights do not fit {row.architecture} ({error})") from error
 
