@@ -824,7 +824,9 @@ def prove(options: argparse.Namespace) -> int:
         print(f"{state} {where} {gate.gate} {gate.value:.2e}, limit {gate.limit:g}", file=sys.stderr, flush=True)
 
     try:
-        gates = proof.prove([given_architecture(text) for text in options.architecture or PACKAGED], report, threads=options.threads)
+        gates = proof.prove(
+            [given_architecture(text) for text in options.architecture or PACKAGED], report, threads=options.threads
+        )
     except backends.DeviceError as error:
         return _fail(error, 1)
     print(proof.table(gates))

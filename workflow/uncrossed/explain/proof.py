@@ -276,7 +276,7 @@ def _aligned(pair: Pair) -> dict[str, float]:
     ulp, known = float(np.finfo(np.float64).eps), 1e-9
     gradients = first_gradients(pair.learner("pytorch"))
     answer = distance(gradients, first_gradients(perturbed(known, 99)), pair.trained)
-    size = max(ulp, known * gates["first gradients"] / answer)
+    size = max(ulp, known * gates["first gradients"] / answer if answer else 0)
     largest = np.max([self_run(size, seed) for seed in range(SELF_RUNS)], axis=0)
     across = away(pair.tensorflow.train, pair.tensorflow_weights)
     gates["free run over self-runs"] = float(np.median(across / largest))

@@ -13,7 +13,7 @@ It states where the two models differ, as far as they do:
 
 - `BATCHNORM = {"pytorch": (MOMENTUM, EPSILON), "tensorflow": (MOMENTUM, EPSILON)}`, as each framework's layer takes
   them, where there is batch normalisation;
-- `DROPOUT = {KERAS_LAYER: RATE}`: PyTorch's dropout layers in model order, each by the layer of Keras' model after
+- `DROPOUT = {KERAS_LAYER: RATE}`: PyTorch's dropout layers in model order, each by the layer of Keras' model before
   which it stands; Keras' model has none, or `DROPOUT_IN_BOTH = True` and has the same;
 - `CONV_BIAS = "tensorflow"`: the side whose convolutions have biases where the other's have none;
 - `STRIDE = (((PYTORCH_LAYER, PYTORCH_LAYER), (KERAS_LAYER, KERAS_LAYER)), ...)`: pairs of convolutions of which PyTorch

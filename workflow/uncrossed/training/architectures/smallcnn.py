@@ -7,7 +7,7 @@ FILTERS = (16, 32, 64)
 
 DRAWS = {"pytorch": PYTORCH, "tensorflow": KERAS}
 BATCHNORM = {"pytorch": (0.1, 1e-5), "tensorflow": (0.99, 1e-3)}
-DROPOUT = {"pool3": 0.5}
+DROPOUT = {"dense": 0.5}
 
 
 def layers(shape, classes):

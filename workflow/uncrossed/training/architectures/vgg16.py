@@ -18,7 +18,7 @@ DRAWS = {
     },
     "tensorflow": KERAS,
 }
-DROPOUT = {"fc1": 0.5, "fc2": 0.5}
+DROPOUT = {"fc2": 0.5, "predictions": 0.5}
 CHANNELS_FIRST_BELOW = 32
 
 

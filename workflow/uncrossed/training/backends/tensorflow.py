@@ -89,6 +89,10 @@ def surroundings(precision: str) -> Iterator[None]:
 def structure(network: Network, mechanisms: Mapping[str, str]) -> keras.Model:
     """The network's model; its weights are whatever the process draws."""
     model = network.model(FRAMEWORK)
+    if isinstance(model, keras.Sequential):
+        # Its variables are named after it, and it after how many the process has made; and only others can be changed.
+        stock, model = model, keras.models.clone_model(keras.Model(model.inputs, model.outputs))
+        model.set_weights(stock.get_weights())
     return imitate(model, network, mechanisms) if mechanisms else model
 
 

@@ -99,10 +99,10 @@ def imitate(model: keras.Model, network: Network, mechanisms: Mapping[str, str])
         if layer.name in strided | padded:
             # Symmetric padding, where 'same' at stride 2 would pad on the right and below only.
             arguments = (layers.ZeroPadding2D(1, name=f"{layer.name}_pad")(arguments[0]), *arguments[1:])
-        outputs = layer(*arguments, **options)
         if layer.name in inserted:
-            outputs = kind(inserted[layer.name], name=names[layer.name])(outputs)
-        return outputs
+            dropped = kind(inserted[layer.name], name=names[layer.name])(arguments[0])
+            arguments = (dropped, *arguments[1:])
+        return layer(*arguments, **options)
 
     changed = keras.models.clone_model(model, clone_function=clone, call_function=call)
     stock = {variable.path: variable for variable in model.weights}
