@@ -117,6 +117,21 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--output", type=Path, required=True)
     command.set_defaults(run=dataset)
 
+    group = commands.add_parser("architecture", help="check an architecture of one's own")
+    group = group.add_subparsers(required=True, metavar="DO")
+    command = group.add_parser("check", help="build both sides and name what is missing or wrong, in order")
+    command.add_argument("file", help="FILE.py, or a name of the package's")
+    command.add_argument(
+        "--shape",
+        type=int,
+        nargs=3,
+        default=(32, 32, 3),
+        metavar=("HEIGHT", "WIDTH", "CHANNELS"),
+        help="of the images that it is tried with (32 32 3)",
+    )
+    command.add_argument("--classes", type=int, default=10, help="(%(default)s)")
+    command.set_defaults(run=architecture_check)
+
     command = commands.add_parser("train", help="train one trial on one framework")
     command.add_argument("framework", choices=FRAMEWORKS)
     command.add_argument("--row", nargs="?", help="a manifest row as JSON, or a file that holds it or a suggestion")
@@ -390,6 +405,20 @@ def dataset(options: argparse.Namespace) -> None:
     else:
         raise InputError(f"unknown dataset '{options.definition}'; {nearest(options.definition, BUILT_IN)}")
     dataset_file.build(definition, options.output)
+
+
+def architecture_check(options: argparse.Namespace) -> int:
+    """Print what is wrong with an architecture; exit 1 when something is."""
+    from uncrossed.explain.check import check
+
+    architecture = given_architecture(options.file)
+    faults = list(check(architecture, tuple(options.shape), options.classes))
+    for fault in faults:
+        print(f"{architecture.path}: {fault}")
+    if not faults:
+        touching = ", ".join(sorted(architecture.touching))
+        print(f"{architecture.name}: {architecture.description}\nboth sides agree once these are aligned: {touching}")
+    return 1 if faults else 0
 
 
 def train(options: argparse.Namespace) -> int:

@@ -43,6 +43,8 @@ LIMITS = {
     "free run over a one-ulp run": float("inf"),  # reported, not judged
     "saturated loss": 1e-12,
 }
+# In its place where every gate fails already with all mechanisms aligned.
+NO_GATE = "arrays without counterpart"
 # A tiny and a large epsilon of Adam, each with a learning rate that trains.
 EPSILONS = {1e-8: 1e-4, 0.5: 0.05}
 
@@ -171,16 +173,22 @@ def prove(
 
     for architecture in architectures:
         network = architecture.on(shape, classes)
+        sound: set[str] = set()
         for side in sides:
             name = "aligned" if side == "pytorch" else "aligned-tensorflow"
             for epsilon, rate in epsilons.items():
                 row = _row(architecture.name, name, epsilon, rate)
-                measured(row, name, "", _aligned(Pair(row, network, modules, settings)))
+                values = _aligned(Pair(row, network, modules, settings))
+                measured(row, name, "", values)
+                if (name, epsilon) == ("aligned", next(iter(epsilons))):
+                    sound = {gate for gate, value in values.items() if value <= LIMITS[gate]}
         name, (epsilon, rate) = "aligned", next(iter(epsilons.items()))
         for mechanism in MECHANISMS:
             if mechanism in architecture.touching:
                 row = _row(architecture.name, flipped(mechanism), epsilon, rate)
-                gate, value = _worst(_copied(Pair(row, network, modules, settings), (1, 5)))
+                values = _copied(Pair(row, network, modules, settings), (1, 5))
+                # A gate that fails with all mechanisms aligned detects nothing.
+                gate, value = _worst({gate: value for gate, value in values.items() if gate in sound} or {NO_GATE: 0.0})
                 measured(row, name, mechanism, {gate: value})
     return gates
 
@@ -199,15 +207,7 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
         trajectory: is filled with PyTorch's weights after each step, those of steps that are not judged left out.
     """
     points = list(points)
-    initial, other = pair.pytorch.weights(), pair.tensorflow_weights()
-    gates = {
-        "arrays without counterpart": float(
-            len({n for n in initial.keys() ^ other.keys() if not n.endswith("num_batches_tracked")})
-        ),
-        "initial weights": distance(initial, other, pair.names),
-        "initial logits": _relative(pair.logits(pair.pytorch), pair.logits(pair.tensorflow)),
-        "saturated loss": _saturated(pair.sides),
-    }
+    gates = _initial(pair) | {"saturated loss": _saturated(pair.sides)}
     steps, rates, weights, statistics, logits = {}, [], [], [], []
     for step in range(max(points) + 1):
         if step in points:
@@ -217,10 +217,7 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
         if trajectory is not None:
             trajectory.append(after if step + 1 >= JUDGED_FROM else {})
         if step == 0:
-            gradients = pair.pytorch.optimizer_state()["first"]
-            pair.tensorflow.train(pair.batch(0))
-            # Adam's first moment after one step is a tenth of the gradient.
-            gates["first gradients"] = distance(gradients, pair.tensorflow_state()["first"], pair.trained)
+            gates["first gradients"] = _first_gradients(pair)
         if step in points:
             before, state = steps.pop(step)
             pair.copy(step, before, state)
@@ -239,6 +236,32 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
         "statistics after it": max(statistics),
         "evaluation logits after it": max(logits),
     }
+
+
+def first_gates(pair: Pair) -> dict[str, float]:
+    """The gates before and of the first step, of fresh learners."""
+    gates = _initial(pair)
+    pair.pytorch.train(pair.batch(0))
+    return gates | {"first gradients": _first_gradients(pair)}
+
+
+def _initial(pair: Pair) -> dict[str, float]:
+    initial, other = pair.pytorch.weights(), pair.tensorflow_weights()
+    return {
+        "arrays without counterpart": float(
+            len({n for n in initial.keys() ^ other.keys() if not n.endswith("num_batches_tracked")})
+        ),
+        "initial weights": distance(initial, other, pair.names),
+        "initial logits": _relative(pair.logits(pair.pytorch), pair.logits(pair.tensorflow)),
+    }
+
+
+def _first_gradients(pair: Pair) -> float:
+    """How far the first gradients are apart, once PyTorch has taken its first step."""
+    gradients = pair.pytorch.optimizer_state()["first"]
+    pair.tensorflow.train(pair.batch(0))
+    # Adam's first moment after one step is a tenth of the gradient.
+    return distance(gradients, pair.tensorflow_state()["first"], pair.trained)
 
 
 def _aligned(pair: Pair) -> dict[str, float]:
