@@ -17,12 +17,13 @@ shell.prefix(
 
 from uncrossed.study import manifest
 from uncrossed.study import resources
+from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
 from uncrossed.study.identity import code_sha256
 from uncrossed.search.suggestion import suggestion_path
 from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS, NAME
+from uncrossed.study.trial import FRAMEWORKS
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError(
@@ -107,17 +108,15 @@ MINUTES, MEGABYTES = 0, 1
 
 def asked(framework, which):
     """The minutes or MB that a training asks for, as a function of wildcards and attempt; a copy needs little."""
-    data, settings = STUDY.dataset, STUDY.settings
 
     def amount(wildcards, attempt):
         if wildcards.trial in TWINS[framework]:
             return (10, 4000)[which] * attempt
         known = ROWS.get(wildcards.trial)
         rows = [known] if known else STUDY.largest(wildcards.trial)
-        examples = data.train_examples, data.test_examples
         try:
             return attempt * max(
-                resources.ask(framework, row, settings, *examples)[which]
+                resources.ask(framework, row, STUDY.settings, STUDY.dataset)[which]
                 for row in rows
             )
         except InputError as error:

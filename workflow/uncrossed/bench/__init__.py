@@ -28,9 +28,11 @@ from typing import Any
 import numpy as np
 
 from uncrossed.common.errors import InputError
-from uncrossed.study.trial import DatasetIdentity, Job
+from uncrossed.datasets.definition import BUILT_IN, DatasetIdentity
+from uncrossed.study.trial import Job
 
 BATCH_SIZES = (10, 128, 1000)
+LIKE = BUILT_IN["cifar10"]  # the shape and classes of what is trained on
 ROUNDS, SECONDS = 3, 2.0
 # Enough for some steps of the largest batch; a GPU takes a whole epoch of CIFAR-10 in seconds.
 EXAMPLES = {"cpu": 5_000, "gpu": 50_000}
@@ -68,8 +70,8 @@ class Case:
 def images(examples: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Random images, uint8 NHWC, and labels, uint8; as many for training as asked for, and 500 for testing."""
     random, counts = np.random.default_rng(0), {"train": examples, "test": 500}
-    found = {split: random.integers(0, 256, (count, 32, 32, 3), np.uint8) for split, count in counts.items()}
-    return found, {split: random.integers(0, 10, count, np.uint8) for split, count in counts.items()}
+    found = {split: random.integers(0, 256, (count, *LIKE.shape), np.uint8) for split, count in counts.items()}
+    return found, {split: random.integers(0, LIKE.classes, count, np.uint8) for split, count in counts.items()}
 
 
 def measure(case: Case) -> dict[str, Any]:
@@ -243,7 +245,8 @@ def bench(
         attempt(case, f"batch {case.batch_size}", training, partial(_process, "measure", case), _line)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "random.h5")
-        identity = DatasetIdentity(name="random", format="digits", train_examples=50_000, test_examples=500)
+        facts = {"shape": LIKE.shape, "classes": LIKE.classes, "train_examples": 50_000, "test_examples": 500}
+        identity = DatasetIdentity(name="random", format="npz", **facts)
         dataset_file.write(path, identity, *images(50_000))
         for architecture in architectures:
             for framework in frameworks:

@@ -21,7 +21,7 @@ from typing import Any
 
 from uncrossed.common import environment
 from uncrossed.common.errors import InputError, UnreadableError, nearest, need_linux
-from uncrossed.datasets.dataset_file import BUILT_IN, Definition
+from uncrossed.datasets.definition import BUILT_IN, Definition
 from uncrossed.study import manifest
 from uncrossed.study.semantics import ARCHITECTURES
 from uncrossed.study.trial import FRAMEWORKS, Job
@@ -372,7 +372,7 @@ def manifest_import_published(options: argparse.Namespace) -> None:
 
 def dataset(options: argparse.Namespace) -> None:
     """Write a dataset file."""
-    from uncrossed.datasets import dataset_file
+    from uncrossed.datasets.build import build
 
     if options.definition in BUILT_IN:
         definition = BUILT_IN[options.definition]
@@ -380,7 +380,7 @@ def dataset(options: argparse.Namespace) -> None:
         definition = Definition.check(_json(options.definition, "definition"), "dataset definition")
     else:
         raise InputError(f"unknown dataset '{options.definition}'; {nearest(options.definition, BUILT_IN)}")
-    dataset_file.build(definition, options.output)
+    build(definition, options.output)
 
 
 def train(options: argparse.Namespace) -> int:

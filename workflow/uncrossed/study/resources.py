@@ -22,6 +22,7 @@ from pydantic import Field
 from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
+from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def speeds(path: Path = TABLE) -> tuple[Speed, ...]:
         return tuple(Speed.check(line, f"{path}: line {number}", "column") for number, line in lines)
 
 
-def ask(framework: str, row: Trial, settings: Settings, train_examples: int, test_examples: int) -> tuple[int, int]:
+def ask(framework: str, row: Trial, settings: Settings, dataset: DatasetIdentity) -> tuple[int, int]:
     """Minutes and MB to ask for.
 
     A measurement with more CPU threads than the study's is scaled by their ratio, one with fewer is taken as it is.
@@ -91,11 +92,12 @@ def ask(framework: str, row: Trial, settings: Settings, train_examples: int, tes
     if not known:
         raise InputError(f"{TABLE}: no line for {settings.device}, {framework}, {row.architecture}; measure it")
     scale = {"cpu": lambda speed: max(1.0, speed.threads / settings.threads), "gpu": lambda speed: 1.0}[settings.device]
-    seconds = max(speed.seconds(row, train_examples, test_examples) * scale(speed) for speed in known)
+    examples = dataset.train_examples, dataset.test_examples
+    seconds = max(speed.seconds(row, *examples) * scale(speed) for speed in known)
     if settings.precision == "float64" or (settings.device == "cpu" and not settings.onednn):
         seconds *= SLOW
     # Images are held as they are read and as the framework has them.
-    images = 2 * (train_examples + test_examples) * 3072 / 1e6
+    images = 2 * sum(examples) * math.prod(dataset.shape) / 1e6
     wide = 2 if settings.precision == "float64" else 1
     # As state, and as the bytes of a checkpoint or trial file.
     kept = 2 * max(0, len(settings.keep_epochs) - 1) * WEIGHTS_MB.get(row.architecture, 1)
