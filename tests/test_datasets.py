@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import yaml
 
-from conftest import REPOSITORY, Folder, uncrossed, write_manifest
+from conftest import REPOSITORY, Folder, copy_sources, run, uncrossed, write_manifest
 from server import Proxy, Server
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
@@ -274,13 +274,39 @@ def test_a_file_that_numpy_did_not_write_is_refused(content, tmp_path):
 
 def test_a_format_is_a_file_and_says_what_is_fixed():
     files = {path.stem.replace("_", "-") for path in Path(formats.__file__).parent.glob("[!_]*.py")}
-    assert set(FORMATS) == files == {*BUILT_IN, "npz"}
-    assert {name: (found.shape, found.classes) for name, found in BUILT_IN.items()} == {
-        "cifar10": ((32, 32, 3), 10),
-        "cifar100": ((32, 32, 3), 100),
-        "digits": ((32, 32, 3), 10),
-        "fashion-mnist": ((32, 32, 1), 10),
-    }
+    assert set(FORMATS) == files
+    assert (BUILT_IN["cifar100"].shape, BUILT_IN["cifar100"].classes) == ((32, 32, 3), 100)
+    assert (BUILT_IN["fashion-mnist"].shape, BUILT_IN["fashion-mnist"].classes) == ((32, 32, 1), 10)
+
+
+NEW_FORMAT = """
+import numpy as np
+
+from uncrossed.datasets.formats import Format
+
+
+def read(paths):
+    grey = np.full((6, 2, 3, 1), int(paths[0].read_text()), np.uint8)
+    return {"train": grey, "test": grey}, {"train": np.arange(6), "test": np.arange(6)}
+
+
+FORMAT = Format(summary="a shade of grey", read=read, classes=6)
+"""
+
+
+def test_a_new_format_is_one_new_file(tmp_path):
+    sources = copy_sources(tmp_path / "sources")
+    (sources / "workflow/uncrossed/datasets/formats/one_grey.py").write_text(NEW_FORMAT)
+    (tmp_path / "grey.txt").write_text("200")
+    values = {"name": "grey", "format": "one-grey", "train_examples": 5, "test_examples": 2, "shape": [2, 3, 1]}
+    values |= {"source": str(tmp_path / "grey.txt"), "sha256": sha256(tmp_path / "grey.txt")}
+    command = ["python", "-m", "uncrossed", "dataset", json.dumps(values), "--output", tmp_path / "grey.h5"]
+    run(*command, PYTHONPATH=str(sources / "workflow"))
+    with h5py.File(tmp_path / "grey.h5") as file:
+        assert file["train/images"].shape == (5, 2, 3, 1)
+        assert file["train/images"][0, 0, 0, 0] == 200
+    with pytest.raises(dataset_file.OtherVersionError, match="format 'one-grey'; this one knows"):
+        dataset_file.read(tmp_path / "grey.h5")
 
 
 def test_what_a_format_fixes_is_not_written():

@@ -19,7 +19,16 @@ from uncrossed.datasets.formats import Arrays
 from uncrossed.datasets.source import checksum, fetch
 
 # What the readers of formats raise of bytes that are not what they should be.
-MALFORMED = (*DAMAGE, EOFError, struct.error, tarfile.TarError, pickle.UnpicklingError, zipfile.BadZipFile, zlib.error)
+MALFORMED = (
+    *DAMAGE,
+    EOFError,
+    ImportError,
+    struct.error,
+    tarfile.TarError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def build(definition: Definition, output: str | os.PathLike[str]) -> None:
