@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from uncrossed.common import files
+from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.release import release
 from uncrossed.results import tables, trial_file
 from uncrossed.study import manifest
 from uncrossed.study.study import STATEMENT, Study
-from uncrossed.study.trial import FRAMEWORKS, DatasetIdentity, Settings, Trial
+from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training import loop
 
 VERSIONS = {"pytorch": {"torch": "2.0", "numpy": "2.0"}, "tensorflow": {"tensorflow": "2.0", "keras": "3.0"}}

@@ -8,16 +8,18 @@ import pytest
 import synthetic
 from conftest import uncrossed
 from uncrossed.common import cpus
+from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.results import tables
 from uncrossed.study import manifest, resources
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 
 VGG16 = {"architecture": "vgg16", "learning_rate": 0.01, "batch_size": 16, "adam_epsilon": 1e-4}
+DATASET = DatasetIdentity(name="a", format="cifar10", train_examples=64, test_examples=16)
 
 
 def ask(framework: str, epochs: int = 4, **settings: object) -> tuple[int, int]:
     """Minutes and MB for a training on 64 examples."""
-    return resources.ask(framework, Trial(trial="a", epochs=epochs, **VGG16), Settings(**settings), 64, 16)
+    return resources.ask(framework, Trial(trial="a", epochs=epochs, **VGG16), Settings(**settings), DATASET)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import ExecMode
 
 # The package in this tree is the one that plans and, by the prefix, the one that every job runs, with or without conda.
 # Packages in the home folder would come before those of a conda environment.
@@ -17,12 +18,13 @@ shell.prefix(
 
 from uncrossed.study import manifest
 from uncrossed.study import resources
+from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
 from uncrossed.study.identity import code_sha256
 from uncrossed.search.suggestion import suggestion_path
 from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS, NAME
+from uncrossed.study.trial import FRAMEWORKS
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError(
@@ -46,6 +48,16 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
+NAMES = sorted(
+    STUDY.search.architectures
+    if STUDY.search
+    else {row.architecture for row in STUDY.rows.values()}
+)
+# A user's own measurements.
+SPEEDS = STUDY.path.parent / "speeds.csv"
+if workflow.exec_mode == ExecMode.DEFAULT:
+    for line in resources.unmeasured(NAMES, STUDY.settings.device, SPEEDS):
+        print(line, file=sys.stderr)
 ABLATION = bool(manifest.ablated(STUDY.rows.values()))
 TWINS = {framework: STUDY.twins(framework, RESULTS) for framework in FRAMEWORKS}
 
@@ -67,10 +79,9 @@ def job(wildcards):
 def expected(wildcards):
     """What all results of the study have in common, the identity of its rows, and of the code by architecture."""
     rows = {} if STUDY.search else {"rows": manifest.sha256(STUDY.rows.values())}
-    names = STUDY.search.architectures if STUDY.search else {row.architecture for row in STUDY.rows.values()}
     code = {
         f"{name} {framework} code_sha256": code_sha256(framework, STUDY.architectures[name])
-        for name in sorted(names)
+        for name in NAMES
         for framework in FRAMEWORKS
     }
     return json.dumps(STUDY.common | rows | code, sort_keys=True)
@@ -130,17 +141,22 @@ MINUTES, MEGABYTES = 0, 1
 
 def asked(framework, which):
     """The minutes or MB that a training asks for, as a function of wildcards and attempt; a copy needs little."""
-    data, settings = STUDY.dataset, STUDY.settings
 
     def amount(wildcards, attempt):
         if wildcards.trial in TWINS[framework]:
             return (10, 4000)[which] * attempt
         known = ROWS.get(wildcards.trial)
         rows = [known] if known else STUDY.largest(wildcards.trial)
-        examples = data.train_examples, data.test_examples
         try:
             return attempt * max(
-                resources.ask(framework, row, settings, *examples)[which]
+                resources.ask(
+                    framework,
+                    row,
+                    STUDY.settings,
+                    STUDY.dataset,
+                    STUDY.architectures[row.architecture],
+                    SPEEDS,
+                )[which]
                 for row in rows
             )
         except InputError as error:

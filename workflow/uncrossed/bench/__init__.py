@@ -28,12 +28,12 @@ from typing import Any
 import numpy as np
 
 from uncrossed.common.errors import InputError
-from uncrossed.study.trial import DatasetIdentity, Job
+from uncrossed.datasets.definition import BUILT_IN, DatasetIdentity
+from uncrossed.study.trial import Job
 from uncrossed.training.architectures import load
 
-# As CIFAR-10.
-SHAPE, CLASSES = (32, 32, 3), 10
 BATCH_SIZES = (10, 128, 1000)
+LIKE = BUILT_IN["cifar10"]  # the shape and classes of what is trained on
 ROUNDS, SECONDS = 3, 2.0
 # Enough for some steps of the largest batch; a GPU takes a whole epoch of CIFAR-10 in seconds.
 EXAMPLES = {"cpu": 5_000, "gpu": 50_000}
@@ -71,8 +71,8 @@ class Case:
 def images(examples: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Random images, uint8 NHWC, and labels, uint8; as many for training as asked for, and 500 for testing."""
     random, counts = np.random.default_rng(0), {"train": examples, "test": 500}
-    found = {split: random.integers(0, 256, (count, *SHAPE), np.uint8) for split, count in counts.items()}
-    return found, {split: random.integers(0, CLASSES, count, np.uint8) for split, count in counts.items()}
+    found = {split: random.integers(0, 256, (count, *LIKE.shape), np.uint8) for split, count in counts.items()}
+    return found, {split: random.integers(0, LIKE.classes, count, np.uint8) for split, count in counts.items()}
 
 
 def measure(case: Case) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def measure(case: Case) -> dict[str, Any]:
     device = backend.configure(settings)
     beside = import_module(f"uncrossed.bench.{case.framework}")
     pictures, labels = images(EXAMPLES[case.device])
-    network = load(row.architecture).on(SHAPE, CLASSES)
+    network = load(row.architecture).on(LIKE.shape, LIKE.classes)
     learner = backend.Learner(row, network, settings, pictures, labels)
     size, most = row.batch_size, EXAMPLES[case.device] // row.batch_size
 
@@ -249,7 +249,8 @@ def bench(
         attempt(case, f"batch {case.batch_size}", training, partial(_process, "measure", case), _line)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "random.h5")
-        identity = DatasetIdentity(name="random", format="digits", train_examples=50_000, test_examples=500)
+        facts = {"shape": LIKE.shape, "classes": LIKE.classes, "train_examples": 50_000, "test_examples": 500}
+        identity = DatasetIdentity(name="random", format="npz", **facts)
         dataset_file.write(path, identity, *images(50_000))
         for architecture in architectures:
             for framework in frameworks:

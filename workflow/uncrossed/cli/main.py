@@ -21,7 +21,7 @@ from typing import Any
 
 from uncrossed.common import environment
 from uncrossed.common.errors import InputError, UnreadableError, nearest, need_linux
-from uncrossed.datasets.dataset_file import BUILT_IN, Definition
+from uncrossed.datasets.definition import BUILT_IN, Definition
 from uncrossed.study import manifest
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.architectures import given as given_architecture
@@ -219,8 +219,11 @@ def parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=report)
 
-    command = commands.add_parser("speeds", help="put what a study's trainings took into the table of speeds")
+    command = commands.add_parser("speeds", help="write what a study's trainings took, for the resources of others")
     command.add_argument("folder", type=Path, help="results/speeds: trials of several batch sizes per architecture")
+    command.add_argument(
+        "--output", type=Path, default=Path("config/speeds.csv"), help="beside the studies that it is for (%(default)s)"
+    )
     command.set_defaults(run=speeds)
 
     command = commands.add_parser("show", help="print a study's pairs, or one pair")
@@ -396,7 +399,7 @@ def manifest_import_published(options: argparse.Namespace) -> None:
 
 def dataset(options: argparse.Namespace) -> None:
     """Write a dataset file."""
-    from uncrossed.datasets import dataset_file
+    from uncrossed.datasets.build import build
 
     if options.definition in BUILT_IN:
         definition = BUILT_IN[options.definition]
@@ -404,7 +407,7 @@ def dataset(options: argparse.Namespace) -> None:
         definition = Definition.check(_json(options.definition, "definition"), "dataset definition")
     else:
         raise InputError(f"unknown dataset '{options.definition}'; {nearest(options.definition, BUILT_IN)}")
-    dataset_file.build(definition, options.output)
+    build(definition, options.output)
 
 
 def architecture_check(options: argparse.Namespace) -> int:
@@ -742,7 +745,8 @@ def speeds(options: argparse.Namespace) -> None:
     from uncrossed.study import resources
 
     measured = resources.measure(*tables.read_runs(options.folder))
-    print(f"{resources.update(measured)}: {len(measured)} lines measured")
+    resources.update(measured, options.output)
+    print(f"{options.output}: {len(measured)} lines measured")
 
 
 def show(options: argparse.Namespace) -> None:

@@ -88,14 +88,15 @@ def _map(network: Network, sides: dict[str, ModuleType], settings: Settings) -> 
             known |= {name, path}
             there |= name in ours or path in theirs
             if name in ours and path in theirs:
+                wanted = ours[name].shape
                 try:
                     found = layer.to_pytorch(part, theirs[path]).shape
                 except ValueError as error:
                     yield f"layers(): {path} cannot be laid out as {name} ({error})"
                     continue
-                if found != ours[name].shape:
+                if found != wanted:
                     yield (
-                        f"layers(): {name} has the shape {ours[name].shape} and {path}, laid out as PyTorch's, {found}: "
+                        f"layers(): {name} has the shape {wanted} and {path}, laid out as PyTorch's, {found}: "
                         "another layer, another kind, or inputs that are flattened"
                     )
         if not there:
@@ -214,9 +215,11 @@ def _other(own: np.ndarray, drawn: np.ndarray) -> str | None:
         return f"begins as {_range(own)}; the scheme draws {_range(drawn)}"
     if len(own) < 20 or stats.ks_2samp(own[: 10**6], drawn[: 10**6]).pvalue > UNLIKELY:
         return None
-    return (
-        f"begins with deviation {own.std():.3g} in {_range(own)}; the scheme draws {drawn.std():.3g} in {_range(drawn)}"
-    )
+    return f"begins with {_spread(own)}; the scheme draws {_spread(drawn)}"
+
+
+def _spread(values: np.ndarray) -> str:
+    return f"deviation {values.std():.3g} in {_range(values)}"
 
 
 def _range(values: np.ndarray) -> str:

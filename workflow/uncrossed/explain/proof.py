@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from uncrossed.datasets.definition import BUILT_IN
 from uncrossed.study.semantics import MECHANISMS, flipped, resolve
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends
@@ -25,8 +26,7 @@ from uncrossed.training.loop import batches
 
 EXAMPLES, BATCH = 40, 16  # two whole batches and a partial one
 SELF_RUNS = 5
-# What the published models see.
-SHAPE, CLASSES = (32, 32, 3), 10
+LIKE = BUILT_IN["cifar10"]
 # The free run is judged from this step on; the state is copied after these numbers of steps.
 JUDGED_FROM, COPIED_AFTER = 5, (1, 5, 12, 19)
 # Relative differences that rounding may cause. Between what is measured with all aligned and with one flipped back.
@@ -145,8 +145,8 @@ def prove(
     sides: Iterable[str] = ("pytorch", "tensorflow"),
     epsilons: Mapping[float, float] = EPSILONS,
     threads: int = 1,
-    shape: tuple[int, int, int] = SHAPE,
-    classes: int = CLASSES,
+    shape: tuple[int, int, int] = LIKE.shape,
+    classes: int = LIKE.classes,
 ) -> list[Gate]:
     """All gates: each architecture aligned to each side at each epsilon, then each mechanism flipped back alone.
 

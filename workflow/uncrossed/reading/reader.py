@@ -432,12 +432,14 @@ class Side:
             InputError: the framework is not installed, or the weights are not those of the row's model.
         """
         from uncrossed.common import environment
+        from uncrossed.datasets.definition import DatasetIdentity
         from uncrossed.study.trial import Trial
         from uncrossed.training.architectures import load
         from uncrossed.training.mechanisms import effective
 
         row = Trial.check(self.attributes["row"], self._where)
-        network = load(row.architecture).on((32, 32, 3), self.logits.shape[1])
+        dataset = DatasetIdentity.check(self.attributes["dataset"], self._where)
+        network = load(row.architecture).on(dataset.shape, dataset.classes)
         mechanisms = effective(row.semantics, self.framework, network.architecture.touching)
         try:
             # What a user has set stays as it is, and reaches no framework that is imported here first.

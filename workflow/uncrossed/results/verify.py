@@ -101,7 +101,7 @@ def verify(
         place: `results/STUDY`, or `results/datasets`; or the URL of a study or release with a list of checksums.
         quarantine: rename damaged local files to `*.quarantined`: the next build makes them again. Never moved is a
             file that cannot be read, whose SHA-256 is the listed one, or that is sound in itself; nor a dataset that
-            other code made.
+            another version made.
         recompute: build each model, and compute its initial weights and its logits again; needs the frameworks.
         dataset: the dataset's file for that; default: beside the study.
         ignore_missing: check what is there, as of a copy of some trials.
@@ -290,7 +290,7 @@ def _check(path: Path, listed: str | None, reader: "_Reader") -> tuple[Facts | N
             return None, "its SHA-256 is not the listed one", True
     except OSError as error:
         return None, f"cannot be read ({error.strerror or error})", False
-    except (UnreadableError, dataset_file.OtherCodeError) as error:
+    except (UnreadableError, dataset_file.OtherVersionError) as error:
         return None, str(error).removeprefix(f"{path}: "), False
     except (ValueError, KeyError, TypeError) as error:
         return None, f"damaged ({error})", True
@@ -309,7 +309,7 @@ def _facts(path: Path, checked: bool = False) -> Facts:
 
     Raises:
         UnreadableError: the operating system does not give it.
-        OtherCodeError: a dataset of other code, whatever it holds.
+        OtherVersionError: a dataset that this version cannot judge.
     """
     try:
         if not _is_trial(path):
@@ -342,9 +342,7 @@ def _facts(path: Path, checked: bool = False) -> Facts:
                 all(first[name] == last[name] for name in moving(last)) if "0000" in file["weights"] else None,
                 _contradiction(file, row, curves),
             )
-    except dataset_file.OtherCodeError as error:
-        raise dataset_file.OtherCodeError("made by other code than this, which cannot check it") from error
-    except UnreadableError:
+    except (UnreadableError, dataset_file.OtherVersionError):
         raise
     except InputError as error:
         return NO_FACTS._replace(fault=str(error).removeprefix(f"{path}: "))
@@ -496,7 +494,7 @@ class _Reader:
 
         Raises:
             UnreadableError: as `_facts`; or the process did not end by itself, as for want of memory.
-            OtherCodeError: as `_facts`.
+            OtherVersionError: as `_facts`.
             OSError: the operating system does not give the file.
         """
         with self.lock:

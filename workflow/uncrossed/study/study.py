@@ -11,16 +11,17 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, model_validator
 
-from uncrossed.common.checked import Model
+from uncrossed.common.checked import NAME, Model, Name
 from uncrossed.common.errors import InputError, nearest, shown
 from uncrossed.common.files import read_text, write_json, write_text
-from uncrossed.datasets.dataset_file import BUILT_IN, Definition, check_identity, read_identity
+from uncrossed.datasets.dataset_file import check_identity, read_identity
+from uncrossed.datasets.definition import BUILT_IN, Definition
 from uncrossed.search.suggestion import EXAMPLE, Search, read_suggestion, suggestion_path
 from uncrossed.study import manifest
 from uncrossed.study.architectures import Architectures
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.semantics import NAMED, NATIVE, resolve
-from uncrossed.study.trial import NAME, Job, Name, Settings, Trial
+from uncrossed.study.trial import Job, Settings, Trial
 
 # Beside a study's results: what they were built from.
 STATEMENT = "study.json"
@@ -30,7 +31,7 @@ class Configuration(Model):
     """The keys of a study file."""
 
     study: Name = Field(description=f"its folder in results/: a name that matches {NAME}")
-    dataset: Name = Field(description="cifar10, digits or a name from datasets")
+    dataset: Name = Field(description=f"{', '.join(BUILT_IN)} or a name from datasets")
     manifest: str | None = Field(default=None, description="the path of a CSV file, relative to the study file")
     search: Search | None = Field(default=None, description="instead of a manifest: see below")
     settings: Settings = Field(default=Settings(), description="what is fixed for all trainings of the study")

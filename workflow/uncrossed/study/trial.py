@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from uncrossed.common.checked import Model
+from uncrossed.common.checked import Model, Name
 from uncrossed.common.errors import InputError
+from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.study.semantics import NATIVE, resolve
 from uncrossed.training.architectures import Architecture
 from uncrossed.training.mechanisms import effective
@@ -17,8 +18,6 @@ from uncrossed.training.mechanisms import effective
 FRAMEWORKS = ("pytorch", "tensorflow")
 # PyTorch refuses scalars that float32 cannot hold, among them a learning rate over its bias correction.
 LARGEST = 1e30
-NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
-Name = Annotated[str, Field(pattern=f"^{NAME}$", description=f"a name that matches {NAME}")]
 
 
 class Trial(Model):
@@ -107,23 +106,6 @@ class Settings(Model):
     @classmethod
     def _sorted(cls, epochs: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(sorted(set(epochs)))
-
-
-class DatasetIdentity(Model):
-    """What a dataset's name stands for. Equal identities give equal arrays, wherever the source lies."""
-
-    name: Name
-    format: Literal["cifar10", "digits"] = Field(description="cifar10 (the official archive's layout) or digits")
-    sha256: str | None = Field(
-        default=None, pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits: the SHA-256 of the source"
-    )
-    train_examples: int = Field(ge=1, description="an integer >= 1: take the first N training examples")
-    test_examples: int = Field(ge=1, description="an integer >= 1: take the first N test examples")
-
-    @field_validator("sha256", mode="before")
-    @classmethod
-    def _lower(cls, digest: Any) -> Any:
-        return digest.lower() if isinstance(digest, str) else digest
 
 
 class Job(Model):

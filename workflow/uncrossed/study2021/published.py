@@ -23,7 +23,7 @@ import pandas as pd
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, write_text
 from uncrossed.common.remote import whole
-from uncrossed.datasets.dataset_file import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN
 from uncrossed.study import manifest
 from uncrossed.study.semantics import resolve, spell
 from uncrossed.study.trial import FRAMEWORKS, Trial

@@ -19,6 +19,7 @@ import numpy as np
 
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.remote import Folder, MissingFileError, opened
+from uncrossed.datasets.definition import BUILT_IN
 from uncrossed.reading import reader
 from uncrossed.reading.cache import Cache, Local
 from uncrossed.reading.reader import UnknownNameError
@@ -230,7 +231,7 @@ class PublishedPyTorch:
                 from uncrossed.training.backends import pytorch as backend
         except ImportError as error:
             raise _needs(where, "pytorch", error) from error
-        network = load(row.architecture).on((32, 32, 3), 10)
+        network = load(row.architecture).on(BUILT_IN["cifar10"].shape, BUILT_IN["cifar10"].classes)
         mechanisms = effective(row.semantics, "pytorch", network.architecture.touching)
         try:
             return reader._pytorch_model(backend, network, mechanisms, weights, "float32")
