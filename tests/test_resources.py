@@ -12,6 +12,7 @@ from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.results import tables
 from uncrossed.study import manifest, resources
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
+from uncrossed.training.architectures import load
 
 VGG16 = {"architecture": "vgg16", "learning_rate": 0.01, "batch_size": 16, "adam_epsilon": 1e-4}
 DATASET = DatasetIdentity(name="a", format="cifar10", train_examples=64, test_examples=16)
@@ -19,7 +20,9 @@ DATASET = DatasetIdentity(name="a", format="cifar10", train_examples=64, test_ex
 
 def ask(framework: str, epochs: int = 4, **settings: object) -> tuple[int, int]:
     """Minutes and MB for a training on 64 examples."""
-    return resources.ask(framework, Trial(trial="a", epochs=epochs, **VGG16), Settings(**settings), DATASET)
+    return resources.ask(
+        framework, Trial(trial="a", epochs=epochs, **VGG16), Settings(**settings), DATASET, load("vgg16")
+    )
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

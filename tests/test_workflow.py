@@ -71,8 +71,8 @@ def test_planning_imports_no_training_framework_and_no_pandas():
     program = """
 import sys
 from uncrossed.study.study import Study
-from uncrossed.study.identity import code_sha256
-study = Study.load('config/config.yaml'); study.job(next(iter(study.rows))).canonical(); code_sha256('pytorch')
+study = Study.load('config/config.yaml'); study.job(next(iter(study.rows))).canonical()
+study.attributes(next(iter(study.rows.values())), 'pytorch')
 print(sorted({'torch', 'tensorflow', 'keras', 'pandas', 'sklearn', 'snakemake'} & sys.modules.keys()))
 """
     assert run(sys.executable, "-c", program, folder=REPOSITORY).stdout == "[]\n"

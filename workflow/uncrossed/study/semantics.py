@@ -158,13 +158,15 @@ def resolve(text: str, named: Mapping[str, str] | None = None) -> dict[str, str]
 
 
 def spell(settings: Mapping[str, str]) -> str:
-    """A text that resolves to `settings` without a study's own names: a built-in name, or the changes of `native`."""
-    changes = [f"{name}={settings[name]}" for name in MECHANISMS if settings[name] != NATIVE[name]]
-    if len(changes) != 1:
-        for name, built_in in NAMED.items():
-            if built_in == settings:
-                return name
-    return ";".join(changes)
+    """The shortest text that resolves to `settings` without a study's own names: a built-in name and its changes.
+
+    A mechanism that a later version of this package knows is set by the name.
+    """
+    texts = []
+    for name, built_in in NAMED.items():
+        changes = [f"{key}={settings[key]}" for key in MECHANISMS if settings[key] != built_in[key]]
+        texts.append((len(changes), ";".join(changes if name == "native" and changes else [name, *changes])))
+    return min(texts, key=lambda text: text[0])[1]
 
 
 def flipped(mechanism: str) -> str:
