@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1]
 # The modules that decide a framework's result, besides its backend.
 DECIDING = (
     *("study/semantics", "study/trial", "datasets/dataset_file", "training/arrays", "training/draws", "training/loop"),
+    "training/state",
     *("job/checkpoint", "results/trial_file", "common/files", "study/identity"),
     *("common/environment", "training/backends/__init__"),
 )
