@@ -20,7 +20,7 @@ from uncrossed.study import resources
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
 from uncrossed.study.identity import code_sha256
-from uncrossed.search.suggestion import suggestion_path
+from uncrossed.study.search import suggestion_path
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS, NAME
 

@@ -581,8 +581,7 @@ def _json(text: str, option: str) -> dict[str, Any]:
 
 def search(options: argparse.Namespace) -> int:
     """What a search asks for or shows."""
-    from uncrossed.search.suggestion import suggest, suggestion_path, write_suggestion
-    from uncrossed.study.semantics import resolve
+    from uncrossed.search import suggestion
     from uncrossed.study.study import Study
 
     study = Study.given(options.study)
@@ -590,9 +589,7 @@ def search(options: argparse.Namespace) -> int:
         raise InputError(f"{options.study}: has a manifest; allowed: a study with a search")
     results = options.results or Path("results") / study.name
     if options.do == "suggest":
-        semantics = resolve(study.search.semantics, study.semantics)
-        made = suggest(study.search, options.trial, results, study.dataset.train_examples, semantics)
-        write_suggestion(suggestion_path(results, options.trial), made)
+        suggestion.keep(results, options.trial, suggestion.suggest(study, options.trial, results))
         return 0
     from uncrossed.search import trajectory
 

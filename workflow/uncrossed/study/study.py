@@ -15,9 +15,9 @@ from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError, nearest, shown
 from uncrossed.common.files import read_text, write_json
 from uncrossed.datasets.dataset_file import BUILT_IN, Definition, check_identity, read_identity
-from uncrossed.search.suggestion import EXAMPLE, Search, read_suggestion, suggestion_path
 from uncrossed.study import manifest
 from uncrossed.study.identity import code_sha256
+from uncrossed.study.search import EXAMPLE, Search, read_suggestion, suggestion_path
 from uncrossed.study.semantics import BATCH_NORMALISED, NAMED, NATIVE, resolve
 from uncrossed.study.trial import NAME, Job, Name, Settings, Trial
 
