@@ -79,7 +79,8 @@ def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
 
 def test_a_wrong_imitation_fails_the_proof():
     program = """
-from uncrossed.training.backends import load; from uncrossed.trial import Settings; from uncrossed.cli import main
+from uncrossed.training.backends import load; from uncrossed.study.trial import Settings
+from uncrossed.cli.main import main
 [load(framework, Settings(precision='float64')) for framework in ('pytorch', 'tensorflow')]
 from uncrossed.training.backends import tensorflow_as_pytorch
 tensorflow_as_pytorch.DROPOUT_AFTER = {}
@@ -302,7 +303,8 @@ def test_the_trace_names_step_layer_and_mechanism(few, tmp_path):
     assert output.splitlines()[-1] == "the row's first difference is explained by: batchnorm_momentum"
     # The comparison needs neither framework.
     blocked = "import sys; sys.modules.update(torch=None, tensorflow=None, keras=None)"
-    program = f"{blocked}; from uncrossed.cli import main; main(['trace', '--compare', '--output', {str(tmp_path)!r}])"
+    program = f"{blocked}; from uncrossed.cli.main import main\n"
+    program += f"main(['trace', '--compare', '--output', {str(tmp_path)!r}])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.splitlines() == output.splitlines()[-len(done.stdout.splitlines()) :]
 

@@ -102,28 +102,39 @@ def gpus(framework):
     return lambda wildcards: 0 if wildcards.trial in TWINS[framework] else wanted
 
 
-MINUTES, MEGABYTES = 0, 1
+def minutes(framework):
+    """The minutes that a training asks for, as a function of wildcards and attempt; a copy needs few."""
 
-
-def asked(framework, which):
-    """The minutes or MB that a training asks for, as a function of wildcards and attempt; a copy needs little."""
-    data, settings = STUDY.dataset, STUDY.settings
-
-    def amount(wildcards, attempt):
+    def asked(wildcards, attempt):
         if wildcards.trial in TWINS[framework]:
-            return (10, 4000)[which] * attempt
-        known = ROWS.get(wildcards.trial)
-        rows = [known] if known else STUDY.largest(wildcards.trial)
-        examples = data.train_examples, data.test_examples
-        try:
-            return attempt * max(
-                resources.ask(framework, row, settings, *examples)[which]
-                for row in rows
-            )
-        except InputError as error:
-            raise WorkflowError(str(error))
+            return 10 * attempt
+        return attempt * max(minutes for minutes, _ in needs(framework, wildcards))
 
-    return amount
+    return asked
+
+
+def megabytes(framework):
+    """The MB that a training asks for, as a function of wildcards and attempt; a copy needs few."""
+
+    def asked(wildcards, attempt):
+        if wildcards.trial in TWINS[framework]:
+            return 4000 * attempt
+        return attempt * max(megabytes for _, megabytes in needs(framework, wildcards))
+
+    return asked
+
+
+def needs(framework, wildcards):
+    """Minutes and MB of a training; while a search has not suggested its row, of those that would need the most."""
+    known = ROWS.get(wildcards.trial)
+    examples = STUDY.dataset.train_examples, STUDY.dataset.test_examples
+    try:
+        return [
+            resources.ask(framework, row, STUDY.settings, *examples)
+            for row in ([known] if known else STUDY.largest(wildcards.trial))
+        ]
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 def row_file(wildcards):

@@ -1,160 +1,23 @@
-"""What a killed run leaves: trainings that still run, here or in Slurm, and files that Snakemake knows nothing of.
+"""Slurm jobs that an earlier run has left: where Snakemake was killed they run on, until the next run ends them."""
 
-Snakemake remembers from which parameters it made a file, once it has seen the job's end. Where it was killed, or its
-memory is gone, trial files are judged by what they say of themselves: see `judge`.
-"""
-
-import base64
-import contextlib
-import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.common.files import fcntl, write_json
-from uncrossed.results import trial_file
+from uncrossed.common.errors import InputError
+from uncrossed.job import lock
 
 
-def judge(state: str | os.PathLike[str], wanted: Mapping[str, Mapping[str, Any]], version: int) -> list[str]:
-    """Tell Snakemake which trial files are not what is wanted, of those whose making it has not seen to its end.
-
-    It gets a record of another training for each of them, and so makes it again. Of the others it forgets what it
-    remembers, which is of an earlier file.
-
-    Args:
-        state: the folder `.snakemake`.
-        wanted: for each trial file the root attributes that it must have.
-        version: of the format of Snakemake's records.
-
-    Returns:
-        The files that will be made again.
-
-    Raises:
-        UnreadableError: a file cannot be read, and may be what is wanted.
-    """
-    unfinished, remembered = (_subjects(Path(state, name)) for name in ("incomplete", "metadata"))
-    found = []
-    for output, attributes in wanted.items():
-        if (output in remembered and output not in unfinished) or not Path(output).is_file():
-            continue
-        try:
-            there = trial_file.read_attributes(output)
-            good = all(there[key] == value for key, value in attributes.items())
-        except UnreadableError:
-            raise
-        except InputError:
-            good = False
-        record = _record(Path(state, "metadata"), output)
-        if good:
-            record.unlink(missing_ok=True)
-        else:
-            write_json(record, {"params": ["those of another training"], "record_format_version": version})
-            found.append(output)
-    return found
-
-
-# Snakemake's records are named by the path that they are about in base64, in pieces where that is too long for a name.
-PIECE = 254
-
-
-def _record(root: Path, subject: str) -> Path:
-    encoded = base64.urlsafe_b64encode(subject.encode()).decode()
-    *folders, name = [encoded[i : i + PIECE] for i in range(0, len(encoded), PIECE)]
-    return root.joinpath(*(f"@{folder}" for folder in folders), name)
-
-
-def _subjects(root: Path) -> set[str]:
-    subjects = set()
-    for folder, _, names in os.walk(root):
-        pieces = [piece.removeprefix("@") for piece in Path(folder).relative_to(root).parts]
-        for name in names:
-            with contextlib.suppress(ValueError, UnicodeDecodeError):
-                subjects.add(base64.urlsafe_b64decode("".join([*pieces, name])).decode())
-    return subjects
-
-
-@contextlib.contextmanager
-def alone(output: Path, seconds: float = 60) -> Iterator[None]:
-    """Be the only training of a trial file: one that a killed run left here is stopped first, and saves its state.
-
-    `{framework}.job` beside the trial file holds this process, and its Slurm job, while the block runs.
-
-    Raises:
-        InputError: another one does not stop, or runs on another machine.
-    """
-    path = job_file(output)
-    deadline, asked = time.monotonic() + seconds, None
-    while True:
-        stream = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - it stays open while the block runs
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.close()
-            other = _read(path).get("process")
-            if other != asked and _trains(other):
-                print(
-                    f"{output}: an earlier training is still at work (process {other}): it is stopped", file=sys.stderr
-                )
-                with contextlib.suppress(OSError):
-                    os.kill(other, signal.SIGTERM)
-                asked = other
-            if time.monotonic() > deadline:
-                raise InputError(
-                    f"{output}: another training of it is at work (process {other}); end it first"
-                ) from None
-            time.sleep(0.2)
-            continue
-        except OSError:
-            # A file system without locks.
-            pass
-        if not os.fstat(stream.fileno()).st_nlink:
-            stream.close()
-            continue
-        break
-    with stream:
-        stream.truncate(0)
-        json.dump({"process": os.getpid(), "slurm": os.environ.get("SLURM_JOB_ID")}, stream)
-        stream.flush()
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def job_file(output: str | os.PathLike[str]) -> Path:
-    """Where a training keeps its process and its Slurm job while it runs.
+def jobs_of(outputs: Iterable[str]) -> list[str]:
+    """The Slurm jobs in which trainings of these files have begun and not ended.
 
     Snakemake's own record of a Slurm job is lost when the job starts: the Snakemake inside it writes over it.
     """
-    return Path(output).with_suffix(".job")
-
-
-def slurm_jobs(outputs: Iterable[str]) -> list[str]:
-    """The Slurm jobs that trainings of these files have left."""
-    found = (_read(job_file(output)).get("slurm") for output in outputs if str(output).endswith(".h5"))
-    return [identifier for identifier in found if identifier]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _trains(process: Any) -> bool:
-    """Whether a process of this machine is a training of ours."""
-    try:
-        return b"uncrossed\0train\0" in Path(f"/proc/{int(process)}/cmdline").read_bytes()
-    except (OSError, TypeError, ValueError):
-        return False
+    holders = (lock.holder(output) for output in outputs if str(output).endswith(".h5"))
+    return [holder["slurm"] for holder in holders if holder.get("slurm")]
 
 
 def end_jobs(earlier: Mapping[str, str], seconds: float = 180) -> list[str]:
