@@ -1,4 +1,4 @@
-"""One training as a process: from the command's words to the trial file, with all that may happen on the way."""
+"""One training as a process: from its job to the trial file, with all that may happen on the way."""
 
 import os
 import resource
