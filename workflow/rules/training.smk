@@ -27,11 +27,11 @@ for framework in FRAMEWORKS:
             code=code_sha256(framework),
             # A function of the output is not tracked: how often a training is saved is no reason to train again.
             seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
+            # The shell command is evaluated when its job runs: there the loop's variable has its last value.
+            framework=lambda wildcards, output: Path(output.result).stem,
         shell:
-            f"ln -sf {framework}.attempts.log"
-            " {log:q};"
-            f" exec python -m uncrossed train {framework}"
-            " --job {params.job:q} --dataset {input.dataset:q}"
+            "ln -sf {params.framework}.attempts.log {log:q};"
+            " exec python -m uncrossed train {params.framework} --job {params.job:q} --dataset {input.dataset:q}"
             " --output {output.result:q} --twin {input.twin:q} --row {input.row:q}"
             " --checkpoint-seconds {params.seconds} >> {log:q} 2>&1"
 
