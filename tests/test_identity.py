@@ -52,12 +52,13 @@ def edited(sources: Path, name: str, old: str, new: str) -> dict[str, str]:
             path.write_text(before)
 
 
+PERCEPTRON = Path(__file__).with_name("architectures") / "perceptron.py"
 RETRAIN_NOTHING = {
     "a message of an error": ("training/backends/__init__.py", "is not there", "is missing"),
     "what an exception is told": ("training/loop.py", "stopped in epoch", "ended in epoch"),
     "the description of a column": ("study/trial.py", "a number > 0, at most 1e30", "any number above 0"),
     "a new check of a row": ("study/trial.py", "if self.batch_size > examples:", "if self.batch_size > examples + 0:"),
-    "a new architecture": ("training/architectures/other.py", "", '"""Other."""\n'),
+    "a new architecture": ("training/architectures/other.py", "", PERCEPTRON.read_text()),
     "a new optimizer": ("training/optimizers/other.py", "", '"""Other."""\n'),
     "a new dataset format": ("datasets/formats/other.py", "", '"""Other."""\n'),
     "a comment": ("training/draws.py", "import hashlib", "import hashlib  # a comment"),
@@ -66,7 +67,7 @@ RETRAIN_NOTHING = {
     "a renamed helper of reading": ("common/files.py", "def remove_left", "def remove_what_is_left"),
     "a changed download": ("common/remote.py", '"User-Agent": "uncrossed"', '"User-Agent": "uncrossed/2"'),
     "another form of trial files": ("results/trial_file.py", "uncrossed-trial-1", "uncrossed-trial-2"),
-    "another form of checkpoints": ("job/checkpoint.py", "uncrossed-checkpoint-1", "uncrossed-checkpoint-2"),
+    "another form of checkpoints": ("job/checkpoint.py", "uncrossed-checkpoint-2", "uncrossed-checkpoint-3"),
     "a changed statistic": ("analysis/statistics.py", "import numpy as np", "import numpy as np\n\nOTHER = 1"),
     "the identity's own code": ("study/identity.py", "def _path", "OTHER = 1\n\n\ndef _path"),
 }

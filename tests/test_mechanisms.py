@@ -293,7 +293,8 @@ def test_the_trace_names_step_layer_and_mechanism(few, tmp_path):
     assert output.splitlines()[-1] == "the row's first difference is explained by: batchnorm_momentum"
     # The comparison needs neither framework.
     blocked = "import sys; sys.modules.update(torch=None, tensorflow=None, keras=None)"
-    program = f"{blocked}; from uncrossed.cli import main; main(['trace', '--compare', '--output', {str(tmp_path)!r}])"
+    program = f"{blocked}; from uncrossed.cli.main import main\n"
+    program += f"main(['trace', '--compare', '--output', {str(tmp_path)!r}])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.splitlines() == output.splitlines()[-len(done.stdout.splitlines()) :]
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from conftest import PATH, REPOSITORY, Folder, run, uncrossed
 from uncrossed.common.errors import InputError
 from uncrossed.search import suggestion as searching
-from uncrossed.search.suggestion import DIMENSIONS, Search, Seen
-from uncrossed.search.trajectory import expected_best
+from uncrossed.search.figures import expected_best
+from uncrossed.search.suggestion import Seen
+from uncrossed.study.search import DIMENSIONS, Search
 from uncrossed.study.semantics import NATIVE
 from uncrossed.study.space import Interval, Space
 from uncrossed.study.study import Study

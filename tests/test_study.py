@@ -21,7 +21,7 @@ from conftest import REPOSITORY, Folder, run, uncrossed
 from uncrossed.common.checked import Model, Name
 from uncrossed.common.errors import LONGEST, InputError
 from uncrossed.datasets.definition import BUILT_IN, Definition
-from uncrossed.search.suggestion import Dimension, Search
+from uncrossed.study.search import Dimension, Search
 from uncrossed.study.study import Configuration, Study, read_values
 from uncrossed.study.trial import Settings, Trial
 

@@ -22,7 +22,7 @@ from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
 from uncrossed.study.identity import code_sha256
-from uncrossed.search.suggestion import suggestion_path
+from uncrossed.study.search import suggestion_path
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 
@@ -80,7 +80,9 @@ def expected(wildcards):
     """What all results of the study have in common, the identity of its rows, and of the code by architecture."""
     rows = {} if STUDY.search else {"rows": manifest.sha256(STUDY.rows.values())}
     code = {
-        f"{name} {framework} code_sha256": code_sha256(framework, STUDY.architectures[name])
+        f"{name} {framework} code_sha256": code_sha256(
+            framework, STUDY.architectures[name]
+        )
         for name in NAMES
         for framework in FRAMEWORKS
     }
@@ -102,7 +104,9 @@ def code(framework):
 def own_architecture(wildcards, output):
     """The option that names a user's own architecture; what is in the file is tracked by `code`, not where it lies."""
     found = architecture(wildcards)
-    return ["--architecture", found.path] if found.name in STUDY.architectures.own else []
+    return (
+        ["--architecture", found.path] if found.name in STUDY.architectures.own else []
+    )
 
 
 def dataset_file(wildcards):
@@ -136,33 +140,45 @@ def gpus(framework):
     return lambda wildcards: 0 if wildcards.trial in TWINS[framework] else wanted
 
 
-MINUTES, MEGABYTES = 0, 1
+def minutes(framework):
+    """The minutes that a training asks for, as a function of wildcards and attempt; a copy needs few."""
 
-
-def asked(framework, which):
-    """The minutes or MB that a training asks for, as a function of wildcards and attempt; a copy needs little."""
-
-    def amount(wildcards, attempt):
+    def asked(wildcards, attempt):
         if wildcards.trial in TWINS[framework]:
-            return (10, 4000)[which] * attempt
-        known = ROWS.get(wildcards.trial)
-        rows = [known] if known else STUDY.largest(wildcards.trial)
-        try:
-            return attempt * max(
-                resources.ask(
-                    framework,
-                    row,
-                    STUDY.settings,
-                    STUDY.dataset,
-                    STUDY.architectures[row.architecture],
-                    SPEEDS,
-                )[which]
-                for row in rows
-            )
-        except InputError as error:
-            raise WorkflowError(str(error))
+            return 10 * attempt
+        return attempt * max(minutes for minutes, _ in needs(framework, wildcards))
 
-    return amount
+    return asked
+
+
+def megabytes(framework):
+    """The MB that a training asks for, as a function of wildcards and attempt; a copy needs few."""
+
+    def asked(wildcards, attempt):
+        if wildcards.trial in TWINS[framework]:
+            return 4000 * attempt
+        return attempt * max(megabytes for _, megabytes in needs(framework, wildcards))
+
+    return asked
+
+
+def needs(framework, wildcards):
+    """Minutes and MB of a training; while a search has not suggested its row, of those that would need the most."""
+    known = ROWS.get(wildcards.trial)
+    try:
+        return [
+            resources.ask(
+                framework,
+                row,
+                STUDY.settings,
+                STUDY.dataset,
+                STUDY.architectures[row.architecture],
+                SPEEDS,
+            )
+            for row in ([known] if known else STUDY.largest(wildcards.trial))
+        ]
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 def row_file(wildcards):

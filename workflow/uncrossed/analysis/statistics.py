@@ -385,7 +385,7 @@ def _predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
         return _checked(path, file["predictions/logits"]), _checked(path, file["predictions/labels"])
 
 
-def _last_weights(path: Path) -> trial_file.Weights:
+def _last_weights(path: Path) -> dict[str, np.ndarray]:
     with trial_file.opened(path) as file:
         group = file["weights"][max(file["weights"])]
         return {str(name): _checked(path, group[name]) for name in group.attrs["names"]}
@@ -452,7 +452,7 @@ def calibration_error(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def distances(
-    architecture: str, pytorch: trial_file.Weights, tensorflow: trial_file.Weights
+    architecture: str, pytorch: dict[str, np.ndarray], tensorflow: dict[str, np.ndarray]
 ) -> Iterator[dict[str, Any]]:
     """How far two models' arrays are apart, in model order, of the arrays that both have.
 

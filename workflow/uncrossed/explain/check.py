@@ -235,8 +235,8 @@ def _gates(network: Network, sides: dict[str, ModuleType], settings: Settings) -
         for gate, value in first_gates(pair).items():
             if value > LIMITS[gate]:
                 yield (
-                    f"{semantics}: {gate} differ by {value:.2g}, where rounding allows {LIMITS[gate]:g}: the models are "
-                    "not the same function, and no statement says why (padding, order of layers, an activation, "
+                    f"{semantics}: {gate} differ by {value:.2g}, where rounding allows {LIMITS[gate]:g}: the models "
+                    "are not the same function, and no statement says why (padding, order of layers, an activation, "
                     "pooling, what is flattened)"
                 )
                 return

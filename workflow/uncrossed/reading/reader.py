@@ -126,7 +126,7 @@ class Study:
 
     @functools.cached_property
     def search(self) -> "pd.DataFrame":
-        """The search's trajectory: one row per trial in the order of suggestions; see `uncrossed.trajectory`.
+        """The search's trajectory: one row per trial in the order of suggestions; see `uncrossed.search.trajectory`.
 
         Raises:
             InputError: the study is no search, or the table is damaged.

@@ -37,7 +37,7 @@ def compare(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Co
     explanations = _explain(a.attributes, b.attributes)
     if a.attributes["content_sha256"] == b.attributes["content_sha256"]:
         return Comparison("same result", explanations)
-    left, right = dict(a.arrays()), dict(b.arrays())
+    left, right = dict(trial_file.arrays(a)), dict(trial_file.arrays(b))
     differences: dict[str, float | str] = {}
     for name in [*left, *(name for name in right if name not in left)]:
         if name not in left or name not in right:

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
@@ -21,43 +20,23 @@ import numpy as np
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import DAMAGE, hdf5, new_hdf5
+from uncrossed.training.state import CURVES, Result
 
 SCHEMA = "uncrossed-trial-1"
-CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 # Attributes that are JSON objects; the others are plain strings.
 OBJECTS = ("row", "settings", "dataset", "versions")
 TEXTS = ("schema", "framework", "status", "device", "dataset_sha256", "code_sha256", "content_sha256")
 
-Weights = dict[str, np.ndarray]
 
-
-@dataclass
-class Result:
-    """What a trial file holds.
-
-    Attributes:
-        attributes: the root attributes, JSON objects decoded.
-        curves: for each of CURVES a float64 array with one value per epoch.
-        logits: float32, test examples x classes, after the last epoch.
-        labels: uint8, test examples.
-        weights: for each kept epoch the arrays by name, in model order.
-    """
-
-    attributes: dict[str, Any]
-    curves: dict[str, np.ndarray]
-    logits: np.ndarray
-    labels: np.ndarray
-    weights: dict[int, Weights] = field(default_factory=dict)
-
-    def arrays(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Every array with its place in the file, in the order of writing."""
-        for name in CURVES:
-            yield f"curves/{name}", self.curves[name]
-        yield "predictions/logits", self.logits
-        yield "predictions/labels", self.labels
-        for epoch, weights in sorted(self.weights.items()):
-            for name, array in weights.items():
-                yield f"weights/{epoch:04d}/{name}", array
+def arrays(result: Result) -> Iterator[tuple[str, np.ndarray]]:
+    """Every array of a result with its place in the file, in the order of writing."""
+    for name in CURVES:
+        yield f"curves/{name}", result.curves[name]
+    yield "predictions/logits", result.logits
+    yield "predictions/labels", result.labels
+    for epoch, weights in sorted(result.weights.items()):
+        for name, array in weights.items():
+            yield f"weights/{epoch:04d}/{name}", array
 
 
 def array_sha256(array: np.ndarray) -> str:
@@ -81,20 +60,20 @@ def write(path: str | os.PathLike[str], result: Result) -> None:
     Raises:
         OSError: the file system refused, for example because the disk is full; nothing is left behind.
     """
-    arrays = dict(result.arrays())
-    hashes = {name: array_sha256(array) for name, array in arrays.items()}
-    entries = {name: (array.dtype.name, array.shape, hashes[name]) for name, array in arrays.items()}
+    places = dict(arrays(result))
+    hashes = {name: array_sha256(array) for name, array in places.items()}
+    entries = {name: (array.dtype.name, array.shape, hashes[name]) for name, array in places.items()}
     attributes = {**result.attributes, "schema": SCHEMA, "content_sha256": content_sha256(entries)}
     with new_hdf5(path) as file:
         for name in sorted(attributes):
             value = attributes[name]
             file.attrs[name] = json.dumps(value, sort_keys=True) if name in OBJECTS else value
-        for name, array in arrays.items():
+        for name, array in places.items():
             dataset = file.create_dataset(name, array.shape, array.dtype.newbyteorder("<"))
             dataset.attrs["sha256"] = hashes[name]
         for epoch, weights in result.weights.items():
             file[f"weights/{epoch:04d}"].attrs["names"] = list(weights)
-        for name, array in arrays.items():
+        for name, array in places.items():
             file[name][...] = array
 
 
@@ -138,7 +117,7 @@ def read(path: str | os.PathLike[str]) -> Result:
         predictions = file["predictions"]
         result = Result(_attributes(file), curves, predictions["logits"][:], predictions["labels"][:], weights)
         entries = {}
-        for name, array in result.arrays():
+        for name, array in arrays(result):
             sha = array_sha256(array)
             if sha != file[name].attrs["sha256"]:
                 raise InputError(f"{path}: array '{name}' does not match its sha256")

@@ -16,10 +16,10 @@ from uncrossed.common.errors import InputError, nearest, shown
 from uncrossed.common.files import read_text, write_json, write_text
 from uncrossed.datasets.dataset_file import check_identity, read_identity
 from uncrossed.datasets.definition import BUILT_IN, Definition
-from uncrossed.search.suggestion import EXAMPLE, Search, read_suggestion, suggestion_path
 from uncrossed.study import manifest
 from uncrossed.study.architectures import Architectures
 from uncrossed.study.identity import code_sha256
+from uncrossed.study.search import EXAMPLE, Search, read_suggestion, suggestion_path
 from uncrossed.study.semantics import NAMED, NATIVE, resolve
 from uncrossed.study.trial import Job, Settings, Trial
 

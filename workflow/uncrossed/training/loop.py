@@ -13,11 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from uncrossed.datasets.dataset_file import Dataset
-from uncrossed.job.checkpoint import Checkpoint, State
-from uncrossed.results.trial_file import CURVES, Result
-from uncrossed.study.trial import Job
 from uncrossed.training.architectures import Architecture
+from uncrossed.training.state import CURVES, Result, Saved, State
 
 # Evaluation takes the test examples in batches of this size; it is part of what determines a result's bits.
 TEST_BATCH = 500
@@ -65,12 +62,12 @@ class Stopped(Exception):  # noqa: N818 - as asked, no error
 
 
 def run(
-    job: Job,
+    job: Any,
     architecture: Architecture,
     backend: ModuleType,
-    dataset: Dataset,
+    dataset: Any,
     code: str,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: Saved | None = None,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[list[Batch], int], Any] = lambda batches, epoch: batches,
     report: Callable[[EpochReport], None] = lambda epoch: None,
@@ -78,10 +75,10 @@ def run(
     """Train one trial on one framework, from its beginning or from its checkpoint: the result is the same.
 
     Args:
-        job: row and settings.
+        job: row and settings, a `uncrossed.study.trial.Job`.
         architecture: the row's.
         backend: a module of `uncrossed.training.backends`.
-        dataset: the images and labels.
+        dataset: the images and labels, a `uncrossed.datasets.dataset_file.Dataset`.
         code: the identity of the code, as `identity.code_sha256` gives it.
         checkpoint: where to go on from, and where to write the state at the end of epochs and when stopped.
         stop: asked after every step; the training stops once it is true.
@@ -119,14 +116,13 @@ def run(
         state.kept = {0: learner.weights()} if 0 in settings.keep_epochs else {}
     else:
         learner.set_weights(state.weights)
-        learner.set_optimizer_state(state.steps, {"first": state.first, "second": state.second})
+        learner.set_optimizer_state(state.steps, state.optimizer)
         learner.set_random(state.random)
 
     def save() -> None:
         if checkpoint:
             state.steps, state.weights, state.random = learner.steps, learner.weights(), learner.random()
-            slots = learner.optimizer_state()
-            state.first, state.second = slots["first"], slots["second"]
+            state.optimizer = learner.optimizer_state()
             checkpoint.save(identity, state)
 
     status = "completed"
