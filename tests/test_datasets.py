@@ -243,7 +243,7 @@ def test_many_classes_have_labels_of_two_bytes(tmp_path):
         ({"train_labels": np.zeros((40, 7), int)}, "train_labels is 40 x 7; allowed: one dimension, a label for each"),
         ({"train_labels": np.full(40, 7)}, "train labels go from 7 to 7; allowed: 0 to 6, as there are 7 classes"),
         ({"train_labels": np.full(40, -1)}, "train labels go from -1 to -1; allowed: 0 to 6"),
-        ({"train_labels": np.zeros(39, int)}, "train has 40 images and 39 labels; allowed: as many"),
+        ({"train_labels": np.zeros(39, int)}, "train has 40 images and 39 labels; allowed: one for each"),
         ({"train_labels": np.array([None] * 40)}, "train_labels cannot be read .*allow_pickle.*; allowed: an array of"),
     ],
 )

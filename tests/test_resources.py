@@ -39,6 +39,17 @@ def test_slow_kernels_have_time(settings):
     assert slow > 4.8 * usual
 
 
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_images_have_room_by_their_size(framework):
+    row = Trial(trial="a", epochs=4, **VGG16)
+    small, large = (
+        DatasetIdentity(name="a", format="npz", shape=shape, classes=7, train_examples=50_000, test_examples=1000)
+        for shape in ((32, 32, 1), (64, 96, 3))
+    )
+    asked = [resources.ask(framework, row, Settings(), dataset)[1] for dataset in (small, large)]
+    assert asked[1] - asked[0] > 51_000 * (64 * 96 * 3 - 32 * 32) / 1e6
+
+
 def test_a_study_without_runs_has_no_speeds(tmp_path):
     manifest.write(tmp_path / "manifest.csv", synthetic.rows(2, 1))
     assert isinstance(tables.make(tmp_path, partial=True), pd.DataFrame)

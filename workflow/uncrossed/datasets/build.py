@@ -86,9 +86,11 @@ def _check_split(definition: Definition, split: str, images: np.ndarray, labels:
         sides = "height x width x channels"
         raise InputError(f"{where}: {split} images are {images.dtype}, {found}; allowed: uint8, {allowed} ({sides})")
     if not np.issubdtype(labels.dtype, np.integer) or labels.ndim != 1:
-        raise InputError(f"{where}: {split} labels are {labels.dtype}, {labels.ndim}-dimensional; allowed: integers")
+        raise InputError(
+            f"{where}: {split} labels are {labels.dtype}, {labels.ndim}-dimensional; allowed: one row of integers"
+        )
     if len(images) != len(labels):
-        raise InputError(f"{where}: {split} has {len(images)} images and {len(labels)} labels; allowed: as many")
+        raise InputError(f"{where}: {split} has {len(images)} images and {len(labels)} labels; allowed: one for each")
     if not len(labels):
         raise InputError(f"{where}: {split} has no images; allowed: at least one")
     if labels.min() < 0 or labels.max() >= definition.classes:
