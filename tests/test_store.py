@@ -68,6 +68,16 @@ def test_equal_results_are_equal_bytes_wherever_and_whenever(tmp_path):
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "some/where/b.h5").read_bytes()
 
 
+def test_the_last_epoch_is_the_largest_number_and_not_the_last_text(tmp_path):
+    result = make()
+    result.weights = {10_000: result.weights[0], 9_999: result.weights[4]}
+    trial_file.write(tmp_path / "a.h5", result)
+    assert list(trial_file.read(tmp_path / "a.h5").weights) == [9_999, 10_000]
+    with trial_file.opened(tmp_path / "a.h5") as file:
+        assert trial_file.kept_epochs(file) == [9_999, 10_000]
+        assert max(file["weights"], key=int) == "10000"  # as README has it
+
+
 def test_metadata_lie_before_the_data(tmp_path):
     trial_file.write(tmp_path / "a.h5", make())
     with h5py.File(tmp_path / "a.h5") as file:

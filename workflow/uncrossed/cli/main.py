@@ -625,17 +625,18 @@ def tables(options: argparse.Namespace) -> None:
 
 def checksums(options: argparse.Namespace) -> None:
     """Write a study's checksum list."""
-    from uncrossed.results import tables
+    from uncrossed.results import checksums
 
-    tables.checksums(options.folder)
+    checksums.make(options.folder)
 
 
 def release(options: argparse.Namespace) -> None:
     """Write a study's card, metadata and list of all that is released."""
     from uncrossed.release import release
+    from uncrossed.results import layout
 
     names = release.make(options.folder)
-    print(f"{options.folder / release.LIST}: {len(names)} files")
+    print(f"{options.folder / layout.RELEASE_SUMS}: {len(names)} files")
 
 
 def publish(options: argparse.Namespace) -> int:
@@ -742,7 +743,7 @@ def verify(options: argparse.Namespace) -> int:
         print(fault)
     for warning in found.warnings:
         print(f"warning: {warning}")
-    for what in (*found.unchecked, *found.unasked):
+    for what in (*found.unchecked, *found.skipped):
         print(f"not checked: {what}")
     said = "all files are as they should be" + " that are there" * options.ignore_missing
     if found.unchecked:

@@ -10,8 +10,7 @@ import pandas as pd
 from uncrossed.analysis.figures import pyplot
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, write_json, write_text
-from uncrossed.reading.reader import read_trials
-from uncrossed.results import tables
+from uncrossed.results import tables, trials_table
 from uncrossed.search.suggestion import DIMENSIONS, read_seen, read_suggestion, suggest
 from uncrossed.study.semantics import resolve
 from uncrossed.study.study import Study
@@ -125,7 +124,7 @@ def read(results: str | os.PathLike[str]) -> pd.DataFrame:
     """
     path = Path(results) / "tables/trajectory.csv"
     try:
-        return read_trials(path)
+        return trials_table.read_csv(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: missing; build the study first") from error
 
