@@ -5,9 +5,7 @@ from uncrossed.job.interrupted import end_jobs, judge, slurm_jobs
 
 if workflow.exec_mode == ExecMode.DEFAULT:
     WANTED = {
-        f"{RESULTS}/{layout.trial_file(trial, framework)}": STUDY.attributes(
-            row, framework
-        )
+        f"{RESULTS}/trials/{trial}/{framework}.h5": STUDY.attributes(row, framework)
         for trial, row in ROWS.items()
         for framework in FRAMEWORKS
     }

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
-from uncrossed.results import layout, tables, trial_file
+from uncrossed.results import tables, trial_file
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.training import arrays
 
@@ -84,7 +84,7 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 def _examples(folder: Path, trials: pd.DataFrame) -> tuple[int, int]:
     for trial in trials["trial"]:
         for framework in FRAMEWORKS:
-            path = folder / layout.trial_file(trial, framework)
+            path = folder / "trials" / trial / f"{framework}.h5"
             if path.is_file():
                 dataset = trial_file.read_attributes(path)["dataset"]
                 return dataset["train_examples"], dataset["test_examples"]
@@ -365,7 +365,7 @@ def from_files(folder: Path, trials: pd.DataFrame, partial: bool = False) -> tup
     compared, apart = [], []
     known = trials[trials["difference"].notna()]
     for row in tqdm(known.to_dict("records"), desc="predictions", unit="trial", disable=None):
-        paths = [folder / layout.trial_file(row["trial"], framework) for framework in FRAMEWORKS]
+        paths = [folder / "trials" / row["trial"] / f"{framework}.h5" for framework in FRAMEWORKS]
         if partial and not all(path.is_file() for path in paths):
             continue
         about = {name: row[name] for name in ("trial", "architecture", "semantics")}
@@ -387,7 +387,7 @@ def _predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _last_weights(path: Path) -> trial_file.Weights:
     with trial_file.opened(path) as file:
-        group = file[trial_file.weights_group(trial_file.kept_epochs(file)[-1])]
+        group = file["weights"][max(file["weights"])]
         return {str(name): _checked(path, group[name]) for name in group.attrs["names"]}
 
 

@@ -127,8 +127,8 @@ def known_words() -> frozenset[str]:
     Comments and docstrings are left out: they are not in what is written, and name people whom logins may name too.
     """
     package, texts = Path(__file__).parents[1], [FORMATS]
-    # Of the report's page the template, the style and the script.
-    texts += (path.read_text(encoding="utf-8") for kind in ("html", "css", "js") for path in package.rglob(f"*.{kind}"))
+    for kind in ("html", "jinja", "css", "js"):  # what the report's page is made of
+        texts += (path.read_text(encoding="utf-8") for path in package.rglob(f"*.{kind}"))
     for path in package.rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_bytes())))
         docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing, write_text
-from uncrossed.results import layout, tables, trial_file, trials_table
+from uncrossed.results import tables, trial_file, trials_table
 from uncrossed.study.semantics import ARCHITECTURES, resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
 
@@ -152,7 +152,7 @@ def read(folder: Path, partial: bool = False) -> Study:
         pair: dict[str, Any] = {}
         for framework in FRAMEWORKS:
             side = dict(curves.get((trial, framework), {}))
-            name = layout.trial_file(trial, framework)
+            name = f"trials/{trial}/{framework}.h5"
             try:
                 attributes = _side(folder / name, trial, framework, side) if with_files else None
             except InputError as error:
