@@ -113,10 +113,10 @@ class BuiltStudy:
         Raises:
             UnknownNameError: there is none of this name; the message has the nearest.
         """
-        found = self.trials[self.trials["trial"] == name]
-        if found.empty:
+        rows = self.trials[self.trials["trial"] == name]
+        if rows.empty:
             raise UnknownNameError(f"{self.root}: no trial '{name}'; {nearest(str(name), self.trials['trial'])}")
-        return Pair(self.source, found.iloc[0].to_dict())
+        return Pair(self.source, rows.iloc[0].to_dict())
 
     def download(self, folder: str | os.PathLike[str], progress: bool = True) -> Path:
         """Copy tables, trial files and run records of these trials; what is there and right is not copied again.

@@ -126,7 +126,7 @@ class Cache:
         """What is kept, where it is sound."""
         path = self.folder / name
         try:
-            entry = json.loads(_beside(path).read_bytes())
+            entry = json.loads(_entry_path(path).read_bytes())
             kept = Kept(Pin(entry["etag"], entry["size"]), entry["sha256"], entry["served_sha256"])
             if entry["url"] == self.source.where(name) and sha256(path) == kept.sha256:
                 return kept
@@ -165,12 +165,12 @@ class Cache:
                 for chunk in chunks:
                     stream.write(chunk)
                     digest.update(chunk)
-            found = digest.hexdigest()
-            entry = {"url": self.source.where(name), "etag": pin.tag, "size": pin.size, "sha256": found}
-            write_json(_beside(path), entry | {"served_sha256": served or found})
+            kept = digest.hexdigest()
+            entry = {"url": self.source.where(name), "etag": pin.tag, "size": pin.size, "sha256": kept}
+            write_json(_entry_path(path), entry | {"served_sha256": served or kept})
 
 
-def _beside(path: Path) -> Path:
+def _entry_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 

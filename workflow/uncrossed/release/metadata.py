@@ -71,8 +71,8 @@ def croissant(study: Study, table: pd.DataFrame, listed: Mapping[str, str]) -> d
     """
 
     def file(name: str, kind: str, about: str) -> dict[str, Any]:
-        found = {"@type": "cr:FileObject", "@id": name, "name": name, "description": about, "contentUrl": name}
-        return found | {"encodingFormat": kind, "sha256": listed[name]}
+        names = {"@type": "cr:FileObject", "@id": name, "name": name, "description": about, "contentUrl": name}
+        return names | {"encodingFormat": kind, "sha256": listed[name]}
 
     def records(name: str, about: str, source: str, fields: dict[str, str]) -> dict[str, Any]:
         made = [

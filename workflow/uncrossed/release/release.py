@@ -52,21 +52,21 @@ def make(folder: str | os.PathLike[str]) -> list[str]:
     names += [layout.suggestion(trial) for trial in trials if study.search]
     made = (folder / layout.SUMS).stat().st_mtime_ns
 
-    def digest(name: str) -> str:
+    def hashed(name: str) -> str:
         path = folder / name
         try:
             # A file that is older than SHA256SUMS is not hashed here: it is when it is uploaded.
             unchanged = name in listed and path.stat().st_mtime_ns <= made
-            found = listed[name] if unchanged else sha256(path)
+            digest = listed[name] if unchanged else sha256(path)
         except FileNotFoundError as error:
             raise InputError(f"{path}: missing; build the study first") from error
         except OSError as error:
             raise UnreadableError(f"{path}: cannot be read ({error.strerror or error})") from error
-        if listed.get(name, found) != found:
+        if listed.get(name, digest) != digest:
             raise InputError(f"{path}: another than SHA256SUMS lists; run `uncrossed verify {folder}`")
-        return found
+        return digest
 
     with ThreadPoolExecutor(max_workers=4) as pool:
-        progress = tqdm(pool.map(digest, names), desc="release", total=len(names), unit="file", disable=None)
+        progress = tqdm(pool.map(hashed, names), desc="release", total=len(names), unit="file", disable=None)
         checksums.write(folder / layout.RELEASE_SUMS, dict(zip(names, progress, strict=True)))
     return names

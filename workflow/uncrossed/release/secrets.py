@@ -134,8 +134,8 @@ def known_words() -> frozenset[str]:
         docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
         values = (value for node in nodes if id(node) not in docstrings for value in vars(node).values())
         texts += (value for value in values if isinstance(value, str))
-    found = (re.findall(kind, text.lower()) for text in texts for kind in (r"[^\W_]+", r"[\w-]+"))
-    return frozenset(itertools.chain.from_iterable(found))
+    words = (re.findall(kind, text.lower()) for text in texts for kind in (r"[^\W_]+", r"[\w-]+"))
+    return frozenset(itertools.chain.from_iterable(words))
 
 
 def texts_of(path: Path) -> Iterator[tuple[str, str]]:

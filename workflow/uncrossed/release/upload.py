@@ -107,7 +107,7 @@ def publish(
         and Path(receipt).resolve().is_relative_to((place.root / prefix).resolve())
     ):
         raise InputError(f"receipt {receipt}: is in the folder of the release; allowed: another place")
-    there = place.list(base + prefix)
+    existing = place.list(base + prefix)
     progress = tqdm(total=len(listed) + 1, desc="publish", unit="file", disable=None)
     receipts: dict[str, dict[str, Any]] = {}
     stop = threading.Event()
@@ -116,25 +116,24 @@ def publish(
         if stop.is_set():
             return
         path, full = folder / name, base + prefix + name
-        size, found, crc32c = _hashed(path)
-        if found != digest:
+        size, sha256, crc32c = _hashed(path)
+        if sha256 != digest:
             raise InputError(f"{path}: its SHA-256 is not the one in {layout.RELEASE_SUMS}; it is not published")
-        there_is = there.get(full)
-        if receipt is None:
-            if there_is is None:
-                report(f"create {destination.rstrip('/')}/{prefix}{name} ({size} bytes)")
-        elif there_is is None:
-            there_is = _create(place, full, path, size, crc32c, time.monotonic() + seconds)
-        if there_is is not None:
-            same(name, there_is, size, crc32c)
-            receipts[name] = {"object": full, **there_is._asdict(), "sha256": digest}
+        stored = existing.get(full)
+        if stored is None and receipt is None:
+            report(f"create {destination.rstrip('/')}/{prefix}{name} ({size} bytes)")
+        elif stored is None:
+            stored = _create(place, full, path, size, crc32c, time.monotonic() + seconds)
+        if stored is not None:
+            check_same(name, stored, size, crc32c)
+            receipts[name] = {"object": full, **stored._asdict(), "sha256": digest}
         progress.update()
 
-    def same(name: str, there_is: Object, size: int, crc32c: str) -> None:
-        if (there_is.size, there_is.crc32c) != (size, crc32c):
+    def check_same(name: str, stored: Object, size: int, crc32c: str) -> None:
+        if (stored.size, stored.crc32c) != (size, crc32c):
             raise OSError(
-                f"{destination.rstrip('/')}/{prefix}{name} holds another content ({there_is.size} bytes, CRC32C "
-                f"{there_is.crc32c}) than {folder / name} ({size} bytes, CRC32C {crc32c}); it is not overwritten"
+                f"{destination.rstrip('/')}/{prefix}{name} holds another content ({stored.size} bytes, CRC32C "
+                f"{stored.crc32c}) than {folder / name} ({size} bytes, CRC32C {crc32c}); it is not overwritten"
             )
 
     with progress:
@@ -149,12 +148,13 @@ def publish(
         stop.clear()
         if receipt is not None:
             # Whoever may write there may have replaced an object meanwhile; the list promises all of them.
-            there = place.list(base + prefix)
+            existing = place.list(base + prefix)
             for name, sent in receipts.items():
-                if (found := there.get(base + prefix + name)) is None:
+                stored = existing.get(base + prefix + name)
+                if stored is None:
                     raise OSError(f"{destination.rstrip('/')}/{prefix}{name} is gone; publish again")
-                same(name, found, sent["size"], sent["crc32c"])
-                sent["generation"] = found.generation
+                check_same(name, stored, sent["size"], sent["crc32c"])
+                sent["generation"] = stored.generation
         send(layout.RELEASE_SUMS, version)
     where = f"{destination.rstrip('/')}/{quote(prefix) if isinstance(place, FolderDestination) else prefix}"
     if receipt is not None:
@@ -246,12 +246,14 @@ class FolderDestination:
 
     def list(self, prefix: str) -> dict[str, Object]:
         """Files below `prefix`."""
-        found = sorted(path for path in (self.root / prefix).rglob("*") if path.is_file())
-        for path in found:
-            if path.name.endswith(".partial"):
+        objects: dict[str, Object] = {}
+        for path in sorted(path for path in (self.root / prefix).rglob("*") if path.is_file()):
+            if path.name.endswith(".partial"):  # `.NAME.NUMBER.partial`, which a killed upload left of NAME
                 remove_left(path.with_name(path.name[1:].rsplit(".", 2)[0]))
-        names = (str(path.relative_to(self.root)) for path in found if not path.name.endswith(".partial"))
-        return {name: self.find(name) for name in names}
+            else:
+                name = str(path.relative_to(self.root))
+                objects[name] = self.find(name)
+        return objects
 
     def find(self, name: str) -> Object | None:
         """A file."""

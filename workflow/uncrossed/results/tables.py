@@ -154,10 +154,10 @@ def _check(path: Path, attributes: dict[str, Any], row: Trial, framework: str, e
     known = {key: expected.setdefault(key, value) for key, value in common.items()}
     for key in origin.differing(common, known, common):
         raise InputError(f"{path}: made with {key}={common[key]}, others with {known[key]}; build it again")
-    found, wanted = attributes["row"], row.deciding()
-    for key in origin.differing(found, wanted, wanted):
+    said, wanted = attributes["row"], row.deciding()
+    for key in origin.differing(said, wanted, wanted):
         raise InputError(
-            f"{path}: made with {key}={found.get(key)}, but the manifest says {wanted[key]}; build it again"
+            f"{path}: made with {key}={said.get(key)}, but the manifest says {wanted[key]}; build it again"
         )
 
 
