@@ -164,8 +164,8 @@ class BuiltStudy:
     def _wanted(self, digests: Mapping[str, str]) -> dict[str, bool]:
         """The names of the files to download, each with whether it must be there."""
         wanted = dict.fromkeys((*layout.ALWAYS_LISTED, layout.RUNS), False)
-        of_all = ("tables/", layout.MANIFEST)
-        wanted |= {name: True for name in digests if self._whole or name.startswith(of_all)}
+        of_any_selection = (name for name in digests if name.startswith("tables/") or name == layout.MANIFEST)
+        wanted |= dict.fromkeys(digests if self._whole else of_any_selection, True)
         for row in self.trials.to_dict("records"):
             trial = row["trial"]
             for framework in FRAMEWORKS:
