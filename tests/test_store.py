@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from conftest import no_more_files, uncrossed
+from conftest import REPOSITORY, no_more_files, uncrossed
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import complete
 from uncrossed.results import trial_file
@@ -152,15 +152,15 @@ def test_another_schema_is_refused(tmp_path):
 def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path):
     # A limit on the size of files stands in for the disk's: the kernel refuses the write in the same place.
     (tmp_path / "a.h5").write_bytes(b"older")
-    program = "import test_store, sys; test_store.store.write(sys.argv[1], test_store.make())"
-    here = os.path.dirname(__file__)
+    program = "import test_store, sys; test_store.trial_file.write(sys.argv[1], test_store.make())"
+    path = f"{REPOSITORY / 'tests'}:{REPOSITORY / 'workflow'}"
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
     command = [sys.executable, "-c", program, tmp_path / "a.h5"]
-    environment = {**os.environ, "PYTHONPATH": here, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, env=environment)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "OSError: [Errno 27] File too large"
