@@ -23,6 +23,8 @@ from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.search import suggestion_path
+from uncrossed.results import layout
+from uncrossed.search.suggestion import suggestion_path
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 
@@ -129,7 +131,7 @@ def twin_file(framework):
 
     def twin(wildcards):
         name = TWINS[framework].get(wildcards.trial)
-        return [] if name is None else f"{RESULTS}/trials/{name}/{framework}.h5"
+        return [] if name is None else f"{RESULTS}/{layout.trial_file(name, framework)}"
 
     return twin
 
@@ -191,7 +193,7 @@ def seen(wildcards):
     if suggestion_path(RESULTS, wildcards.trial).exists():
         return []
     return [
-        f"{RESULTS}/trials/{trial}/{framework}.h5"
+        f"{RESULTS}/{layout.trial_file(trial, framework)}"
         for trial in STUDY.search.visible(wildcards.trial)
         for framework in FRAMEWORKS
     ]

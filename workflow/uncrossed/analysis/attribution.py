@@ -18,7 +18,7 @@ import pandas as pd
 from uncrossed.analysis.figures import pyplot
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, write_text
-from uncrossed.results import tables
+from uncrossed.results import built, tables
 from uncrossed.study import manifest
 from uncrossed.study.semantics import MECHANISMS, variants
 
@@ -40,7 +40,7 @@ def make(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, list[str]]:
         InputError: no table of trials, or no base trial with native and aligned rows in it.
     """
     folder = Path(folder)
-    bases = manifest.ablated(tables.rows(folder).values())
+    bases = manifest.ablated(built.rows(folder).values())
     found = attribute(tables.read(folder), bases)
     if not bases:
         raise InputError(

@@ -60,9 +60,9 @@ def make_tables(options: argparse.Namespace) -> None:
 
 def write_checksums(options: argparse.Namespace) -> None:
     """Write a study's checksum list."""
-    from uncrossed.results import tables
+    from uncrossed.results import checksums
 
-    tables.checksums(options.folder)
+    checksums.make(options.folder)
 
 
 def show(options: argparse.Namespace) -> None:
@@ -101,7 +101,7 @@ def verify_study(options: argparse.Namespace) -> int:
         print(fault)
     for warning in seen.warnings:
         print(f"warning: {warning}")
-    for what in (*seen.unchecked, *seen.unasked):
+    for what in (*seen.unchecked, *seen.skipped):
         print(f"not checked: {what}")
     if seen.faults:
         said = counted(seen.faults, "fault")

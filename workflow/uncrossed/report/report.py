@@ -22,8 +22,7 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing, write_text
-from uncrossed.reading.reader import read_trials
-from uncrossed.results import tables, trial_file
+from uncrossed.results import tables, trial_file, trials_table
 from uncrossed.study.semantics import ARCHITECTURES, resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
 
@@ -224,7 +223,7 @@ def _optional(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     with parsing(path, "") as stream:
-        table = read_trials(stream)
+        table = trials_table.read_csv(stream)
     for name in columns:
         if name not in table:
             raise InputError(f"{path}: no column '{name}'")

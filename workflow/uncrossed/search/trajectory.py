@@ -9,7 +9,7 @@ import pandas as pd
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_json, write_text
-from uncrossed.results import tables
+from uncrossed.results import tables, trials_table
 from uncrossed.search import figures
 from uncrossed.search.suggestion import read_seen, suggest
 from uncrossed.study.search import DIMENSIONS, read_suggestion
@@ -114,6 +114,6 @@ def read(results: str | os.PathLike[str]) -> pd.DataFrame:
     """
     path = Path(results) / "tables/trajectory.csv"
     try:
-        return pd.read_csv(path)
+        return trials_table.read_csv(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: missing; build the study first") from error
