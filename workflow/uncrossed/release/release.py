@@ -28,7 +28,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from uncrossed.analysis import statistics
+from uncrossed.analysis import predictions, statistics
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import read_checksums, sha256, write_json, write_text
 from uncrossed.reading.reader import RUNS, listable
@@ -64,13 +64,14 @@ def make(folder: str | os.PathLike[str]) -> list[str]:
     folder = Path(folder)
     study = Study.read_built(folder)
     listed = built(folder)
-    table = tables.read(folder)
-    table = statistics.prepared(table, study.dataset.train_examples, study.dataset.test_examples, folder)
-    write_json(folder / "provenance.json", _provenance(folder, study, listed))
-    write_json(folder / "croissant.json", _croissant(study, table, listed))
-    write_text(folder / "README.md", _card(study, table))
-    names = [*listed, "SHA256SUMS", RUNS, *METADATA]
     trials = sorted(manifest.read(folder / "manifest.csv"))
+    provenance = _provenance(folder, study, listed)
+    size = predictions.size(folder, trials)
+    table = statistics.prepared(tables.read(folder), *size, folder)
+    write_json(folder / "provenance.json", provenance)
+    write_json(folder / "croissant.json", _croissant(study, table, listed))
+    write_text(folder / "README.md", _card(study, table, size.classes))
+    names = [*listed, "SHA256SUMS", RUNS, *METADATA]
     names += [f"trials/{trial}/{framework}.json" for trial in trials for framework in FRAMEWORKS]
     names += [f"trials/{trial}/row.json" for trial in trials if study.search]
     made = (folder / "SHA256SUMS").stat().st_mtime_ns
@@ -255,7 +256,7 @@ CONTEXT = {
 }
 
 
-def _card(study: Study, table: pd.DataFrame) -> str:
+def _card(study: Study, table: pd.DataFrame, classes: int) -> str:
     states = "\n".join(f"| {state} | {(table['state'] == state).sum()} |" for state in statistics.STATES)
     names = "\n".join(
         f"| {architecture} | {semantics} | {count} |"
@@ -263,7 +264,7 @@ def _card(study: Study, table: pd.DataFrame) -> str:
     )
     differences = table["difference"].abs().dropna()
     largest = f"The largest difference of test accuracies is {differences.max():.4f}. " if len(differences) else ""
-    low, high = statistics.chance_interval(study.dataset.test_examples)
+    low, high = statistics.chance_interval(study.dataset.test_examples, classes)
     return f"""---
 license: cc-by-4.0
 pretty_name: "CrossedWires: {study.name}"

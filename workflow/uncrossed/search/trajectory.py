@@ -7,21 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.figures import pyplot
+from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import complete, write_json, write_text
+from uncrossed.common.files import write_json, write_text
 from uncrossed.reading.reader import read_trials
 from uncrossed.results import tables
 from uncrossed.search.suggestion import DIMENSIONS, read_seen, read_suggestion, suggest
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.semantics import resolve
 from uncrossed.study.study import Study
-
-LABELS = {
-    "learning_rate": "learning rate",
-    "batch_size": "batch size (examples)",
-    "adam_epsilon": "Adam's epsilon",
-    "epochs": "epochs",
-}
 
 
 def make(study: Study, results: str | os.PathLike[str]) -> pd.DataFrame:
@@ -142,12 +136,6 @@ def expected_best(values: np.ndarray, count: int, largest: bool) -> np.ndarray:
     return means if largest else -means
 
 
-def _save(figure: Any, path: Path) -> None:
-    with complete(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
-    pyplot().close(figure)
-
-
 def draw_progress(table: pd.DataFrame, search: Any, path: Path) -> None:
     """Draw, per architecture, the best so far of each subspace, and random search's as the start trials predict it."""
     plt = pyplot()
@@ -186,7 +174,8 @@ def draw_progress(table: pd.DataFrame, search: Any, path: Path) -> None:
     axes[0, 0].set_ylabel("best so far: " + search.objective.split()[1].replace("_", " "))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="lower center", ncols=len(names), frameon=False)
     figure.tight_layout(rect=(0, 0.08 if len(names) > 2 else 0.2, 1, 1))
-    _save(figure, path)
+    save(figure, path)
+    plt.close(figure)
 
 
 def draw_box(table: pd.DataFrame, search: Any, path: Path) -> None:
@@ -209,10 +198,11 @@ def draw_box(table: pd.DataFrame, search: Any, path: Path) -> None:
                 points = axis.scatter(some["number"] + 1, some[dimension], marker=marker, s=14, lw=0, **colours)
             if getattr(search.box[dimension], "log", False):
                 axis.set_yscale("log")
-            axis.set_title(f"{name}: {LABELS[dimension]}", fontsize=8)
+            axis.set_title(f"{name}: {HYPERPARAMETERS[dimension].axis}", fontsize=8)
             axis.spines[["top", "right"]].set_visible(False)
             if name == names[-1]:
                 axis.set_xlabel("trial in its subspace")
     figure.colorbar(points, ax=axes, label=search.objective.split()[1].replace("_", " "), shrink=0.8)
     figure.supxlabel("squares: random start; circles: suggested by what was seen; crosses: diverged", fontsize=7)
-    _save(figure, path)
+    save(figure, path)
+    plt.close(figure)
