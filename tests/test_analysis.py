@@ -383,7 +383,9 @@ def test_of_many_classes_a_confusion_matrix_shows_the_most_confused_and_all_othe
         sides.append(predictions.Predictions(np.eye(100, dtype=np.float32)[guesses], labels))
     shown = predictions.shown_classes(sides)
     assert len(shown) == predictions.MOST_CONFUSED
+    # Each beside the one that it is confused with.
     assert set(shown) <= {*range(40, 60)}
+    assert set(shown) == {99 - label for label in shown}
     for side in sides:
         counts, skipped = predictions.confusion(side, shown)
         assert counts.shape == (11, 11)

@@ -184,17 +184,22 @@ def calibration_error(logits: np.ndarray, labels: np.ndarray) -> float:
 def shown_classes(sides: Sequence[Predictions]) -> np.ndarray:
     """Which classes the confusion matrices of a pair show: all, or of more than WHOLE the MOST_CONFUSED.
 
-    These are the classes in most wrong predictions of all sides together, as the true or as the predicted class.
+    These are the classes that all sides together take for each other most often, either for the other.
     """
     classes = sides[0].logits.shape[1]
     if classes <= WHOLE:
         return np.arange(classes)
-    wrong = np.zeros(classes, int)
+    errors = []
     for side in sides:
         guesses, labels, _ = _guesses(side)
-        errors = guesses != labels
-        wrong += np.bincount(guesses[errors], minlength=classes) + np.bincount(labels[errors], minlength=classes)
-    return np.sort(np.argsort(-wrong, kind="stable")[:MOST_CONFUSED])
+        both = np.sort(np.column_stack([guesses, labels])[guesses != labels], axis=1)
+        errors.append(both[:, 0] * classes + both[:, 1])
+    codes, counts = np.unique(np.concatenate(errors), return_counts=True)
+    codes = codes[np.argsort(-counts, kind="stable")]
+    ordered = np.column_stack([codes // classes, codes % classes]).ravel()
+    # Where there are too few errors, the first classes fill up.
+    distinct = dict.fromkeys([*ordered.tolist(), *range(MOST_CONFUSED)])
+    return np.sort(list(distinct)[:MOST_CONFUSED])
 
 
 def confusion(side: Predictions, shown: np.ndarray) -> tuple[np.ndarray, int]:

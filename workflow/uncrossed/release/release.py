@@ -435,7 +435,8 @@ def _words() -> frozenset[str]:
     Comments and docstrings are left out: they are not in what is written, and name people whom logins may name too.
     """
     package, texts = Path(__file__).parents[1], [FORMATS]
-    texts += ((package / f"report/report.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js"))
+    pages = ("page.html.jinja", "page.css", "page.js")
+    texts += ((package / "report" / name).read_text(encoding="utf-8") for name in pages)
     for path in package.rglob("*.py"):
         nodes = list(ast.walk(ast.parse(path.read_bytes())))
         docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
