@@ -11,9 +11,10 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from conftest import REPOSITORY, need, uncrossed
-from uncrossed.analysis import figures, statistics
+from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
 from uncrossed.common.errors import InputError
 from uncrossed.results import trial_file
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
 
 PUBLISHED = REPOSITORY.parent / "shared/data/published"
 ROW = {"architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 32, "adam_epsilon": 1e-7, "epochs": 5}
@@ -42,9 +43,9 @@ def drawn(count, seed=0, **columns):
     return table(np.column_stack([pytorch, tensorflow]), **values, **columns)
 
 
-def summarise(trials, test=10_000):
+def summarise(trials, test=10_000, classes=10):
     """The summary of a table, by architecture, semantics and statistic."""
-    summary = statistics.summarise(statistics.prepared(trials, 50_000, test))
+    summary = statistics.summarise(statistics.prepared(trials, 50_000, test, classes))
     return summary.set_index(["architecture", "semantics", "statistic"])
 
 
@@ -60,7 +61,7 @@ def published():
         part = pd.read_csv(PUBLISHED / f"{name}_cifar10_wandb_export.csv")
         part = part.rename(columns={"pt_test_acc": "pytorch_test_accuracy", "tf_test_acc": "tensorflow_test_accuracy"})
         parts.append(part.assign(architecture=architecture, trial=part["Name"], semantics="published"))
-    columns = ["trial", "architecture", "semantics", *statistics.HYPERPARAMETERS]
+    columns = ["trial", "architecture", "semantics", *HYPERPARAMETERS]
     return pd.concat(parts, ignore_index=True)[[*columns, "pytorch_test_accuracy", "tensorflow_test_accuracy"]]
 
 
@@ -90,16 +91,26 @@ def test_differences_of_a_hand_made_table():
 
 
 def test_chance_is_a_binomial_interval_of_the_test_size():
-    low, high = statistics.chance_interval(10_000)
+    low, high = statistics.chance_interval(10_000, 10)
     assert (low, high) == pytest.approx((0.1 - 2.576 * 0.003, 0.1 + 2.576 * 0.003), abs=2e-4)
-    assert statistics.chance_interval(100)[1] > 0.17
-    states = statistics.prepared(table([(0.12, 0.05), (0.1, 0.1)]), 500, 10_000)["state"]
+    assert statistics.chance_interval(100, 10)[1] > 0.17
+    states = statistics.prepared(table([(0.12, 0.05), (0.1, 0.1)]), 500, 10_000, 10)["state"]
     assert list(states) == ["TensorFlow at chance", "both at chance"]
-    assert list(statistics.prepared(table([(0.12, 0.12)]), 500, 100)["state"]) == ["both at chance"]
+    assert list(statistics.prepared(table([(0.12, 0.12)]), 500, 100, 10)["state"]) == ["both at chance"]
+
+
+def test_chance_is_that_of_the_datasets_number_of_classes():
+    assert statistics.chance_interval(10_000, 100) == pytest.approx((0.01 - 0.00256, 0.01 + 0.00256), abs=2e-4)
+    trials = table([(0.12, 0.05), (0.012, 0.5), (0.5, 0.5)])
+    assert list(statistics.prepared(trials, 500, 10_000, 100)["state"]) == [
+        *("both trained", "PyTorch at chance", "both trained")
+    ]
+    assert list(statistics.prepared(trials, 500, 10_000, 2)["state"])[2] == "both at chance"
+    assert number(summarise(trials, classes=100), "pairs_both_trained") == 2
 
 
 def test_steps_count_the_last_partial_batch():
-    assert list(statistics.prepared(table([(0.5, 0.5)], batch_size=32, epochs=3), 100, 10)["steps"]) == [12]
+    assert list(statistics.prepared(table([(0.5, 0.5)], batch_size=32, epochs=3), 100, 10, 10)["steps"]) == [12]
 
 
 def test_correlations_agree_with_scipy():
@@ -107,7 +118,7 @@ def test_correlations_agree_with_scipy():
     trials["epochs"] = trials["epochs"] // 10  # ties
     found = summarise(trials)
     absolute = (trials["pytorch_test_accuracy"] - trials["tensorflow_test_accuracy"]).abs()
-    for name in statistics.HYPERPARAMETERS:
+    for name in HYPERPARAMETERS:
         expected = stats.spearmanr(absolute, trials[name]).statistic
         assert number(found, f"rank_correlation_{name}", "all") == pytest.approx(expected)
     sides = trials["pytorch_test_accuracy"], trials["tensorflow_test_accuracy"]
@@ -127,22 +138,22 @@ def test_ranks_of_a_resample_are_those_of_the_repeated_values():
 
 def test_bootstrap_of_a_mean_is_the_textbook_interval():
     values = np.random.default_rng(1).normal(size=400)
-    (found,) = statistics.bootstrap([values], lambda data, drawn, _: {"m": data[0][drawn].mean(axis=1)}).values()
+    (found,) = intervals.bootstrap([values], lambda data, drawn, _: {"m": data[0][drawn].mean(axis=1)}).values()
     half = 1.96 * values.std() / 20
     assert found == pytest.approx((values.mean(), values.mean() - half, values.mean() + half), abs=0.01)
     # Indices and counts say the same.
-    (other,) = statistics.bootstrap([values], lambda data, _, counts: {"m": counts @ data[0] / 400}).values()
+    (other,) = intervals.bootstrap([values], lambda data, _, counts: {"m": counts @ data[0] / 400}).values()
     assert other == pytest.approx(found)
 
 
 def test_bootstrap_intervals_cover(monkeypatch):
-    monkeypatch.setattr(statistics, "RESAMPLES", 400)
+    monkeypatch.setattr(intervals, "RESAMPLES", 400)
     random = np.random.default_rng(2)
     covered = []
     for _ in range(200):
         x = random.normal(size=(2, 60))
         x[1] += x[0]
-        (found,) = statistics.bootstrap([*x], lambda data, _, c: {"r": statistics.correlation(*data, c)}).values()
+        (found,) = intervals.bootstrap([*x], lambda data, _, c: {"r": statistics.correlation(*data, c)}).values()
         covered.append(found[1] < np.sqrt(0.5) < found[2])
     assert 0.87 < np.mean(covered) < 0.99
 
@@ -216,7 +227,7 @@ def test_disagreement_against_other_computations():
     pytorch = random.normal(size=(300, 10)).astype(np.float32)
     pytorch[np.arange(300), labels] += 2
     tensorflow = (pytorch + random.normal(size=(300, 10))).astype(np.float32)
-    found = statistics.disagreement(pytorch, tensorflow, labels)
+    found = predictions.disagreement(pytorch, tensorflow, labels)
     guesses = pytorch.argmax(1), tensorflow.argmax(1)
     assert found["kappa"] == pytest.approx(cohen_kappa_score(*guesses))
     assert found["agreement"] == np.mean(guesses[0] == guesses[1])
@@ -224,20 +235,20 @@ def test_disagreement_against_other_computations():
     assert found["churn"] == pytest.approx(1 - found["agreement"] - gap)
     assert found["tensorflow_recall_3"] == np.mean(guesses[1][labels == 3] == 3)
     assert np.isnan(found["pytorch_recall_9"])
-    same = statistics.disagreement(pytorch, pytorch, labels)
+    same = predictions.disagreement(pytorch, pytorch, labels)
     assert (same["agreement"], same["kappa"], same["churn"]) == (1, 1, 0)
 
 
 def test_kappa_and_calibration_by_hand():
     # Two of four agree; both say class 0 for half and class 1 for half: expected agreement 1/2, kappa 0.
     sides = [np.eye(2)[guesses] for guesses in ([0, 0, 1, 1], [0, 1, 0, 1])]
-    assert statistics.disagreement(*sides, np.array([0, 0, 1, 1]))["kappa"] == 0
+    assert predictions.disagreement(*sides, np.array([0, 0, 1, 1]))["kappa"] == 0
     constant = np.eye(2)[[0, 0]]
-    assert np.isnan(statistics.disagreement(constant, constant, np.array([0, 1]))["kappa"])
+    assert np.isnan(predictions.disagreement(constant, constant, np.array([0, 1]))["kappa"])
     # Confidences 0.9, 0.9 (one right) and 0.6 (right): 2/3 |0.5 - 0.9| + 1/3 |1 - 0.6| = 0.4.
     logits = np.log([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6]])
-    assert statistics.calibration_error(logits, np.array([0, 1, 1])) == pytest.approx(0.4)
-    broken = statistics.disagreement(np.array([[np.nan, 1]]), np.array([[0.0, 1]]), np.array([1]))
+    assert predictions.calibration_error(logits, np.array([0, 1, 1])) == pytest.approx(0.4)
+    broken = predictions.disagreement(np.array([[np.nan, 1]]), np.array([[0.0, 1]]), np.array([1]))
     assert all(np.isnan(value) for value in broken.values())
 
 
@@ -245,7 +256,7 @@ def test_distances_of_weights():
     kernel = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
     pytorch = {"conv1.weight": kernel, "conv1.bias": np.array([3.0, 0]), "batchnorm1.num_batches_tracked": np.array(3)}
     tensorflow = {"conv1/kernel": kernel.transpose(2, 3, 1, 0), "conv1/bias": np.array([0, 4.0])}
-    kernels, biases = statistics.distances("smallcnn", pytorch, tensorflow)
+    kernels, biases = predictions.distances("smallcnn", pytorch, tensorflow)
     assert kernels == {"layer": "conv1", "array": "weight", "elements": 24, "distance": 0}
     assert biases["distance"] == pytest.approx(5 / np.sqrt(12.5))  # orthogonal: √2
 
@@ -258,25 +269,30 @@ def test_a_table_that_cannot_be_analysed_is_refused():
         (trials[:0], "no rows"),
     ):
         with pytest.raises(InputError, match=f"here: {message}"):
-            statistics.prepared(broken, 100, 100, "here")
+            statistics.prepared(broken, 100, 100, 10, "here")
     with pytest.raises(InputError, match="allowed: integers >= 1"):
-        statistics.prepared(trials, 0, 100)
+        statistics.prepared(trials, 0, 100, 10)
+    with pytest.raises(InputError, match="found 1 classes; allowed: integers >= 2"):
+        statistics.prepared(trials, 100, 100, 1)
 
 
-def write_study(folder, trials, semantics="aligned"):
-    """A study's folder with trial files of a model of three arrays."""
+def write_study(folder, trials, semantics="aligned", classes=10):
+    """A study's folder with trial files of a model of one array."""
     random = np.random.default_rng(5)
-    labels = np.repeat(np.arange(10), 6).astype(np.uint8)
+    labels = np.resize(np.arange(classes), 60).astype(np.uint8)
     row = {"semantics": {"initial_weights": "shared" if semantics == "aligned" else "independent"}}
+    # The last weights are equal.
+    kept = {"pytorch": {9999: 0, 10_000: 1}, "tensorflow": {9999: 1, 10_000: 1}}
     for trial in trials["trial"]:
-        logits = random.normal(size=(60, 10)).astype(np.float32)
+        logits = random.normal(size=(60, classes)).astype(np.float32)
         for framework in ("pytorch", "tensorflow"):
             attributes = dict.fromkeys(trial_file.TEXTS, "x") | {key: {} for key in trial_file.OBJECTS}
             attributes |= {"row": row, "dataset": {"train_examples": 200, "test_examples": 60}}
             bias = "dense.bias" if framework == "pytorch" else "dense/bias"
             curves = {name: np.zeros(1) for name in trial_file.CURVES}
-            noise = random.normal(size=(60, 10)).astype(np.float32)
-            result = trial_file.Result(attributes, curves, logits + noise, labels, {1: {bias: np.ones(10, np.float32)}})
+            noise = random.normal(size=(60, classes)).astype(np.float32)
+            weights = {epoch: {bias: np.full(10, value, np.float32)} for epoch, value in kept[framework].items()}
+            result = trial_file.Result(attributes, curves, logits + noise, labels, weights)
             trial_file.write(folder / f"trials/{trial}/{framework}.h5", result)
     (folder / "tables").mkdir()
     trials.to_parquet(folder / "tables/trials.parquet", index=False)
@@ -328,6 +344,87 @@ def test_a_table_alone_needs_the_numbers_of_examples(tmp_path):
     assert "allowed: --examples TRAIN TEST" in uncrossed("analyse", tmp_path, code=2).stdout
     uncrossed("analyse", tmp_path, "--examples", 50_000, 10_000)
     assert not (tmp_path / "tables/disagreement.csv").exists()
+    uncrossed("analyse", tmp_path, "--examples", 50_000, 10_000, "--classes", 2)
+    summary = pd.read_csv(tmp_path / "tables/summary.csv").set_index(["architecture", "statistic"])["value"]
+    trials = pd.read_parquet(tmp_path / "tables/trials.parquet")
+    above = (trials[["pytorch_test_accuracy", "tensorflow_test_accuracy"]] > 0.52).all(axis=1)
+    assert summary["all", "pairs_both_trained"] == above.sum()
+
+
+def test_trial_files_say_how_many_classes_there_are(tmp_path):
+    trials = drawn(2, trial=list("ab")).assign(pytorch_test_accuracy=0.15, tensorflow_test_accuracy=0.9)
+    for classes, state in ((10, "pytorch_at_chance"), (30, "both_trained")):
+        write_study(tmp_path / str(classes), trials, "native", classes)
+        # 60 examples: by chance up to 0.22 with ten classes, up to 0.12 with thirty.
+        found = analyse.make(tmp_path / str(classes)).set_index(["architecture", "semantics", "statistic"])
+        assert number(found, f"pairs_{state}", "all") == 2
+        assert f"pytorch_recall_{classes - 1}" in pd.read_csv(tmp_path / f"{classes}/tables/disagreement.csv")
+
+
+def test_a_few_classes_have_a_whole_confusion_matrix():
+    labels = np.array([0, 0, 1, 2])
+    logits = np.eye(3)[[0, 1, 1, 0]]
+    logits[3] = np.nan
+    side = predictions.Predictions(logits, labels)
+    shown = predictions.shown_classes([side])
+    counts, skipped = predictions.confusion(side, shown)
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
+    assert skipped == 1
+
+
+def test_of_many_classes_a_confusion_matrix_shows_the_most_confused_and_all_others_together():
+    random = np.random.default_rng(6)
+    labels = np.repeat(np.arange(100), 20).astype(np.uint8)
+    sides = []
+    for confused in (range(40, 45), range(45, 50)):
+        guesses = labels.copy()
+        wrong = np.isin(labels, confused) & (random.random(2000) < 0.5)
+        guesses[wrong] = 99 - guesses[wrong]
+        sides.append(predictions.Predictions(np.eye(100, dtype=np.float32)[guesses], labels))
+    shown = predictions.shown_classes(sides)
+    assert len(shown) == predictions.MOST_CONFUSED
+    # Each beside the one that it is confused with.
+    assert set(shown) <= {*range(40, 60)}
+    assert set(shown) == {99 - label for label in shown}
+    for side in sides:
+        counts, skipped = predictions.confusion(side, shown)
+        assert counts.shape == (11, 11)
+        assert counts.sum() == 2000
+        assert counts[:-1].sum(axis=1).tolist() == [20] * 10
+        assert counts[0, 0] == np.sum((side.logits.argmax(1) == shown[0]) & (labels == shown[0]))
+        assert skipped == 0
+
+
+@pytest.mark.parametrize("classes", [1000, 65_536])
+def test_any_number_of_classes_takes_little_time_and_memory(classes):
+    labels = np.arange(64) * (classes // 64)
+    logits = np.zeros((64, classes), np.float32)
+    logits[:, 7] = 1
+    side = predictions.Predictions(logits, labels.astype(np.uint16))
+    shown = predictions.shown_classes([side, side])
+    assert 7 in shown
+    assert predictions.confusion(side, shown)[0].sum() == 64
+    found = predictions.disagreement(logits, logits, side.labels)
+    assert found["agreement"] == 1
+    assert len(found) == 5 + 2 * classes * (classes <= 1000)
+
+
+def test_groups_are_those_of_a_summary_and_work_out_what_it_does_not_say():
+    trials = drawn(40, trial=[f"t{k}" for k in range(40)], semantics="native")
+    trials["difference"] = trials["pytorch_test_accuracy"] - trials["tensorflow_test_accuracy"]
+    trials["both_completed"] = np.arange(40) > 3
+    left_out = trials.assign(pytorch_status=np.where(trials["both_completed"], "completed", "diverged"))
+    summary = statistics.summarise(statistics.prepared(left_out, 50_000, 10_000, 10))
+    own, said = groups.groups(trials), groups.groups(trials, summary)
+    for first, second in zip(own, said, strict=True):
+        assert (first.pairs, first.left_out, first.ahead + first.behind) == (18, 2, 18)
+        for name in groups.OWN:
+            assert getattr(first, name) == getattr(second, name)
+        assert first.largest == trials.set_index("trial").loc[first.largest_trial, "difference"]
+        assert np.isnan(first.trained[0])
+        assert np.isfinite(second.trained).all()
+    furthest = groups.leading(own)
+    assert [group.apart for group in furthest] == sorted((group.apart for group in own), reverse=True)
 
 
 @pytest.mark.filterwarnings("error")
@@ -342,10 +439,25 @@ def test_a_table_alone_needs_the_numbers_of_examples(tmp_path):
     ids=["three", "chance", "none", "one-of-two"],
 )
 def test_figures_of_few_and_of_useless_pairs(trials, tmp_path):
-    trials = statistics.prepared(trials, 50_000, 10_000)
+    trials = statistics.prepared(trials, 50_000, 10_000, 10)
     captions = figures.draw(trials, statistics.summarise(trials), tmp_path)
     assert all("nan" not in caption.split() for caption in captions.values())
     assert len(list(tmp_path.iterdir())) == 2 * len(figures.FIGURES) + 1
+
+
+def test_any_number_of_architectures_is_drawn_each_with_looks_of_its_own(tmp_path):
+    names = np.array(["vgg16", "resnet50", "densenet121", "smallcnn", "mine", "theirs", "yours"])
+    trials = drawn(70, trial=[f"t{k}" for k in range(70)], semantics="native").assign(architecture=np.tile(names, 10))
+    trials = statistics.prepared(trials, 50_000, 10_000, 10)
+    captions = figures.draw(trials, statistics.summarise(trials), tmp_path)
+    assert all(caption.count(f"{name}: ") == 1 for caption in captions.values() for name in names)
+    for name in figures.FIGURES:
+        svg = (tmp_path / f"{name}.svg").read_text()
+        assert all(f"{architecture}" in svg for architecture in names)
+    many = figures.Shown(trials, [*names, *(f"a{k:02d}" for k in range(28))], "native", trials, None)
+    looks = [many.style(name) for name in many.architectures]
+    assert len(set(looks)) == 35
+    assert [colour for colour, *_ in looks[:7]] == list(figures.COLOURS)
 
 
 def test_the_published_study(tmp_path):
@@ -353,7 +465,7 @@ def test_the_published_study(tmp_path):
     (tmp_path / "tables").mkdir()
     published().to_parquet(tmp_path / "tables/trials.parquet", index=False)
     started = time.monotonic()
-    summary = statistics.make(tmp_path, examples=(50_000, 10_000))
+    summary = analyse.make(tmp_path, examples=(50_000, 10_000), classes=10)
     assert time.monotonic() - started < 60
     found = summary.set_index(["architecture", "semantics", "statistic"])
     assert number(found, "pairs", "all", "published") == 1200

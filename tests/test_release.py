@@ -22,7 +22,7 @@ import pytest
 import gcs
 import synthetic
 from conftest import PATH, REPOSITORY, run, uncrossed
-from uncrossed.analysis import attribution, statistics
+from uncrossed.analysis import analyse, attribution
 from uncrossed.common.errors import InputError
 from uncrossed.release import metadata, release, secrets, upload
 from uncrossed.release.card import TITLE
@@ -512,7 +512,7 @@ def test_every_word_that_a_study_has_of_itself_is_known(tmp_path):
     synthetic.write(folder, rows, diverged="t1")
     tables.make(folder)
     attribution.make(folder)
-    statistics.make(folder)
+    analyse.make(folder)
     report.make(folder)
     known = secrets.known_words()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".png"):

@@ -1,5 +1,6 @@
 """The report: what it says, what it refuses, and how it behaves in a real browser."""
 
+import base64
 import json
 import re
 import shutil
@@ -216,22 +217,48 @@ def test_it_takes_floors_bounds_and_causes_from_the_tables_that_have_them(study)
     assert "In the trial c no mechanism alone explains the difference" in text
 
 
-def test_figures_are_inlined_with_ids_of_their_own_and_nothing_that_runs(study):
+def test_figures_are_images_in_the_page_each_the_bytes_of_its_file(study):
     (study / "figures").mkdir()
-    for name in ("one", "two"):
-        (study / f"figures/{name}.svg").write_text(SVG)
-    (study / "figures/captions.json").write_text(json.dumps({"two": "Two & a <b>caption</b>.", "one": "One."}))
+    for name, width in (("one", 'width="300pt" '), ("two", ""), ("a three", 'width="90%" ')):
+        (study / f"figures/{name}.svg").write_text(SVG.replace('width="300pt" ', width))
+    (study / "figures/captions.json").write_text(json.dumps({"two": 'Two & a "<b>caption</b>".', "one": "One."}))
     report.make(study)
     text = page(study)
-    ids = re.findall(r'\sid="([^"]+)"', text)
-    assert len(ids) == len(set(ids))
-    assert 'clip-path="url(#figure1-p)"' in text
-    assert 'href="#figure2-t"' in text
-    assert "#figure1-svg *{" in text
+    images = re.findall(r'<img [^>]*src="data:image/svg\+xml;base64,([^"]+)">', text)
+    drawn = [base64.b64decode(image) for image in images]
+    assert drawn == [(study / f"figures/{name}.svg").read_bytes() for name in ("two", "one", "a three")]
+    assert "<svg" not in text
     assert "alert" not in text
     assert "example.org" not in text
-    assert "words that stay text" in text
-    assert text.index("Two &amp; a &lt;b&gt;caption") < text.index("One.</figcaption>")
+    assert text.index("Two &amp; a &#34;&lt;b&gt;caption") < text.index("One.</figcaption>")
+    assert text.count("max-width: 400px") == 1, "300 points"
+    assert '<a href="figures/a%20three.svg">Figure 3</a>' in text
+
+
+def test_the_study_is_named_by_its_statement_wherever_it_lies(made, tmp_path):
+    copy = shutil.copytree(made, tmp_path / "a copy")
+    assert report.make(copy).read_bytes() == (made / "report.html").read_bytes()
+    assert data(copy)["study"] == "made"
+    (copy / "study.json").unlink()
+    report.make(copy)
+    assert data(copy)["study"] == "a copy"
+    (copy / "study.json").write_text("{")
+    with pytest.raises(InputError, match=r"study\.json"):
+        report.make(copy)
+
+
+def test_of_a_hundred_classes_a_pair_shows_those_that_are_confused_most(tmp_path):
+    synthetic.study(tmp_path / "many", 3, classes=100, examples=2000)
+    synthetic.study(tmp_path / "few", 3, classes=10, examples=2000)
+    sizes = [report.make(tmp_path / name).stat().st_size for name in ("many", "few")]
+    assert sizes[0] < sizes[1] + 3000
+    for pair in data(tmp_path / "many")["pairs"]:
+        assert pair["classes"]["all"] == 100
+        assert len(pair["classes"]["shown"]) == 10
+        for framework in ("pytorch", "tensorflow"):
+            matrix = np.reshape(pair[framework]["confusion"], (11, 11))
+            assert matrix.sum(axis=1).tolist() == [20] * 10 + [1800]
+    assert not any("classes" in pair for pair in data(tmp_path / "few")["pairs"])
 
 
 CELL = "[...document.querySelectorAll('#pairs tbody tr.pair:not([hidden])')].map(row => row.cells[%d].textContent)"
@@ -282,9 +309,10 @@ def test_it_works_in_a_browser(made, tmp_path):
         text = browser.run(f"{panel}.textContent")
         assert trial_file.read_attributes(made / "trials/densenet121-0003/pytorch.h5")["content_sha256"] in text
         assert (
-            "snakemake --cores 4 results/made-up/trials/densenet121-0003/pytorch.h5 "
-            "results/made-up/trials/densenet121-0003/tensorflow.h5 --configfile config/made-up.yaml"
+            "snakemake --cores 4 results/made/trials/densenet121-0003/pytorch.h5 "
+            "results/made/trials/densenet121-0003/tensorflow.h5 --configfile YOUR-STUDY.yaml"
         ) in text
+        assert 'YOUR-STUDY.yaml is the study file that says "study: made".' in text
         assert not browser.run(WIDE)
         light = browser.run("getComputedStyle(document.body).backgroundColor")
 
@@ -301,6 +329,31 @@ def test_it_works_in_a_browser(made, tmp_path):
         assert browser.faults == []
         assert {address.split(":")[0] for address in browser.requests} <= {"file", "data", "about"}
         assert {a for a in browser.requests if a.startswith("file:")} == {(made / "report.html").as_uri()}
+
+
+def test_figures_and_the_most_confused_classes_in_a_browser(tmp_path):
+    need(shutil.which("chromium"), "chromium")
+    synthetic.study(tmp_path, 1, classes=100, examples=2000)
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures/a.svg").write_text(SVG)
+    report.make(tmp_path)
+    with Browser() as browser:
+        for width in (1200, 360):
+            browser.open(tmp_path / "report.html", width=width)
+            browser.run("document.querySelector('img').decode()")
+            size = browser.run("(e => [e.naturalWidth, e.clientWidth])(document.querySelector('img'))")
+            assert size[0] == 400
+            assert 300 <= size[1] <= 400
+            browser.run("document.querySelector('tr.pair button').click()")
+            assert "Of 100 classes it shows the 10 that both models confuse most" in browser.run(
+                "document.querySelector('.panel').textContent"
+            )
+            heads = browser.run("[...document.querySelectorAll('.confusion thead tr')].map(e => e.innerText.trim())")
+            classes = [str(label) for label in data(tmp_path)["pairs"][0]["classes"]["shown"]]
+            assert [head.split() for head in heads] == [[*classes, "others"]] * 2
+            assert not browser.run(WIDE)
+        assert browser.faults == []
+        assert {address.split(":")[0] for address in browser.requests} <= {"file", "data", "about"}
 
 
 def test_what_comes_from_data_is_shown_and_never_run_in_a_browser(tmp_path):

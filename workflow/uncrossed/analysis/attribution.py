@@ -9,20 +9,22 @@ apart, and how far the aligned pair is, which only rounding in float32 separates
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.figures import pyplot
+from uncrossed.analysis.drawing import pyplot, save
+from uncrossed.analysis.intervals import UNKNOWN, Estimate, bootstrap
+from uncrossed.analysis.statistics import seed_distances
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import complete, write_text
+from uncrossed.common.files import write_text
 from uncrossed.results import built, tables
 from uncrossed.study import manifest
 from uncrossed.study.semantics import MECHANISMS, variants
 
-RESAMPLES = 2000
 COLUMNS = [
     *("base", "architecture", "variant", "mechanism", "seeds", "gap", "gap_low", "gap_high", "native_gap"),
     *("seed_floor", "rounding_floor", "above_floors", "share", "share_low", "share_high"),
@@ -46,8 +48,7 @@ def make(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, list[str]]:
         raise InputError(
             f"{folder}: no base trial with native and aligned rows; `uncrossed manifest ablate` makes them"
         )
-    with complete(folder / "figures/attribution.svg") as temporary:
-        draw(found, temporary)
+    draw(found, folder / "figures/attribution.svg")
     write_text(folder / "tables/attribution.csv", found.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     return found, sorted(bases)
 
@@ -69,60 +70,95 @@ def attribute(trials: pd.DataFrame, bases: Mapping[str, Mapping[str, str]]) -> p
             continue
         architecture = rows["architecture"].iloc[0]
         native = rows[rows["label"] == "native"]
-        floors = _seed_floor(native), float(gaps["aligned"].abs().mean())
+        distances = seed_distances(native)
+        # NaN where there is one seed.
+        floors = float(distances.mean()) if distances.size else np.nan, float(gaps["aligned"].abs().mean())
         for label in variants():
             if label in gaps and not gaps[label].index.intersection(gaps["native"].index).empty:
                 records.append(_record(base, architecture, label, gaps[label], gaps["native"], floors))
     return pd.DataFrame(records, columns=COLUMNS)
 
 
-def _seed_floor(native: pd.DataFrame) -> float:
-    """Mean distance of two seeds' accuracies in the same framework; NaN where there is one seed."""
-    distances = []
-    for framework in ("pytorch", "tensorflow"):
-        values = native[f"{framework}_test_accuracy"].to_numpy()
-        first, second = np.triu_indices(len(values), k=1)
-        distances.append(np.abs(values[first] - values[second]))
-    together = np.concatenate(distances)
-    return float(together.mean()) if together.size else float("nan")
-
-
 def _record(
     base: str, architecture: str, label: str, gaps: pd.Series, native: pd.Series, floors: tuple[float, float]
 ) -> dict[str, Any]:
     variant, _, mechanism = label.partition("-")
-    paired = pd.concat([gaps, native], axis=1, join="inner").to_numpy()
     # The same seeds are drawn for both, since a seed's native and changed runs share much.
-    random = np.random.default_rng(0)
-    drawn = paired[random.integers(0, len(paired), (RESAMPLES, len(paired)))].mean(axis=1)
-    gap, whole = paired.mean(axis=0)
-    # NaN floors (one seed) say nothing, so neither do we.
-    said = bool(abs(whole) > max(floors)) and variant in ("only", "without")
-    shares = drawn[:, 0] / np.where(drawn[:, 1] == 0, np.nan, drawn[:, 1])
-    share, low, high = gap / whole if whole else np.nan, *_interval(shares)
-    if variant == "only":
-        share, low, high = 1 - share, 1 - high, 1 - low
+    paired = pd.concat([gaps, native], axis=1, join="inner").to_numpy()
+
+    def measures(data: list[np.ndarray], drawn: np.ndarray, _: np.ndarray) -> dict[str, np.ndarray]:
+        gap, whole = (side[drawn].mean(axis=1) for side in data)
+        left = gap / np.where(whole == 0, np.nan, whole)
+        return {"gap": gap, "native_gap": whole, "share": 1 - left if variant == "only" else left}
+
+    found = bootstrap([*paired.T], measures)
+    whole = found["native_gap"][0]
+    # NaN floors say nothing, so neither do we.
+    above = bool(abs(whole) > max(floors))
+    share = found["share"] if above and variant in ("only", "without") else UNKNOWN
     return {
         "base": base,
         "architecture": architecture,
         "variant": variant,
         "mechanism": mechanism,
         "seeds": len(paired),
-        "gap": gap,
-        **dict(zip(("gap_low", "gap_high"), _interval(drawn[:, 0]), strict=True)),
+        **dict(zip(("gap", "gap_low", "gap_high"), found["gap"], strict=True)),
         "native_gap": whole,
         "seed_floor": floors[0],
         "rounding_floor": floors[1],
-        "above_floors": bool(abs(whole) > max(floors)),
-        "share": share if said else np.nan,
-        "share_low": low if said else np.nan,
-        "share_high": high if said else np.nan,
+        "above_floors": above,
+        **dict(zip(("share", "share_low", "share_high"), share, strict=True)),
     }
 
 
-def _interval(values: np.ndarray) -> tuple[float, float]:
-    values = values[np.isfinite(values)]
-    return tuple(np.quantile(values, (0.025, 0.975))) if values.size else (np.nan, np.nan)
+@dataclass
+class Explanation:
+    """What an ablation says of one base trial.
+
+    Attributes:
+        base: the trial.
+        gap: its native difference; NaN where the table does not have it.
+        seeds: over how many seeds; 0 where the table does not have it.
+        mechanism: the one that explains most when it alone is aligned; empty where the difference is within the floors.
+        share: how much of the difference it explains.
+        left: how much of the difference is left when all others are aligned and it is not.
+    """
+
+    base: str
+    gap: float
+    seeds: int
+    mechanism: str = ""
+    share: Estimate = UNKNOWN
+    left: Estimate = UNKNOWN
+
+
+def explanations(found: pd.DataFrame, architecture: str) -> list[Explanation]:
+    """What the base trials of an architecture say, by name.
+
+    Args:
+        found: what `attribute` returns, or another table with its columns base, architecture, variant, mechanism and
+            share.
+        architecture: its name.
+    """
+    explained = []
+    for base, rows in found[found["architecture"] == architecture].groupby("base", sort=True):
+        first = rows.iloc[0]
+        one = Explanation(str(base), float(first.get("native_gap", np.nan)), int(first.get("seeds", 0)))
+        explained.append(one)
+        said = rows[rows["share"].notna()]
+        alone = said[said["variant"] == "only"].sort_values("share", ascending=False, kind="stable")
+        if alone.empty:
+            continue
+        one.mechanism, one.share = str(alone.iloc[0]["mechanism"]), _share(alone.iloc[0])
+        without = said[(said["variant"] == "without") & (said["mechanism"] == one.mechanism)]
+        if len(without):
+            one.left = _share(without.iloc[0])
+    return explained
+
+
+def _share(row: pd.Series) -> Estimate:
+    share, low, high = (float(row.get(name, np.nan)) for name in ("share", "share_low", "share_high"))
+    return share, low, high
 
 
 def draw(found: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -163,7 +199,7 @@ def draw(found: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     ]
     figure.legend(handles=handles, loc="lower center", ncols=4, frameon=False)
     figure.tight_layout(rect=(0, 0.07, 1, 1))
-    figure.savefig(path, format="svg", metadata={"Date": None})
+    save(figure, path)
     plt.close(figure)
 
 

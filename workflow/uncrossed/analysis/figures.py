@@ -5,6 +5,7 @@ tell apart, markers, hatches or dashes do too. Grey bands are the floors: a diff
 another seed (light) or the rounding of float32 (dark) makes as large a one.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,27 +14,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.statistics import HYPERPARAMETERS, INPUTS, STATES, value
-from uncrossed.common.files import complete, write_json
-from uncrossed.study.semantics import ARCHITECTURES
+from uncrossed.analysis.drawing import pyplot, save
+from uncrossed.analysis.statistics import INPUTS, STATES, value
+from uncrossed.common.files import write_json
+from uncrossed.training.architectures import BUILT_IN
 
-LABELS = {
-    "learning_rate": "learning rate",
-    "batch_size": "batch size (examples)",
-    "adam_epsilon": "Adam's epsilon",
-    "epochs": "epochs",
-    "steps": "optimizer steps",
-}
 DIFFERENCE = "difference of test accuracy\n(PyTorch minus TensorFlow)"
 ABSOLUTE = "|difference of test accuracy|"
-# Per architecture and per hyperparameter: colour, marker, dashes, hatch.
-STYLES = [
-    ("#0072B2", "o", "-", ""),
-    ("#D55E00", "s", "--", "////"),
-    ("#009E73", "^", "-.", "...."),
-    ("#CC79A7", "D", ":", "xxxx"),
-    ("#F0E442", "v", (0, (1, 3)), "||||"),
-]
+# The k-th architecture has the k-th of each, where the last is followed by the first: no two of 35 look the same.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#E69F00")
+MARKERS = ("o", "s", "^", "D", "v")
+DASHES = ("-", "--", "-.", ":", (0, (1, 3)))
+HATCHES = ("", "////", "....", "xxxx", "||||", "----")
 STATE_STYLES = dict(
     zip(
         STATES[:4],
@@ -41,7 +33,7 @@ STATE_STYLES = dict(
         strict=True,
     )
 )
-RESOLUTION = 200  # dots per inch
+PANELS = 4  # beside each other
 CELLS = 6
 FEWEST_SMOOTHED = 40
 
@@ -51,10 +43,10 @@ class Shown:
     """What the figures show.
 
     Attributes:
-        rows: pairs of one semantics whose difference is known, as `analysis.prepared` returns.
-        architectures: those of all pairs of that semantics, in the order of `semantics.ARCHITECTURES`.
+        rows: pairs of one semantics whose difference is known, as `statistics.prepared` returns.
+        architectures: those of all pairs of that semantics, the package's first.
         semantics: its text.
-        summary: what `analysis.summarise` returns.
+        summary: what `statistics.summarise` returns.
         plt: pyplot.
     """
 
@@ -90,16 +82,32 @@ class Shown:
         found = [f"{a}: {words(a)}" for a in self.architectures if len(self.of(a))]
         return "; ".join(found) + "." if found else "No pair completed."
 
-    def panels(self, width: float, height: float, **options: Any) -> tuple[Any, Any]:
+    def style(self, architecture: str) -> tuple[Any, ...]:
+        """What tells an architecture apart, the same in every study for the package's: see COLOURS."""
+        others = [name for name in self.architectures if name not in BUILT_IN]
+        place = [*BUILT_IN, *others].index(architecture)
+        return tuple(looks[place % len(looks)] for looks in (COLOURS, MARKERS, DASHES, HATCHES))
+
+    def panels(self, width: float, height: float, xlabel: str, ylabel: str, **options: Any) -> tuple[Any, Any]:
         """A figure with a panel, in inches, for each architecture, titled by it and by how many pairs it shows."""
         count = len(self.architectures)
-        size = (max(3.4, width * count + 0.6), height)
-        figure, axes = self.plt.subplots(1, count, figsize=size, squeeze=False, layout="constrained", **options)
-        for axis, name in zip(axes[0], self.architectures, strict=True):
+        rows = math.ceil(count / PANELS)
+        columns = math.ceil(count / rows)
+        size = (max(3.4, width * columns + 0.6), height * rows)
+        figure, axes = self.plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **options)
+        axes, unused = axes.ravel()[:count], axes.ravel()[count:]
+        for axis in unused:
+            axis.remove()
+        for place, (axis, name) in enumerate(zip(axes, self.architectures, strict=True)):
             axis.set_title(_pairs(name, len(self.of(name))))
+            if place % columns == 0:
+                axis.set_ylabel(ylabel)
+            if place + columns >= count:
+                axis.set_xlabel(xlabel)
+                axis.tick_params("x", labelbottom=True)
             if not len(self.of(name)):
                 _say(axis, "no pair completed")
-        return figure, axes[0]
+        return figure, axes
 
 
 FLOORS = {"another seed": "0.9", "float32 rounding": "0.75"}
@@ -109,8 +117,8 @@ def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str,
     """Draw all figures, NAME.svg and NAME.png, and write `captions.json`.
 
     Args:
-        trials: what `analysis.prepared` returns.
-        summary: what `analysis.summarise` returns of it.
+        trials: what `statistics.prepared` returns.
+        summary: what `statistics.summarise` returns of it.
         folder: where to.
 
     Returns:
@@ -119,53 +127,27 @@ def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str,
     counts = trials["semantics"].value_counts()
     semantics = min(counts.index, key=lambda name: (-counts[name], name != "native", name))
     some = trials[trials["semantics"] == semantics]
-    names = sorted(some["architecture"].unique(), key=lambda a: [*ARCHITECTURES, a].index(a))
+    names = sorted(some["architecture"].unique(), key=lambda a: [*BUILT_IN, a].index(a))
     shown = Shown(some[some["difference"].notna()], names, semantics, summary, pyplot())
     captions = {}
     for name, make in FIGURES.items():
         figure, caption = make(shown)
         captions[name] = f"{caption} Semantics: {semantics}."
-        for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
-            with complete(folder / f"{name}.{kind}") as temporary:
-                figure.savefig(temporary, format=kind, dpi=RESOLUTION, metadata=metadata)
+        for kind in ("svg", "png"):
+            save(figure, folder / f"{name}.{kind}", kind)
         shown.plt.close(figure)
     write_json(folder / "captions.json", captions)
     return captions
 
 
-def pyplot() -> Any:
-    """Pyplot in this style; nothing in a file depends on when it was drawn."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    matplotlib.rcdefaults()
-    matplotlib.rcParams.update(
-        {
-            "svg.hashsalt": "uncrossed",
-            "svg.fonttype": "none",
-            "font.size": 8,
-            "axes.titlesize": 8,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "legend.frameon": False,
-            "hatch.linewidth": 0.6,
-            "lines.linewidth": 1.4,
-            "axes.axisbelow": False,
-        }
-    )
-    from matplotlib import pyplot as plt
-
-    return plt
-
-
 def histogram(shown: Shown) -> tuple[Any, str]:
     """How the differences are distributed, by whether the models are above chance."""
-    figure, axes = shown.panels(2.5, 2.9, sharex=True, sharey=True)
     largest = max(0.05, shown.rows["difference"].abs().max() if len(shown.rows) else 0)
     width = next(w for w in (0.005, 0.01, 0.025, 0.05) if largest / w <= 30 or w == 0.05)
     bins = width * np.arange(-np.ceil(largest / width), np.ceil(largest / width) + 1)
     # A bin around zero, not two beside it.
     bins = np.append(bins - width / 2, bins[-1] + width / 2)
+    figure, axes = shown.panels(2.5, 2.9, DIFFERENCE, f"pairs per {width:g}", sharex=True, sharey=True)
     for axis, name in zip(axes, shown.architectures, strict=True):
         _bands(axis.axvspan, shown.floors(name), both=True)
         rows = shown.of(name)
@@ -190,11 +172,9 @@ def histogram(shown: Shown) -> tuple[Any, str]:
         if len(rows):
             axis.axvline(0, color="0.3", lw=0.6)
             axis.axvline(rows["difference"].median(), color="black", lw=1, ls="--")
-        axis.set_xlabel(DIFFERENCE)
     sides = [-0.05, 0.05] if shown.rows.empty else [*shown.rows["difference"].agg(["min", "max"]), -0.05, 0.05]
     axes[0].set_xlim(min(sides) - width, max(sides) + width)
     axes[0].set_ylim(0, None if len(shown.rows) else 1)
-    axes[0].set_ylabel(f"pairs per {width:g}")
     handles = [_patch(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
     handles += [*_floor_handles(shown), shown.plt.Line2D([], [], color="black", lw=1, ls="--", label="median")]
     _legend(figure, handles, shown)
@@ -213,7 +193,8 @@ def histogram(shown: Shown) -> tuple[Any, str]:
 
 def scatter(shown: Shown) -> tuple[Any, str]:
     """The two accuracies of each pair against each other."""
-    figure, axes = shown.panels(2.5, 3.6, sharex=True, sharey=True)
+    xlabel, ylabel = "PyTorch test accuracy", "TensorFlow test accuracy"
+    figure, axes = shown.panels(2.5, 3.6, xlabel, ylabel, sharex=True, sharey=True)
     accuracies = shown.rows[["pytorch_test_accuracy", "tensorflow_test_accuracy"]].to_numpy()
     top = min(1.02, accuracies.max() + 0.05) if len(accuracies) else 1
     for axis, name in zip(axes, shown.architectures, strict=True):
@@ -224,8 +205,7 @@ def scatter(shown: Shown) -> tuple[Any, str]:
             axis.plot(line, line, color="0.3", lw=0.6)
         for state, rows in shown.of(name).groupby("state"):
             _points(axis, rows["pytorch_test_accuracy"], rows["tensorflow_test_accuracy"], state)
-        axis.set(xlim=(0, top), ylim=(0, top), aspect="equal", xlabel="PyTorch test accuracy")
-    axes[0].set_ylabel("TensorFlow test accuracy")
+        axis.set(xlim=(0, top), ylim=(0, top), aspect="equal")
     handles = [_marker(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
     handles += [*_floor_handles(shown), shown.plt.Line2D([], [], color="0.3", lw=0.6, label="equal")]
     # With square panels the plain layout cuts the titles.
@@ -251,7 +231,7 @@ def information(shown: Shown) -> tuple[Any, str]:
     width = 0.8 / len(shown.architectures)
     known = False
     for k, name in enumerate(shown.architectures):
-        colour, _, _, hatch = _style(name)
+        colour, _, _, hatch = shown.style(name)
         part = shown.summary[
             (shown.summary["architecture"] == name) & (shown.summary["semantics"] == shown.semantics)
         ].set_index("statistic")
@@ -266,14 +246,14 @@ def information(shown: Shown) -> tuple[Any, str]:
         axis.axhspan(0, np.nanmax(floors), color=FLOORS["another seed"], lw=0, zorder=0)
     if not known:
         _say(axis, "too few pairs that differ")
-    axis.set_xticks(range(len(INPUTS)), [LABELS[i].replace(" (", "\n(") for i in INPUTS])
+    axis.set_xticks(range(len(INPUTS)), [INPUTS[i].axis.replace(" (", "\n(") for i in INPUTS])
     axis.set_ylabel("mutual information with\n|difference of test accuracy| (nats)")
     axis.set_ylim(bottom=0)
     handles = axis.get_legend_handles_labels()[0]
     if np.isfinite(floors).any():
         patch = shown.plt.Rectangle((0, 0), 1, 1, color=FLOORS["another seed"], label="floor: no information")
         handles.append(patch)
-    figure.legend(handles=handles, loc="outside lower center", ncols=5)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5 if len(handles) <= 5 else 3)
     floor_text = f" ({np.nanmax(floors):.3f} nats)" if np.isfinite(floors).any() else ""
     return figure, (
         "Mutual information of each hyperparameter, and of the optimizer steps that follow from two of them, with the "
@@ -289,7 +269,7 @@ def _most(shown: Shown, architecture: str) -> str:
         return "too few pairs that differ"
     best = max(found, key=found.get)
     rank = shown.value(architecture, f"rank_correlation_{best}")
-    return f"most by {LABELS[best].split(' (')[0]}, {found[best]:.2f} nats (rank correlation {rank:+.2f})"
+    return f"most by {INPUTS[best].label}, {found[best]:.2f} nats (rank correlation {rank:+.2f})"
 
 
 def distribution(shown: Shown) -> tuple[Any, str]:
@@ -302,7 +282,7 @@ def distribution(shown: Shown) -> tuple[Any, str]:
         values = np.sort(shown.of(name)["difference"].abs())
         if not len(values):
             continue
-        colour, marker, dashes, _ = _style(name)
+        colour, marker, dashes, _ = shown.style(name)
         x = np.concatenate([[lowest], np.maximum(values, lowest), [1]])
         above = np.concatenate([[1], 1 - np.arange(1, len(values) + 1) / len(values), [0]])
         label = f"{_pairs(name, len(values))}"
@@ -341,7 +321,7 @@ def steps(shown: Shown) -> tuple[Any, str]:
     from matplotlib.colors import LogNorm
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    figure, axes = shown.panels(2.5, 3, sharex=True, sharey=True)
+    figure, axes = shown.panels(2.5, 3, INPUTS["steps"].axis, DIFFERENCE, sharex=True, sharey=True)
     points = None
     rates = shown.rows["learning_rate"]
     if len(rates):
@@ -357,8 +337,6 @@ def steps(shown: Shown) -> tuple[Any, str]:
             style |= {} if marker == "x" else {"edgecolor": "0.2"}
             points = axis.scatter(rows["steps"], rows["difference"], s=14, marker=marker, **style)
         _logarithmic(axis, shown.rows["steps"])
-        axis.set_xlabel(LABELS["steps"])
-    axes[0].set_ylabel(DIFFERENCE)
     if points is not None:
         ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": FuncFormatter(lambda rate, _: _short(rate))}
         bar = figure.colorbar(points, ax=axes, label="learning rate", extend="both", **ticks)
@@ -378,7 +356,7 @@ def steps(shown: Shown) -> tuple[Any, str]:
 
 def region(shown: Shown) -> tuple[Any, str]:
     """In which part of the box of hyperparameters the frameworks part."""
-    figure, axes = shown.panels(2.6, 3.1, sharey=True)
+    figure, axes = shown.panels(2.6, 3.1, INPUTS["steps"].axis, INPUTS["learning_rate"].axis, sharey=True)
     edges = [_edges(shown.rows[name].to_numpy(float)) for name in ("steps", "learning_rate")]
     shape = tuple(len(e) - 1 for e in edges[::-1])
     grids = {}
@@ -410,8 +388,6 @@ def region(shown: Shown) -> tuple[Any, str]:
         for values, one in ((edges[0], axis.set_xticks), (edges[1], axis.set_yticks)):
             if values[0] == values[-1]:
                 one([0.5], [_short(values[0])])
-        axis.set_xlabel(LABELS["steps"])
-    axes[0].set_ylabel(LABELS["learning_rate"])
     bar = figure.colorbar(image, ax=axes, label="mean " + ABSOLUTE)
     _bands(bar.ax.axhspan, shown.largest_floors(), both=False, zorder=3)
     bar.ax.set_ylim(0, largest)
@@ -466,7 +442,7 @@ def hyperparameters(shown: Shown) -> tuple[Any, str]:
                 _logarithmic(axis, values)
             else:
                 axis.locator_params("x", nbins=4)
-        column[-1].set_xlabel(LABELS[dimension])
+        column[-1].set_xlabel(INPUTS[dimension].axis)
     for line, name in zip(axes, names, strict=True):
         line[0].set_ylabel(f"{name}\n|difference|")
     top = max(0.05, shown.rows["difference"].abs().max() if len(shown.rows) else 1)
@@ -482,10 +458,7 @@ def hyperparameters(shown: Shown) -> tuple[Any, str]:
         + shown.each(
             lambda a: (
                 "rank correlation with "
-                + ", ".join(
-                    f"{LABELS[i].split(' (')[0]} {_number(shown.value(a, f'rank_correlation_{i}'))}"
-                    for i in (*HYPERPARAMETERS, "steps")
-                )
+                + ", ".join(f"{INPUTS[i].label} {_number(shown.value(a, f'rank_correlation_{i}'))}" for i in INPUTS)
             )
         )
     )
@@ -516,10 +489,6 @@ def _short(number: float) -> str:
         digits = 2 if number < 100 else int(np.log10(abs(number)))
         return f"{float(f'{number:.{digits}g}'):g}"
     return f"{number:.1e}".replace(".0e", "e").replace("e-0", "e-").replace("e+0", "e")
-
-
-def _style(architecture: str) -> tuple[Any, ...]:
-    return STYLES[list(ARCHITECTURES).index(architecture) if architecture in ARCHITECTURES else -1]
 
 
 def _light(colour: str) -> tuple[float, ...]:

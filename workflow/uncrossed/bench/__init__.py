@@ -208,7 +208,7 @@ def bench(
 
     Args:
         frameworks: of FRAMEWORKS.
-        architectures: of ARCHITECTURES.
+        architectures: the package's, by name.
         batch_sizes: steps are measured with each.
         determinism: with each of these settings.
         device: `cpu` or `gpu`.

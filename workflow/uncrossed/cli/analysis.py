@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from uncrossed.datasets.dataset_file import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN
 
 
 def add_commands(commands: Any) -> None:
@@ -21,6 +21,9 @@ def add_commands(commands: Any) -> None:
     )
     command.add_argument(
         "--examples", type=int, nargs=2, metavar=("TRAIN", "TEST"), help="the dataset's; default: what trial files say"
+    )
+    command.add_argument(
+        "--classes", type=int, default=10, help="the dataset's, where no trial file says it (%(default)s)"
     )
     command.set_defaults(run=analyse)
 
@@ -48,11 +51,11 @@ def attribute(options: argparse.Namespace) -> None:
 
 def analyse(options: argparse.Namespace) -> None:
     """Write a study's summary and figures, and print the main numbers."""
-    from uncrossed.analysis import statistics
+    from uncrossed.analysis.analyse import make, printed
 
     examples = tuple(options.examples) if options.examples else None
-    summary = statistics.make(options.folder, options.partial, examples)
-    print(statistics.printed(summary))
+    summary = make(options.folder, options.partial, examples, options.classes)
+    print(printed(summary))
     if options.reference:
         from uncrossed.study2021 import published
 
@@ -61,7 +64,7 @@ def analyse(options: argparse.Namespace) -> None:
 
 def analyse_published(options: argparse.Namespace) -> None:
     """Write the published pairs as a study, analyse them, and make their report."""
-    from uncrossed.analysis import statistics
+    from uncrossed.analysis.analyse import make, printed
     from uncrossed.report import report
     from uncrossed.study2021 import published
 
@@ -70,8 +73,8 @@ def analyse_published(options: argparse.Namespace) -> None:
         print(defect)
     published.study(table, options.output)
     data = BUILT_IN["cifar10"]
-    summary = statistics.make(options.output, examples=(data.train_examples, data.test_examples))
-    print(statistics.printed(summary))
+    summary = make(options.output, examples=(data.train_examples, data.test_examples), classes=data.classes)
+    print(printed(summary))
     print(f"{report.make(options.output)}")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from uncrossed.common.errors import InputError, nearest
-from uncrossed.datasets.dataset_file import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN
 from uncrossed.study import manifest
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.trial import FRAMEWORKS

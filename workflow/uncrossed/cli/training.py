@@ -47,7 +47,7 @@ def add_commands(commands: Any) -> None:
 
 def build_dataset(options: argparse.Namespace) -> None:
     """Write a dataset file."""
-    from uncrossed.datasets import dataset_file
+    from uncrossed.datasets.build import build
 
     if options.definition in BUILT_IN:
         definition = BUILT_IN[options.definition]
@@ -55,7 +55,7 @@ def build_dataset(options: argparse.Namespace) -> None:
         definition = Definition.check(json_object(options.definition, "definition"), "dataset definition")
     else:
         raise InputError(f"unknown dataset '{options.definition}'; {nearest(options.definition, BUILT_IN)}")
-    dataset_file.build(definition, options.output)
+    build(definition, options.output)
 
 
 def train(options: argparse.Namespace) -> int:

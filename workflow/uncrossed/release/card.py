@@ -38,7 +38,7 @@ def text(study: Study, table: pd.DataFrame) -> str:
     )
     differences = table["difference"].abs().dropna()
     largest = f"The largest difference of test accuracies is {differences.max():.4f}. " if len(differences) else ""
-    low, high = statistics.chance_interval(study.dataset.test_examples)
+    low, high = statistics.chance_interval(study.dataset.test_examples, study.dataset.classes)
     return f"""---
 license: cc-by-4.0
 pretty_name: "CrossedWires: {study.name}"

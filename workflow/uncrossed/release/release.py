@@ -42,7 +42,9 @@ def make(folder: str | os.PathLike[str]) -> list[str]:
     study = Study.read_built(folder)
     listed = checksums.read_built(folder)
     table = tables.read(folder)
-    table = statistics.prepared(table, study.dataset.train_examples, study.dataset.test_examples, folder)
+    table = statistics.prepared(
+        table, study.dataset.train_examples, study.dataset.test_examples, study.dataset.classes, folder
+    )
     write_json(folder / layout.PROVENANCE, provenance.collect(folder, study, listed))
     write_json(folder / layout.CROISSANT, metadata.croissant(study, table, listed))
     write_text(folder / layout.CARD, card.text(study, table))

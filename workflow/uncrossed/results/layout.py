@@ -34,7 +34,16 @@ PROVENANCE = "provenance.json"
 # What every study has, besides its trial files, whose bytes depend on nothing but its results.
 ALWAYS_LISTED = (STATEMENT, MANIFEST, TRIALS_CSV, TRIALS_PARQUET, CURVES)
 # What some studies have: whatever is written there is listed, so that a new output is listed too, ...
-OUTPUTS = ("tables/*.csv", "tables/*.parquet", "tables/*.json", "figures/*.svg", "figures/*.json", "report.html")
+OUTPUTS = (
+    "architectures/*.py",
+    "architectures/*.json",
+    "tables/*.csv",
+    "tables/*.parquet",
+    "tables/*.json",
+    "figures/*.svg",
+    "figures/*.json",
+    "report.html",
+)
 # ... unless it is one of these, whose bytes depend on clocks and machines.
 NEVER_LISTED = (RUNS, "figures/*.png")
 

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.figures import pyplot
-from uncrossed.common.files import complete
+from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.study.search import DIMENSIONS
 
 LABELS = {
@@ -28,12 +27,6 @@ def expected_best(values: np.ndarray, count: int, largest: bool) -> np.ndarray:
     shares = (np.arange(n + 1) / n)[None, :] ** np.arange(1, count + 1)[:, None]
     means = (np.diff(shares, axis=1) * ordered).sum(axis=1)
     return means if largest else -means
-
-
-def _save(figure: Any, path: Path) -> None:
-    with complete(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
-    pyplot().close(figure)
 
 
 def draw_progress(table: pd.DataFrame, search: Any, path: Path) -> None:
@@ -74,7 +67,7 @@ def draw_progress(table: pd.DataFrame, search: Any, path: Path) -> None:
     axes[0, 0].set_ylabel("best so far: " + search.objective.split()[1].replace("_", " "))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="lower center", ncols=len(names), frameon=False)
     figure.tight_layout(rect=(0, 0.08 if len(names) > 2 else 0.2, 1, 1))
-    _save(figure, path)
+    save(figure, path)
 
 
 def draw_box(table: pd.DataFrame, search: Any, path: Path) -> None:
@@ -103,4 +96,4 @@ def draw_box(table: pd.DataFrame, search: Any, path: Path) -> None:
                 axis.set_xlabel("trial in its subspace")
     figure.colorbar(points, ax=axes, label=search.objective.split()[1].replace("_", " "), shrink=0.8)
     figure.supxlabel("squares: random start; circles: suggested by what was seen; crosses: diverged", fontsize=7)
-    _save(figure, path)
+    save(figure, path)

@@ -44,6 +44,7 @@ LONG = 25
 # Two accuracies and their difference, each rounded to nine decimals.
 ROUNDING = 2e-9
 TEST_EXAMPLES = BUILT_IN["cifar10"].test_examples
+CLASSES = 10
 
 
 @dataclass(frozen=True)

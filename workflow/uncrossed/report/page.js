@@ -131,23 +131,27 @@
     }
   };
 
-  const confusion = (parent, side, matrix, skipped) => {
+  // `classes` are the classes that have a row and a column, where these are not all: the last ones are all others.
+  const confusion = (parent, side, matrix, skipped, classes) => {
     make(parent, "h3", {}, `Confusion matrix, ${NAMES[side]}`);
     const note = skipped ? `; ${skipped} examples without a finite prediction are left out` : "";
-    make(parent, "p", { class: "note" }, `Rows are true classes, columns predicted ones${note}.`);
+    const cut = classes ? ` Of ${classes.all} classes it shows the ${classes.shown.length} that both models confuse most;`
+      + " the others are one row and one column." : "";
+    make(parent, "p", { class: "note" }, `Rows are true classes, columns predicted ones${note}.${cut}`);
     const label = `Confusion matrix of ${NAMES[side]}`;
     const box = make(parent, "div", { class: `scroll ${side}`, tabindex: 0, role: "region", "aria-label": label });
     const grid = make(box, "table", { class: "confusion", "aria-label": label });
     const head = make(make(grid, "thead"), "tr");
     make(head, "td");
     const size = Math.round(Math.sqrt(matrix.length));
-    for (let k = 0; k < size; k++) make(head, "th", { scope: "col" }, k);
+    const names = classes ? [...classes.shown, "others"] : [...Array(size).keys()];
+    for (const name of names) make(head, "th", { scope: "col" }, name);
     const cells = make(grid, "tbody");
     for (let k = 0; k < size; k++) {
       const values = matrix.slice(k * size, (k + 1) * size);
       const sum = values.reduce((a, b) => a + b, 0);
       const line = make(cells, "tr");
-      make(line, "th", { scope: "row" }, k);
+      make(line, "th", { scope: "row" }, names[k]);
       for (const value of values) {
         const cell = make(line, "td", value ? {} : { class: "zero" }, value);
         if (value) cell.style.setProperty("--share", (value / sum).toFixed(3));
@@ -185,7 +189,9 @@
     const matrices = SIDES.filter((side) => pair[side]?.confusion);
     if (matrices.length) {
       const box = make(panel, "div", { class: "columns wide" });
-      for (const side of matrices) confusion(make(box, "div"), side, pair[side].confusion, pair[side].skipped);
+      for (const side of matrices) {
+        confusion(make(box, "div"), side, pair[side].confusion, pair[side].skipped, pair.classes);
+      }
     }
     const facts = make(panel, "div", { class: "columns wide" });
     const left = make(facts, "div");
@@ -213,7 +219,8 @@
     const again = make(panel, "div", { class: "wide" });
     make(again, "h3", {}, "Build it again");
     const targets = SIDES.map((side) => `results/${data.study}/trials/${trial}/${side}.h5`).join(" ");
-    make(again, "pre", {}, `snakemake --cores 4 ${targets}${data.configfile}`);
+    make(again, "pre", {}, `snakemake --cores 4 ${targets} --configfile YOUR-STUDY.yaml`);
+    make(again, "p", { class: "note" }, `YOUR-STUDY.yaml is the study file that says "study: ${data.study}".`);
   };
 
   const toggle = (item, open = !item.open) => {

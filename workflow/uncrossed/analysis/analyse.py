@@ -1,0 +1,84 @@
+"""Analyse a study: its summary, what its trial files say beyond it, and its figures.
+
+The numbers need a table of trials only; where the trial files are there, the two models of a pair are also compared
+prediction by prediction and, where they started from the same weights, layer by layer.
+"""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from uncrossed.analysis import figures, predictions
+from uncrossed.analysis.statistics import prepared, summarise
+from uncrossed.common.errors import InputError
+from uncrossed.common.files import write_text
+from uncrossed.results import tables
+
+
+def make(
+    folder: str | os.PathLike[str],
+    partial: bool = False,
+    examples: tuple[int, int] | None = None,
+    classes: int | None = None,
+) -> pd.DataFrame:
+    """Write `tables/summary.csv` and the figures of a study, and from its trial files what they alone can say.
+
+    Args:
+        folder: the study's folder, with `tables/trials.parquet`.
+        partial: leave out missing results instead of refusing.
+        examples: how many training and test examples the dataset has; by default what a trial file says.
+        classes: how many classes the dataset has, where no trial file says it.
+
+    Returns:
+        The summary: architecture, semantics, statistic, value and its bounds.
+
+    Raises:
+        InputError: no table, a table that lacks a column, or a missing or damaged result.
+    """
+    folder = Path(folder)
+    path = folder / "tables/trials.parquet"
+    trials = tables.read(folder)
+    size = predictions.size(folder, trials["trial"])
+    if size is None and (examples is None or classes is None):
+        raise InputError(
+            f"{folder}: no trial file says how large the dataset is; "
+            "allowed: --examples TRAIN TEST with it, and --classes N"
+        )
+    train_examples, test_examples = examples or size[:2]
+    trials = prepared(trials, train_examples, test_examples, size.classes if size else classes, path)
+    missing = trials.loc[trials["state"] == "missing", "trial"]
+    if len(missing) and not partial:
+        raise InputError(
+            f"{path}: trial '{missing.iloc[0]}' and {len(missing) - 1} more lack a result; "
+            "allowed: a finished study, or --partial"
+        )
+    summary = summarise(trials)
+    if (folder / "trials").is_dir():
+        compared, distances = predictions.compare(folder, trials, partial)
+        _write(compared, folder / "tables/disagreement.csv")
+        if len(distances):
+            _write(distances, folder / "tables/weights.csv")
+    _write(summary, folder / "tables/summary.csv")
+    figures.draw(trials, summary, folder / "figures")
+    return summary
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    write_text(path, table.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+
+
+def printed(summary: pd.DataFrame) -> str:
+    """The summary's main numbers as text, one line per architecture and semantics."""
+    wide = summary.pivot_table(
+        index=["semantics", "architecture"], columns="statistic", values="value", dropna=False, sort=False
+    )
+    lines = [f"{'architecture':12} {'pairs':>5} {'trained':>7} {'median':>8} {'mean |d|':>8} {'> 0.1':>6}  semantics"]
+    for (semantics, architecture), row in wide.iterrows():
+        if pd.isna(row["pairs"]):
+            continue
+        lines.append(
+            f"{architecture:12} {row['pairs']:5.0f} {row['pairs_both_trained']:7.0f} {row['difference_median']:+8.4f} "
+            f"{row['absolute_difference_mean']:8.4f} {row['share_above_0.1']:6.1%}  {semantics}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,124 @@
+"""What a report says of each group of pairs: those of one architecture and semantics that both completed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
+from uncrossed.analysis.statistics import differences
+
+# The fields of a `Group` that a summary has, and what it calls them.
+STATISTICS = {
+    "mean": "difference_mean",
+    "median": "difference_median",
+    "apart": "absolute_difference_mean",
+    "trained": "trained_difference_mean",
+    "seed_floor": "seed_floor",
+    "rounding_floor": "rounding_floor",
+}
+# What is worked out where there is no summary.
+OWN = ("mean", "median", "apart")
+LIMIT = 0.1
+
+
+@dataclass
+class Group:
+    """The pairs of one architecture and semantics.
+
+    Attributes:
+        architecture: its name.
+        semantics: its text.
+        pairs: how many completed in both frameworks; the other attributes are of these.
+        left_out: how many did not.
+        mean: mean difference, PyTorch minus TensorFlow.
+        median: median difference.
+        apart: mean absolute difference.
+        trained: mean difference of pairs with neither model at chance.
+        seed_floor: mean distance of two seeds of one framework.
+        rounding_floor: mean distance of aligned pairs.
+        largest: the difference that is largest in size.
+        largest_trial: the trial that has it.
+        above: the share of pairs that are further apart than LIMIT.
+        ahead: in how many PyTorch is ahead.
+        behind: in how many TensorFlow is.
+    """
+
+    architecture: str
+    semantics: str
+    pairs: int
+    left_out: int
+    mean: Estimate = UNKNOWN
+    median: Estimate = UNKNOWN
+    apart: Estimate = UNKNOWN
+    trained: Estimate = UNKNOWN
+    seed_floor: Estimate = UNKNOWN
+    rounding_floor: Estimate = UNKNOWN
+    largest: float = np.nan
+    largest_trial: str = ""
+    above: float = np.nan
+    ahead: int = 0
+    behind: int = 0
+
+
+def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Group]:
+    """The groups of a study, by architecture and semantics.
+
+    Args:
+        trials: trial, architecture, semantics, difference and `both_completed`.
+        summary: what `statistics.summarise` returns; means and medians that it does not have are worked out.
+    """
+    found = []
+    for (architecture, semantics), rows in trials.groupby(["architecture", "semantics"], sort=True):
+        done = rows[rows["both_completed"].astype(bool)]
+        group = Group(str(architecture), str(semantics), len(done), len(rows) - len(done))
+        found.append(group)
+        if done.empty:
+            continue
+        values = done["difference"].to_numpy(float)
+        estimates = _said(summary, group)
+        if not estimates.keys() >= {STATISTICS[name] for name in OWN}:
+            own = differences(values)
+            estimates = {STATISTICS[name]: own[STATISTICS[name]] for name in OWN} | estimates
+        for name, statistic in STATISTICS.items():
+            setattr(group, name, estimates.get(statistic, UNKNOWN))
+        largest = int(np.abs(values).argmax())
+        group.largest, group.largest_trial = float(values[largest]), str(done["trial"].iloc[largest])
+        group.above = float((np.abs(values) > LIMIT).mean())
+        group.ahead, group.behind = int((values > 0).sum()), int((values < 0).sum())
+    return found
+
+
+def _said(summary: pd.DataFrame | None, group: Group) -> dict[str, Estimate]:
+    """What a summary says of a group, as far as it is known, by statistic."""
+    if summary is None:
+        return {}
+    rows = summary[(summary["architecture"] == group.architecture) & (summary["semantics"] == group.semantics)]
+    bounds = [rows[side] if side in rows else np.full(len(rows), np.nan) for side in ("low", "high")]
+    lines = zip(rows["statistic"], rows["value"], *bounds, strict=True)
+    return {name: (float(value), float(low), float(high)) for name, value, low, high in lines if np.isfinite(value)}
+
+
+def leading(found: Iterable[Group]) -> list[Group]:
+    """For each architecture its native group, else its largest, if any pair completed; those furthest apart first."""
+    first: dict[str, Group] = {}
+    for group in sorted(found, key=lambda group: (group.semantics != "native", -group.pairs)):
+        first.setdefault(group.architecture, group)
+    return sorted(
+        (group for group in first.values() if group.pairs), key=lambda group: (-group.apart[0], group.architecture)
+    )
+
+
+def add_floors(group: Group, attribution: pd.DataFrame) -> None:
+    """Give a group the floors that its summary does not know: the largest of its architecture's ablated trials.
+
+    Args:
+        group: is changed.
+        attribution: what `attribution.attribute` returns.
+    """
+    rows = attribution[attribution["architecture"] == group.architecture]
+    for name in ("seed_floor", "rounding_floor"):
+        known = np.isfinite(getattr(group, name)[0])
+        if not known and name in rows and rows[name].notna().any():
+            setattr(group, name, exactly(rows[name].max()))

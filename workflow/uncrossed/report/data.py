@@ -1,0 +1,347 @@
+"""What a report shows: read from a study's tables, figures and trial files, or worked out by the analysis.
+
+Nothing in it depends on clock, host, path or what a run took.
+"""
+
+import base64
+import json
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from uncrossed.analysis.attribution import Explanation, explanations
+from uncrossed.analysis.groups import STATISTICS, Group, add_floors, groups, leading
+from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
+from uncrossed.analysis.predictions import read as read_predictions
+from uncrossed.analysis.statistics import ACCURACIES
+from uncrossed.common.errors import InputError, UnreadableError
+from uncrossed.common.files import ours, parsing
+from uncrossed.results import layout, tables, trial_file, trials_table
+from uncrossed.study.study import STATEMENT, Study
+from uncrossed.study.trial import FRAMEWORKS
+
+STATUSES = tuple(f"{framework}_status" for framework in FRAMEWORKS)
+MEASURED = {f"{framework}_{name}" for name in ("status", *trial_file.CURVES) for framework in FRAMEWORKS}
+MEASURED |= {"difference", "both_completed"}
+# Captions of the figures that this package draws, where figures/captions.json has none.
+CAPTIONS = {
+    "attribution": "How far the two frameworks are apart in each ablated trial: with native semantics, with one "
+    "mechanism aligned alone, with all but one aligned, and with all aligned. Bars are 95% bootstrap intervals over "
+    "seeds.",
+    "search-progress": "The best objective that the search had found after each trial.",
+    "search-box": "Where in the box the search looked, and what it found there.",
+}
+SVG = "{http://www.w3.org/2000/svg}svg"
+# In points, of a figure that does not say it.
+WIDTH = 600.0
+
+
+@dataclass
+class Figure:
+    """A figure.
+
+    Attributes:
+        name: its file's, without suffix.
+        caption: what it shows.
+        address: the file as a `data:` address. A browser draws it as an image: nothing in it can run, ask for anything
+            or change the page.
+        width: its natural width in points.
+    """
+
+    name: str
+    caption: str
+    address: str
+    width: float
+
+
+@dataclass
+class Page:
+    """What a report is made of.
+
+    Attributes:
+        study: the study's name.
+        trials: the table of trials, one row per pair; columns that a report needs are there.
+        pairs: for each trial, in the table's order, what the script shows of it: by framework its curves, confusion
+            matrix and identity; the classes of the matrices where they are not all; the place of its semantics.
+        environments: what devices and versions the trial files name, or else the run records, in words.
+        semantics: the different settings of mechanisms that the trial files name.
+        unusable: trial files that are missing, cannot be read or are damaged, and what is the matter with them.
+        settings: as the trial files name them.
+        dataset: as the trial files name it.
+        groups: what is said of the pairs of each architecture and semantics.
+        leading: the groups that are spoken of first, as `groups.leading` says.
+        explanations: by architecture what an ablation says of its base trials.
+        summary: `tables/summary.csv`, where there is one.
+        figures: in their order.
+        tables: other tables that the study has, by name.
+        files: the tables' files and the manifest, relative to the study's folder.
+    """
+
+    study: str
+    trials: pd.DataFrame
+    pairs: list[dict[str, Any]] = field(default_factory=list)
+    environments: list[str] = field(default_factory=list)
+    semantics: list[dict[str, str]] = field(default_factory=list)
+    unusable: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    dataset: dict[str, Any] = field(default_factory=dict)
+    groups: list[Group] = field(default_factory=list)
+    leading: list[Group] = field(default_factory=list)
+    explanations: dict[str, list[Explanation]] = field(default_factory=dict)
+    summary: pd.DataFrame | None = None
+    figures: list[Figure] = field(default_factory=list)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+
+    @property
+    def architectures(self) -> list[str]:
+        """Their names, sorted."""
+        return sorted(self.trials["architecture"].unique())
+
+    @property
+    def has_files(self) -> bool:
+        """Whether any trial file was read."""
+        return any("sha" in pair.get(framework, {}) for pair in self.pairs for framework in FRAMEWORKS)
+
+    @property
+    def summary_has_bounds(self) -> bool:
+        """Whether the groups' bounds are those of the summary."""
+        return self.summary is not None and bool(self.summary["statistic"].eq(STATISTICS["mean"]).any())
+
+    @property
+    def parameters(self) -> list[str]:
+        """The columns of the table of trials that say what a trial is, not how it ended."""
+        return [name for name in self.trials if name not in {*MEASURED, "trial", "architecture"}]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the table that is shown: what matters most first, so that it is in view on a phone too."""
+        varied = [name for name in self.parameters if self.trials[name].astype(str).nunique() > 1 and name != "base"]
+        completed = self.trials[list(STATUSES)].eq("completed").all(axis=None)
+        return ["trial", "difference", *ACCURACIES, "architecture", *varied, *(() if completed else STATUSES)]
+
+
+def read(folder: Path, partial: bool = False) -> Page:
+    """Read and work out what the report of a study shows.
+
+    Args:
+        folder: the study's.
+        partial: name what is missing or damaged instead of refusing.
+
+    Raises:
+        InputError: no table of trials; a missing or damaged trial file, table or figure.
+    """
+    name = Study.read_built(folder).name if (folder / STATEMENT).is_file() else folder.resolve().name
+    page = Page(name, _trials(folder))
+    _read_trial_files(page, folder, partial)
+    page.summary = _optional(folder / "tables/summary.csv", ["architecture", "semantics", "statistic", "value"])
+    columns = ["base", "architecture", "variant", "mechanism", "share"]
+    attribution = _optional(folder / "tables/attribution.csv", columns)
+    page.groups = groups(page.trials, page.summary)
+    page.leading = leading(page.groups)
+    if attribution is not None:
+        page.explanations = {name: explanations(attribution, name) for name in page.architectures}
+        for group in page.leading:
+            add_floors(group, attribution)
+    page.figures = _figures(folder / "figures")
+    others = {name: _optional(folder / f"tables/{name}.csv") for name in ("trajectory", "published")}
+    page.tables = {name: table for name, table in {"attribution": attribution, **others}.items() if table is not None}
+    page.environments = page.environments or _environments_of_runs(folder / layout.RUNS)
+    names = [
+        "manifest.csv",
+        *(f"tables/{path.name}" for path in ours(folder / "tables", "*.csv", "*.parquet", "*.json")),
+    ]
+    page.files = [name for name in names if (folder / name).is_file()]
+    return page
+
+
+def for_script(page: Page) -> dict[str, Any]:
+    """What the page's script needs to sort the table and to show a pair, as plain data."""
+    trials = page.trials
+    return {
+        "study": page.study,
+        "trials": list(trials["trial"]),
+        "architectures": list(trials["architecture"]),
+        "values": _plain_rows(trials[page.columns]),
+        "measured": _plain_rows(trials[list(ACCURACIES)].astype(float)),
+        "differences": [plain(value) for value in trials["difference"]],
+        "parameters": page.parameters,
+        "settings": _plain_rows(trials[page.parameters]),
+        "pairs": page.pairs,
+        "semantics": page.semantics,
+        "environments": page.environments,
+    }
+
+
+def plain(value: Any) -> Any:
+    """A cell of a table as JSON has it: a number, a text, or nothing."""
+    if value is None or value is pd.NA or (isinstance(value, float | np.floating) and not math.isfinite(value)):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _plain_rows(table: pd.DataFrame) -> list[list[Any]]:
+    return [[plain(value) for value in row] for row in table.itertuples(index=False)]
+
+
+def _trials(folder: Path) -> pd.DataFrame:
+    trials = tables.read(folder)
+    for name in ("trial", "architecture", *ACCURACIES):
+        if name not in trials:
+            raise InputError(f"{folder}/tables/trials.parquet: no column '{name}'")
+    pytorch, tensorflow = (trials[name].astype(float) for name in ACCURACIES)
+    filled: dict[str, Any] = {"semantics": "native", "difference": pytorch - tensorflow}
+    filled |= dict.fromkeys(STATUSES, "completed")
+    filled["both_completed"] = pytorch.notna() & tensorflow.notna()
+    return trials.assign(**{name: value for name, value in filled.items() if name not in trials}).reset_index(drop=True)
+
+
+def _read_trial_files(page: Page, folder: Path, partial: bool) -> None:
+    """Fill in what the trial files and the table of curves say; of a published table alone there are none."""
+    with_files = (folder / "trials").is_dir()
+    curves = _curves(folder / "tables/curves.parquet", with_files and not partial)
+    environments: dict[str, int] = {}
+    semantics: dict[str, int] = {}
+    for trial in tqdm(page.trials["trial"], desc="report", unit="trial", disable=None):
+        pair: dict[str, Any] = {}
+        predictions: dict[str, Predictions] = {}
+        for framework in FRAMEWORKS:
+            if (trial, framework) in curves:
+                pair[framework] = curves[trial, framework]
+            if not with_files:
+                continue
+            name = f"trials/{trial}/{framework}.h5"
+            try:
+                attributes = _attributes(folder / name, trial, framework)
+                predictions[framework] = read_predictions(folder / name)
+            except InputError as error:
+                if not partial:
+                    raise
+                fault = "cannot be read" if isinstance(error, UnreadableError) else "damaged"
+                page.unusable[name] = fault if os.path.lexists(folder / name) else "missing"
+                continue
+            side = pair.setdefault(framework, {})
+            side |= {"sha": attributes["content_sha256"], "status": attributes["status"]}
+            words = f"{attributes['device']}; {_versions(attributes['versions'])}"
+            side["environment"] = environments.setdefault(words, len(environments))
+            setting = json.dumps(attributes["row"].get("semantics", {}), sort_keys=True)
+            pair["semantics"] = semantics.setdefault(setting, len(semantics))
+            if not page.dataset:
+                page.settings, page.dataset = attributes["settings"], attributes["dataset"]
+        _add_confusion(pair, predictions)
+        page.pairs.append(pair)
+    page.environments = list(environments)
+    page.semantics = [json.loads(setting) for setting in semantics]
+
+
+def _attributes(path: Path, trial: str, framework: str) -> dict[str, Any]:
+    attributes = trial_file.read_attributes(path)
+    found = attributes["row"].get("trial"), attributes["framework"]
+    if found != (trial, framework):
+        raise InputError(f"{path}: of trial {found[0]} and {found[1]}; build it again")
+    return attributes
+
+
+def _add_confusion(pair: dict[str, Any], predictions: dict[str, Predictions]) -> None:
+    """Put confusion matrices into a pair, row by row, and which classes they show, where these are not all."""
+    if not predictions:
+        return
+    shown = shown_classes(list(predictions.values()))
+    for framework, side in predictions.items():
+        counts, skipped = confusion(side, shown)
+        pair[framework]["confusion"] = counts.ravel().tolist()
+        if skipped:
+            pair[framework]["skipped"] = skipped
+        classes = side.logits.shape[1]
+        if len(shown) < classes:
+            pair["classes"] = {"shown": shown.tolist(), "all": classes}
+
+
+def _curves(path: Path, needed: bool) -> dict[tuple[str, str], dict[str, list[float | None]]]:
+    if not path.is_file():
+        if needed:
+            raise InputError(f"{path}: missing; build the tables again")
+        return {}
+    with parsing(path, tables.AGAIN) as stream:
+        columns = ["trial", "framework", "epoch", "test_accuracy", "train_loss"]
+        table = pd.read_parquet(stream)
+        if table.empty:
+            return {}
+        table = table[columns].sort_values("epoch", kind="stable")
+    return {
+        key: {"accuracy": _rounded(rows["test_accuracy"]), "loss": _rounded(rows["train_loss"])}
+        for key, rows in table.groupby(["trial", "framework"], sort=False)
+    }
+
+
+def _rounded(values: Iterable[float]) -> list[float | None]:
+    return [float(f"{value:.4g}") if math.isfinite(value) else None for value in values]
+
+
+def _optional(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    with parsing(path, "") as stream:
+        table = trials_table.read_csv(stream)
+    for name in columns:
+        if name not in table:
+            raise InputError(f"{path}: no column '{name}'")
+        if name in ("value", "share") and table[name].dtype.kind not in "iuf":
+            raise InputError(f"{path}: column '{name}' has texts; allowed: numbers, and empty cells for no value")
+    return table
+
+
+def _environments_of_runs(path: Path) -> list[str]:
+    """What devices and versions the run records name."""
+    if not path.is_file():
+        return []
+    with parsing(path, tables.AGAIN) as stream:
+        runs = pd.read_parquet(stream)
+    names = [name for name in runs if name.startswith("version_")]
+    return sorted(
+        f"{row.get('device', 'unknown device')}; "
+        + _versions({name.removeprefix("version_"): row[name] for name in names if isinstance(row[name], str)})
+        for row in runs.drop_duplicates(["device", *names] if "device" in runs else names).to_dict("records")
+    )
+
+
+def _versions(versions: dict[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+
+
+def _figures(folder: Path) -> list[Figure]:
+    """The figures of a folder: those with a caption in the captions' order, then the others by name."""
+    captions: dict[str, str] = {}
+    path = folder / "captions.json"
+    if path.is_file():
+        with parsing(path, "") as stream:
+            captions = {
+                str(name).removesuffix(".svg"): str(text) for name, text in json.loads(stream.readall()).items()
+            }
+    drawn = {path.stem: path for path in ours(folder, "*.svg")}
+    for name in captions:
+        if name not in drawn:
+            raise InputError(f"{folder}/{name}.svg: missing, but captions.json has a caption for it")
+    names = [*captions, *(name for name in drawn if name not in captions)]
+    return [_figure(drawn[name], captions.get(name) or CAPTIONS.get(name) or name.replace("-", " ")) for name in names]
+
+
+def _figure(path: Path, caption: str) -> Figure:
+    with parsing(path, "") as stream:
+        content = stream.readall()
+        root = ElementTree.fromstring(content)
+    if root.tag != SVG:
+        raise InputError(f"{path}: not an SVG file")
+    try:
+        width = float(root.get("width", "").removesuffix("pt").removesuffix("px"))
+    except ValueError:
+        width = WIDTH
+    return Figure(path.stem, caption, "data:image/svg+xml;base64," + base64.b64encode(content).decode(), width)
