@@ -13,7 +13,8 @@ import yaml
 
 from server import Server
 from uncrossed.common import remote
-from uncrossed.datasets import dataset_file
+from uncrossed.datasets.build import build
+from uncrossed.datasets.definition import BUILT_IN, Definition
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Snakemake's jobs call `python`: it has to be the one that runs the tests.
@@ -132,7 +133,7 @@ class Folder:
 def digits(tmp_path_factory):
     """The path of the digits dataset file."""
     path = tmp_path_factory.mktemp("datasets") / "digits.h5"
-    dataset_file.build(dataset_file.BUILT_IN["digits"], path)
+    build(BUILT_IN["digits"], path)
     return path
 
 
@@ -140,8 +141,7 @@ def digits(tmp_path_factory):
 def few(tmp_path_factory):
     """The path of a dataset file with 70 training and 40 test digits."""
     path = tmp_path_factory.mktemp("datasets") / "digits-few.h5"
-    definition = dataset_file.Definition(name="digits-few", format="digits", train_examples=70, test_examples=40)
-    dataset_file.build(definition, path)
+    build(Definition(name="digits-few", format="digits", train_examples=70, test_examples=40), path)
     return path
 
 

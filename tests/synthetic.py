@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from uncrossed.common import files
+from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.release import release
-from uncrossed.results import tables, trial_file
+from uncrossed.results import checksums, tables, trial_file
 from uncrossed.study import manifest
 from uncrossed.study.study import STATEMENT, Study
-from uncrossed.study.trial import FRAMEWORKS, DatasetIdentity, Settings, Trial
+from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training import loop
 
 VERSIONS = {"pytorch": {"torch": "2.0", "numpy": "2.0"}, "tensorflow": {"tensorflow": "2.0", "keras": "3.0"}}
@@ -100,6 +101,6 @@ def released(root: Path, trials: Sequence[Trial] = ()) -> Path:
         result.weights[2]["w"] = np.random.default_rng(0).standard_normal(5_000_000, dtype=np.float32)
         trial_file.write(path, result)
     tables.make(folder)
-    tables.checksums(folder)
+    checksums.make(folder)
     release.make(folder)
     return folder

@@ -79,5 +79,5 @@ def test_a_user_without_a_home_is_a_problem_and_no_traceback():
     assert "PROBLEM: this user has no home folder: set XDG_CACHE_HOME" in output
     assert "Traceback" not in output
     # Nor is a text with ~ in it a path in the home folder.
-    program = 'from uncrossed import release; print(release._own().get("this user\'s home path"))'
+    program = 'from uncrossed.release import secrets; print(secrets.own_names().get("this user\'s home path"))'
     assert run(*user, sys.executable, "-c", program).stdout == "None\n"

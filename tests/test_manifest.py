@@ -12,7 +12,6 @@ from uncrossed.common.errors import InputError
 from uncrossed.study import manifest
 from uncrossed.study.semantics import NATIVE, resolve, spell
 from uncrossed.study.space import PUBLISHED, Interval
-from uncrossed.training.arrays import LAYERS
 
 HEADER = "trial,architecture,learning_rate,batch_size,adam_epsilon,epochs\n"
 GOOD = "a,smallcnn,0.1,32,1e-8,3\n"
@@ -112,15 +111,6 @@ def test_a_fault_is_named(fault, tmp_path):
         manifest.read(path, examples=1000)
     for part in [str(path), *parts]:
         assert part in str(caught.value)
-
-
-def test_shared_weights_need_a_name_map(tmp_path, monkeypatch):
-    path = tmp_path / "rows.csv"
-    path.write_text(HEADER.strip() + ",semantics\na,smallcnn,0.1,32,1,3,aligned\nb,vgg16,0.1,32,1,3,aligned\n")
-    assert len(manifest.read(path)) == 2
-    monkeypatch.delitem(LAYERS, "vgg16")
-    with pytest.raises(InputError, match=r"row 2 .*'semantics'.*vgg16 has none; allowed with it: resnet50"):
-        manifest.read(path)
 
 
 def test_one_example_in_the_last_batch_is_fine_without_batch_normalisation(tmp_path):

@@ -16,12 +16,10 @@ from uncrossed.explain.proof import EPSILONS, LIMITS
 from uncrossed.results import tables, trial_file
 from uncrossed.study import manifest
 from uncrossed.study.semantics import (
-    ARCHITECTURES,
     MECHANISMS,
     NAMED,
     NATIVE,
     alone,
-    effective,
     flipped,
     resolve,
     spell,
@@ -30,25 +28,27 @@ from uncrossed.study.semantics import (
 )
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.training.architectures import BUILT_IN, load
 from uncrossed.training.arrays import to_pytorch
 from uncrossed.training.draws import dropout_mask
+from uncrossed.training.mechanisms import effective
 
 CHECKS = Path(__file__).with_name("checks")
 
 
 def test_native_leaves_both_frameworks_stock():
-    for architecture in ARCHITECTURES:
-        for framework in FRAMEWORKS:
-            assert effective(NATIVE, framework, architecture) == {}
+    for framework in FRAMEWORKS:
+        assert effective(NATIVE, framework, MECHANISMS) == {}
 
 
 @pytest.mark.parametrize("side", FRAMEWORKS)
 def test_a_side_is_left_stock_by_what_it_ships_with(side):
     other = "tensorflow" if side == "pytorch" else "pytorch"
-    for architecture in ARCHITECTURES:
-        assert effective(NAMED[side], side, architecture) == {}
-        touching = {n for n, m in MECHANISMS.items() if architecture in m.touches and side in m.settings}
-        assert effective(NAMED[side], other, architecture) == dict.fromkeys(touching, side)
+    for name in BUILT_IN:
+        touching = load(name).touching
+        assert effective(NAMED[side], side, touching) == {}
+        differing = {name for name in touching if side in MECHANISMS[name].settings}
+        assert effective(NAMED[side], other, touching) == dict.fromkeys(differing, side)
 
 
 def test_named_semantics_are_what_they_are_called():
@@ -71,27 +71,18 @@ def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
     gates = json.loads((tmp_path / "proof.json").read_text())
     aligned = {(g["semantics"], g["adam_epsilon"], g["gate"]) for g in gates if not g["flipped"]}
     assert aligned == {(s, e, g) for s in ("aligned", "aligned-tensorflow") for e in EPSILONS for g in LIMITS}
-    assert {g["flipped"] for g in gates if g["flipped"]} == {
-        name for name, mechanism in MECHANISMS.items() if "smallcnn" in mechanism.touches
-    }
+    assert {g["flipped"] for g in gates if g["flipped"]} == load("smallcnn").touching
     assert all(g["passed"] for g in gates)
 
 
 def test_a_wrong_imitation_fails_the_proof():
     program = """
-from uncrossed.training.backends import load; from uncrossed.trial import Settings; from uncrossed.cli import main
-[load(framework, Settings(precision='float64')) for framework in ('pytorch', 'tensorflow')]
-from uncrossed.training.backends import tensorflow_as_pytorch
-tensorflow_as_pytorch.DROPOUT_AFTER = {}
+from uncrossed.cli.main import main
+from uncrossed.training.architectures import load
+load('smallcnn')._module.DROPOUT_IN_BOTH = True
 main(['prove', '--architecture', 'smallcnn'])
 """
     assert "**failed**" in run(sys.executable, "-c", program, code=1).stdout
-
-
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_shared_weights_have_the_distributions_of_the_stock_models(framework):
-    """Every array of every stock model is in the name map, and is drawn with the stock spread, by its own scheme."""
-    run(sys.executable, CHECKS / f"distributions_{framework}.py")
 
 
 def test_dropout_masks_keep_half_and_differ_by_step_layer_and_seed():
@@ -134,8 +125,8 @@ def attributes_and_content(folder: Folder, trial: str, framework: str) -> tuple[
 def test_a_mechanism_that_does_not_touch_the_architecture_changes_the_recorded_semantics_only(crossed):
     for framework in FRAMEWORKS:
         (native, content), (other, same) = (attributes_and_content(crossed, t, framework) for t in "ab")
-        assert native == NATIVE
-        assert other == resolve("stride=pytorch;conv_bias=tensorflow")
+        assert native == {}
+        assert other == {"stride": "pytorch", "conv_bias": "tensorflow"}
         assert content == same
         one, two = (crossed.results / f"trials/{t}/{framework}.h5" for t in "ab")
         assert uncrossed("compare", one, two).stdout.startswith("same result\n")
@@ -174,7 +165,7 @@ def test_aligned_pairs_start_from_the_same_weights_and_others_do_not(crossed, tm
             output = tmp_path / f"{trial}-{framework}.h5"
             uncrossed("train", framework, "--job", job, "--settings", kept, "--dataset", data, "--output", output)
             initial.append(trial_file.read(output).weights[0])
-        theirs = to_pytorch("smallcnn", initial[1])
+        theirs = to_pytorch(load("smallcnn").on((32, 32, 3), 10).layers, initial[1])
         assert all((initial[0][name] == array).all() for name, array in theirs.items()) == equal
 
 
@@ -211,7 +202,7 @@ def test_the_ablation_leaves_out_what_cannot_differ(tmp_path):
     labels = {row.trial.removeprefix(f"{row.base}-") for row in dense}
     assert "only-batchnorm_momentum-0" in labels
     assert not any("stride" in label or "dropout" in label for label in labels)
-    trainings = [{row.training(framework) for row in dense} for framework in FRAMEWORKS]
+    trainings = [{row.training(framework, load("densenet121")) for row in dense} for framework in FRAMEWORKS]
     # PyTorch is left stock by all but shared weights; Keras is changed by every variant.
     assert len(trainings[0]) == 2 * len({row.base for row in dense})
     assert len(trainings[1]) == len(dense)
@@ -222,14 +213,14 @@ def test_the_ablation_leaves_out_what_cannot_differ(tmp_path):
     assert "2 PyTorch and 14 TensorFlow trainings" in output
 
 
-BASES = {"x": {f"{label}-{seed}": label for label in variants("densenet121") for seed in range(9)}}
+BASES = {"x": {f"{label}-{seed}": label for label in variants(load("densenet121").touching) for seed in range(9)}}
 
 
 def ablated(gaps: dict[str, float], noise: float, seeds: int = 4) -> pd.DataFrame:
     """A table of trials with known gaps by variant; seeds move both accuracies by `noise` and gaps a little."""
     random = np.random.default_rng(0)
     rows = []
-    for label in variants("densenet121"):
+    for label in variants(load("densenet121").touching):
         for seed in range(seeds):
             gap = gaps.get(label, gaps["native"]) + random.normal(0, 0.001)
             accuracy = 0.6 + noise * seed
@@ -302,7 +293,8 @@ def test_the_trace_names_step_layer_and_mechanism(few, tmp_path):
     assert output.splitlines()[-1] == "the row's first difference is explained by: batchnorm_momentum"
     # The comparison needs neither framework.
     blocked = "import sys; sys.modules.update(torch=None, tensorflow=None, keras=None)"
-    program = f"{blocked}; from uncrossed.cli import main; main(['trace', '--compare', '--output', {str(tmp_path)!r}])"
+    program = f"{blocked}; from uncrossed.cli.main import main\n"
+    program += f"main(['trace', '--compare', '--output', {str(tmp_path)!r}])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.splitlines() == output.splitlines()[-len(done.stdout.splitlines()) :]
 

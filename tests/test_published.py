@@ -14,7 +14,7 @@ import pytest
 
 from conftest import REPOSITORY, need, uncrossed
 from uncrossed.cli import main
-from uncrossed.common.errors import InputError
+from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.study import manifest
 from uncrossed.study.semantics import resolve
 from uncrossed.study.study import Study
@@ -162,6 +162,9 @@ def test_a_missing_or_another_file_is_refused(tables, tmp_path, capfd):
     said = capfd.readouterr().err
     assert "resnet_cifar10_wandb_export.csv: no such file" in said
     assert said.count("\n") == 1
+    (folder / "resnet_cifar10_wandb_export.csv").mkdir()
+    assert command("--folder", folder, "--output", tmp_path / "m.csv") == 1
+    assert "resnet_cifar10_wandb_export.csv: cannot be read (Is a directory)" in capfd.readouterr().err
     assert not (tmp_path / "m.csv").exists()
 
 
@@ -210,6 +213,19 @@ def test_a_reference_of_another_suffix_is_refused_first(tmp_path):
     output = ["--output", tmp_path / "m.csv", "--reference", tmp_path / "r.xlsx"]
     assert ".parquet or .csv" in uncrossed("manifest", "import-published", *output, code=2).stdout
     assert not list(tmp_path.iterdir())
+
+
+def test_a_reference_that_cannot_be_read_is_not_called_damaged(tmp_path):
+    path = tmp_path / "reference.parquet"
+    with pytest.raises(InputError, match=f"^{path}: missing; make it by "):
+        published.write_beside(tmp_path, path, pd.DataFrame())
+    path.write_text("no table")
+    with pytest.raises(InputError, match=f"^{path}: damaged "):
+        published.write_beside(tmp_path, path, pd.DataFrame())
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UnreadableError, match=f"^{path}: cannot be read .Is a directory."):
+        published.write_beside(tmp_path, path, pd.DataFrame())
 
 
 def defects(*rows: dict[str, str]) -> list[str]:

@@ -115,7 +115,7 @@ def test_the_default_place_is_the_public_bucket(server, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
     assert len(package.open_published()) == 6
     monkeypatch.delenv("STORAGE_EMULATOR_HOST")
-    root = published_files.opened(published_files.BUCKET).root
+    root = published_files.folder_at(published_files.BUCKET).root
     assert root == "https://storage.googleapis.com/crossed-wires-dataset"
 
 

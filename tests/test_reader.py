@@ -24,8 +24,7 @@ from conftest import need, no_more_files, run
 from server import Proxy, Server
 from uncrossed.common import remote
 from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.reading import reader
-from uncrossed.results import tables, trial_file
+from uncrossed.results import checksums, tables, trial_file, trials_table
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 BIG = "vgg16-0002"
@@ -56,7 +55,7 @@ def built(tmp_path_factory):
         assert path.stat().st_size > 6_000_000
     tables.make(folder)
     (folder / "report.html").write_text("a report")
-    tables.checksums(folder)
+    checksums.make(folder)
     return folder
 
 
@@ -145,7 +144,7 @@ def test_names_of_trials_that_look_like_numbers_stay_names(tmp_path):
     trials[1] = trials[1].model_copy(update={"base": "000"})
     synthetic.write(tmp_path, trials)
     tables.make(tmp_path)
-    for table in (reader.read_trials(tmp_path / "tables/trials.csv"), package.open(tmp_path).trials):
+    for table in (trials_table.read_csv(tmp_path / "tables/trials.csv"), package.open(tmp_path).trials):
         assert list(table["trial"]) == ["000", "001"]
         assert table["base"][1] == "000"
         assert table["base"].isna()[0]
@@ -167,7 +166,7 @@ def test_a_url_is_quoted_where_it_must_be(built):
 
 def test_a_file_without_bytes_is_one(server, tmp_path):
     (server.folder / "report.html").write_bytes(b"")
-    tables.checksums(server.folder)
+    checksums.make(server.folder)
     folder = package.open(server.url).download(tmp_path / "got", progress=False)
     assert (folder / "report.html").read_bytes() == b""
 
@@ -662,7 +661,7 @@ SECRET = quote("p@ss/w#€%", safe="")
 
 def test_a_proxy_is_told_who_asks(proxied):
     server, proxy = proxied
-    place = remote.opened(server.url)
+    place = remote.folder_at(server.url)
     assert place.read("a") == place.fetch("a", 0, 7)[0] == b"content"
     assert proxy.requests
     assert all(known for _, known in proxy.requests)
@@ -675,7 +674,7 @@ def test_a_proxy_that_refuses_the_password_is_asked_once_and_named_in_one_line(p
     server, proxy = proxied
     scheme = server.url.partition(":")[0]
     monkeypatch.setenv(f"{scheme}_proxy", f"http://user:hidden@{proxy.place}")
-    place = remote.opened(server.url)
+    place = remote.folder_at(server.url)
     with pytest.raises(InputError, match=r"the proxy answers status 407 .*; set http_proxy and https_proxy") as error:
         place.read("a")
     assert "hidden" not in str(error.value)
@@ -689,7 +688,7 @@ def test_a_proxy_that_is_not_there_is_named_without_its_password(proxied, monkey
     server, _ = proxied
     monkeypatch.setenv(f"{server.url.partition(':')[0]}_proxy", "http://user:hidden@127.0.0.1:1")
     with pytest.raises(remote.UnreachableError, match=r"Unable to connect to proxy.*port=1") as error:
-        remote.opened(server.url).read("a")
+        remote.folder_at(server.url).read("a")
     assert "hidden" not in str(error.value)
 
 
@@ -701,7 +700,7 @@ def test_what_is_no_url_of_a_proxy_is_refused_and_not_shown(url, proxied, monkey
     name = f"{server.url.partition(':')[0]}_proxy"
     monkeypatch.setenv(name, url if "://" in url else f"http://{url}")
     with pytest.raises(InputError, match=f"{name}: found no URL of a proxy .*; allowed: http://HOST:PORT") as error:
-        remote.opened(server.url).read("a")
+        remote.folder_at(server.url).read("a")
     assert "hid" not in str(error.value)
 
 
@@ -712,7 +711,7 @@ def test_no_proxy_holds_for_each_host_that_an_answer_leads_to(server, monkeypatc
         monkeypatch.setenv("no_proxy", "localhost")
         elsewhere = server.url.replace("127.0.0.1", "localhost")
         server.faults = [(302, b"", {"Location": f"{elsewhere}/report.html"})]
-        assert remote.opened(server.url).read("report.html") == b"a report"
+        assert remote.folder_at(server.url).read("report.html") == b"a report"
         assert proxy.requests == [(f"GET {server.url}/report.html", True)]
         assert len(server.requests) == 2
 
@@ -744,7 +743,7 @@ PAYS = "Bucket is a requester pays bucket but no user project provided."
 def test_what_a_server_says_of_its_refusal_is_told_in_one_line(status, body, message, server):
     server.faults = [(status, body.encode(), {"Content-Type": "application/xml"})]
     with pytest.raises(InputError, match=message) as error:
-        remote.opened(server.url).read("report.html")
+        remote.folder_at(server.url).read("report.html")
     assert len(server.requests) == 1
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 500
@@ -761,14 +760,14 @@ def test_a_bucket_whose_readers_pay_is_no_study_and_says_why(server):
 def test_what_a_server_says_while_it_is_busy_is_told_too(server):
     server.faults = [(503, b"try again later", {"Retry-After": "soon"})] * 6
     with pytest.raises(remote.UnreachableError, match=r"the last: status 503 Service Unavailable: try again later$"):
-        remote.opened(server.url).read("report.html")
+        remote.folder_at(server.url).read("report.html")
 
 
 @pytest.mark.parametrize(("url", "message"), [("http://ho st/x", "found no URL"), ("http://a:hidden@b/x", "user name")])
 def test_a_url_that_cannot_be_asked_is_refused_at_once(url, message, network, monkeypatch):
     monkeypatch.setattr(remote.time, "sleep", None)
     with pytest.raises(InputError, match=message) as error:
-        remote.opened(url).read("a")
+        remote.folder_at(url).read("a")
     assert "hidden" not in str(error.value)
 
 
@@ -776,20 +775,20 @@ def test_what_was_got_before_a_connection_broke_is_not_asked_for_again(server):
     body = np.random.default_rng(0).bytes(100_000)
     (server.folder / "big").write_bytes(body)
     server.faults = ["reset", "reset"]
-    assert remote.opened(server.url).fetch("big", 0, 100_000)[0] == body
+    assert remote.folder_at(server.url).fetch("big", 0, 100_000)[0] == body
     assert [line.partition("=")[2] for line in server.requests] == ["0-99999", "50000-99999", "75000-99999"]
 
 
 def test_a_place_that_is_pickled_reads(server):
-    place = remote.opened(server.url)
+    place = remote.folder_at(server.url)
     body = place.read("report.html")
     again = pickle.loads(pickle.dumps(place))
     assert (again.root, again.read("report.html")) == (place.root, body)
     program = f"""
 from multiprocessing import get_context
-from uncrossed.common.remote import opened
+from uncrossed.common.remote import folder_at
 if __name__ == "__main__":
-    place = opened({server.url!r})
+    place = folder_at({server.url!r})
     place.read("report.html")
     with get_context("spawn").Pool(1) as pool:
         print(pool.map(place.read, ["report.html"]))
@@ -803,8 +802,8 @@ def test_processes_that_are_forked_have_connections_of_their_own(server):
     program = f"""
 from multiprocessing import get_context
 from pathlib import Path
-from uncrossed.common.remote import opened
-place, body = opened({server.url!r}), Path({str(server.folder)!r}, {path!r}).read_bytes()
+from uncrossed.common.remote import folder_at
+place, body = folder_at({server.url!r}), Path({str(server.folder)!r}, {path!r}).read_bytes()
 place.fetch({path!r}, 0, 1)
 def read(part):
     return [place.fetch({path!r}, k, k + 500)[0] == body[k : k + 500] for k in range(part, 50_000, 500)]

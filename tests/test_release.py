@@ -24,9 +24,10 @@ import synthetic
 from conftest import PATH, REPOSITORY, run, uncrossed
 from uncrossed.analysis import analyse, attribution
 from uncrossed.common.errors import InputError
-from uncrossed.release import release, upload
+from uncrossed.release import metadata, release, secrets, upload
+from uncrossed.release.card import TITLE
 from uncrossed.report import report
-from uncrossed.results import tables
+from uncrossed.results import checksums, tables
 from uncrossed.study import manifest
 from uncrossed.study.semantics import resolve
 
@@ -55,6 +56,11 @@ def server():
         made.shutdown()
 
 
+def released_files(path: Path) -> dict[str, str]:
+    """Names and SHA-256 in a list."""
+    return checksums.read(path, "")[0]
+
+
 def publish(folder, destination, receipt, *options, host="", **more):
     """Run `uncrossed publish`."""
     return uncrossed(
@@ -68,7 +74,7 @@ def prefix(folder: Path) -> str:
 
 def check(server, folder: Path, base: str = "p/") -> None:
     """All files are there with the right bytes, each created once and the list last, and nothing else is."""
-    names = [*release.read_list(folder / LIST), LIST]
+    names = [*released_files(folder / LIST), LIST]
     found = {name: data for name, (_, data) in server.objects.items()}
     assert found == {base + prefix(folder) + name: (folder / name).read_bytes() for name in names}
     assert len(server.created) == len(names)
@@ -78,7 +84,7 @@ def check(server, folder: Path, base: str = "p/") -> None:
 
 def test_the_list_covers_everything_that_is_released(built):
     run("sha256sum", "-c", LIST, folder=built)
-    listed = set(release.read_list(built / LIST))
+    listed = set(released_files(built / LIST))
     made = {str(path.relative_to(built)) for path in built.rglob("*") if path.is_file()}
     assert made - listed == {LIST}
 
@@ -90,7 +96,7 @@ def test_the_metadata_depend_on_results_alone(built, tmp_path):
     release.make(other)
     for name in (*release.METADATA, LIST):
         assert (other / name).read_bytes() == (built / name).read_bytes()
-    assert release.TITLE in (REPOSITORY / "CITATION.cff").read_text()
+    assert TITLE in (REPOSITORY / "CITATION.cff").read_text()
     provenance = json.loads((built / "provenance.json").read_text())
     assert provenance["versions"]["tensorflow"] == {"keras": ["3.0"], "tensorflow": ["2.0"]}
     card = (built / "README.md").read_text()
@@ -109,6 +115,37 @@ def test_croissant_is_valid_and_loads_the_trials(built):
     for column in ("learning_rate", "batch_size", "pytorch_test_accuracy", "both_completed"):
         assert [record[f"trials/{column}"] for record in records] == list(table[column])
     assert len(list(data.records("curves"))) == 2 * 6 * 2 - 2
+
+
+def test_the_context_is_that_of_croissant():
+    import mlcroissant
+
+    assert mlcroissant.Metadata(name="a", url="https://a.b").to_json()["@context"] == metadata.CONTEXT
+
+
+def unreadable(path: Path) -> None:
+    """Let the operating system open a file, and refuse to read it."""
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+
+
+MODEL = "trials/resnet50-0001/pytorch.h5"
+
+
+@pytest.mark.parametrize("name", ["SHA256SUMS", LIST, "tables/trials.parquet", "README.md", MODEL])
+def test_what_cannot_be_read_is_not_published_and_not_called_damaged(name, folder, tmp_path):
+    unreadable(folder / name)
+    output = publish(folder, f"file://{tmp_path}/out", tmp_path / "r.json", code=1).stdout
+    assert f"{name}: cannot be read (Input/output error)" in output
+    assert "damaged" not in output
+
+
+@pytest.mark.parametrize("name", ["SHA256SUMS", "tables/trials.parquet", MODEL, MODEL.replace("h5", "json")])
+def test_what_cannot_be_read_is_not_released_and_not_called_damaged(name, folder):
+    unreadable(folder / name)
+    output = uncrossed("release", folder, code=1).stdout
+    assert f"{name}: cannot be read (Input/output error)" in output
+    assert "damaged" not in output
 
 
 ODD = ("001", "1e3", "na", "nan", "null", "true")
@@ -180,7 +217,7 @@ def test_an_upload_is_complete_whatever_fails_and_its_receipt_says_so(share, bui
     publish(built, "gs://bucket/p", receipt, host=server.address)
     check(server, built)
     assert not share or all(server.failed.values()), server.failed
-    listed = release.read_list(built / LIST)
+    listed = released_files(built / LIST)
     objects = json.loads(receipt.read_text())["objects"]
     assert {entry["object"].removeprefix(f"p/{prefix(built)}") for entry in objects} == {*listed, LIST}
     for entry in objects:
@@ -265,7 +302,7 @@ def test_a_changed_file_is_not_published(name, folder, server, tmp_path):
 def test_a_folder_is_a_destination_like_a_bucket(built, tmp_path):
     destination, receipt = f"file://{tmp_path}/out", tmp_path / "receipt.json"
     planned = publish(built, destination, receipt, "--dry-run").stdout
-    names = [*release.read_list(built / LIST), LIST]
+    names = [*released_files(built / LIST), LIST]
     assert planned.count("create file://") == len(names)
     assert not (tmp_path / "out").exists()
     publish(built, destination, receipt)
@@ -298,7 +335,7 @@ def test_a_list_that_lacks_a_file_is_not_released(folder, built, tmp_path):
         assert re.search(r"SHA256SUMS: does not list \S+; run `uncrossed checksums ", output)
         with pytest.raises(InputError, match="does not list"):
             release.make(folder)
-        tables.checksums(folder)
+        checksums.make(folder)
     assert not (tmp_path / "out").exists()
 
 
@@ -327,20 +364,20 @@ def test_a_secret_is_refused_and_not_repeated(folder, tmp_path):
 HEX = "0123456789abcdef" * 2 + "01234567"
 
 
-def secrets(folder: Path, name: str, content: str | bytes) -> list[str]:
+def scanned(folder: Path, name: str, content: str | bytes) -> list[str]:
     """What a scan says of one file with this content."""
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return release.scan(folder, [name])
+    return secrets.scan(folder, [name])
 
 
 def test_forty_hexadecimal_digits_are_a_key_where_they_are_called_one(tmp_path):
     for text in (f"commit {HEX}", f'{{"code_sha1": "{HEX}"}}', f"api_key = {HEX}f", f"monkeys\n{HEX}"):
-        assert secrets(tmp_path, "a.txt", text) == []
-    assert secrets(tmp_path, "a.csv", f"trial,commit\na,{HEX}\n") == []
+        assert scanned(tmp_path, "a.txt", text) == []
+    assert scanned(tmp_path, "a.csv", f"trial,commit\na,{HEX}\n") == []
     for text in (f'"WANDB_API_KEY": "{HEX}"', f"machine api.wandb.ai login user password {HEX}", f"token: {HEX}"):
-        assert secrets(tmp_path, "a.txt", text) == ["a.txt: line 1: a wandb key"]
-    assert secrets(tmp_path, "a.csv", f"trial,api_key\na,{HEX}\n") == ["a.csv: line 2: a wandb key"]
+        assert scanned(tmp_path, "a.txt", text) == ["a.txt: line 1: a wandb key"]
+    assert scanned(tmp_path, "a.csv", f"trial,api_key\na,{HEX}\n") == ["a.csv: line 2: a wandb key"]
 
 
 GITHUB = "ghp_" + "c" * 36
@@ -365,8 +402,8 @@ GITHUB = "ghp_" + "c" * 36
     ],
 )
 def test_a_secret_is_found_in_any_kind_of_file(name, content, tmp_path):
-    assert len(secrets(tmp_path, name, content)) == 1
-    assert secrets(tmp_path, name, "nothing") == []
+    assert len(scanned(tmp_path, name, content)) == 1
+    assert scanned(tmp_path, name, "nothing") == []
 
 
 def test_a_secret_is_found_in_every_part_of_a_table_and_an_hdf5_file(folder):
@@ -375,19 +412,19 @@ def test_a_secret_is_found_in_every_part_of_a_table_and_an_hdf5_file(folder):
 
     table = pd.DataFrame({"a": [1.0], f"n {GITHUB}": [1.0], "texts": [["x", GITHUB]], "bytes": [GITHUB.encode()]})
     table.to_parquet(folder / "t.parquet")
-    found = {line.split(": ")[1] for line in release.scan(folder, ["t.parquet"])}
+    found = {line.split(": ")[1] for line in secrets.scan(folder, ["t.parquet"])}
     assert found == {"metadata", "column 'texts'", "column 'bytes'"}
     pd.DataFrame({"api_key": [HEX], "commit": [HEX]}).to_parquet(folder / "t.parquet")
-    assert release.scan(folder, ["t.parquet"]) == ["t.parquet: column 'api_key': a wandb key"]
+    assert secrets.scan(folder, ["t.parquet"]) == ["t.parquet: column 'api_key': a wandb key"]
     name = "trials/resnet50-0001/pytorch.h5"
-    assert release.scan(folder, [name]) == []
+    assert secrets.scan(folder, [name]) == []
     with h5py.File(folder / name, "r+") as file:
         file.create_dataset(f"weights/0002/{GITHUB}", data=[1.0])
         file.create_dataset("texts", data=["x", GITHUB])
         file.create_dataset("fixed", data=np.array([GITHUB.encode()]))
         file["curves/test_loss"].attrs["list"] = ["x", GITHUB]
         file.attrs["bytes"] = np.bytes_(GITHUB)
-    places = {line.split(": ")[1] for line in release.scan(folder, [name])}
+    places = {line.split(": ")[1] for line in secrets.scan(folder, [name])}
     assert places == {
         f"/weights/0002/{GITHUB}",
         "content of /texts",
@@ -400,9 +437,9 @@ def test_a_secret_is_found_in_every_part_of_a_table_and_an_hdf5_file(folder):
 def test_the_names_of_study_and_trials_are_searched(folder, monkeypatch):
     monkeypatch.setenv("LOGNAME", "somebody")
     other = folder.rename(folder.with_name("somebody"))
-    assert release.scan(other, []) == ["somebody: the study's name: this user's name"]
+    assert secrets.scan(other, []) == ["somebody: the study's name: this user's name"]
     (other / "list").write_text(f"{'0' * 64}  trials/somebody/pytorch.h5\n")
-    assert "list: line 1: this user's name" in release.scan(other, ["list"])
+    assert "list: line 1: this user's name" in secrets.scan(other, ["list"])
 
 
 def test_a_false_alarm_is_allowed_by_its_exact_line_and_recorded(folder, tmp_path):
@@ -446,24 +483,24 @@ def called(monkeypatch, login: str, host: str) -> None:
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_name_that_is_also_a_word_is_found_only_where_it_is_used_as_a_name(word, built, tmp_path, monkeypatch):
-    names = [*release.read_list(built / LIST), LIST]
+    names = [*released_files(built / LIST), LIST]
     for login, host, what in ((word, "elsewhere", "this user's name"), ("somebody", word, "this machine's name")):
         called(monkeypatch, login, host)
-        assert release.scan(built, names) == []
+        assert secrets.scan(built, names) == []
         for leak in LEAKS:
-            assert secrets(tmp_path, "a.json", f'{{"x": "{leak.format(word)}"}}') == [f"a.json: line 1: {what}"], leak
-        assert secrets(tmp_path, "a.csv", f"trial,user\na,{word}\n") == [f"a.csv: line 2: {what}"]
-        assert f"a.txt: line 1: {what}" in secrets(tmp_path, "a.txt", f"/home/{word}/x")
+            assert scanned(tmp_path, "a.json", f'{{"x": "{leak.format(word)}"}}') == [f"a.json: line 1: {what}"], leak
+        assert scanned(tmp_path, "a.csv", f"trial,user\na,{word}\n") == [f"a.csv: line 2: {what}"]
+        assert f"a.txt: line 1: {what}" in scanned(tmp_path, "a.txt", f"/home/{word}/x")
 
 
 def test_a_rare_name_is_found_wherever_it_stands(tmp_path, monkeypatch):
     """Also one that a comment or a docstring of the package holds."""
     called(monkeypatch, "weinberger", "elsewhere")
-    assert secrets(tmp_path, "a.txt", "by weinberger") == ["a.txt: line 1: this user's name"]
+    assert scanned(tmp_path, "a.txt", "by weinberger") == ["a.txt: line 1: this user's name"]
     called(monkeypatch, "adamsky", "node17.example.org")
     for text in ("by adamsky", "trial,adamsky,2", "on node17", "node17.example.org:80"):
-        assert len(secrets(tmp_path, "a.txt", text)) == 1, text
-    assert secrets(tmp_path, "a.txt", "adam adamskys node node1") == []
+        assert len(scanned(tmp_path, "a.txt", text)) == 1, text
+    assert scanned(tmp_path, "a.txt", "adam adamskys node node1") == []
 
 
 def test_every_word_that_a_study_has_of_itself_is_known(tmp_path):
@@ -477,9 +514,9 @@ def test_every_word_that_a_study_has_of_itself_is_known(tmp_path):
     attribution.make(folder)
     analyse.make(folder)
     report.make(folder)
-    known = release._words()
+    known = secrets.known_words()
     for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".png"):
-        for place, text in release._texts(path):
+        for place, text in secrets.texts_of(path):
             if "base64" in text:
                 continue
             text = re.sub("(?m)^ARROW:schema: .*", "", text)

@@ -8,16 +8,21 @@ import pytest
 import synthetic
 from conftest import uncrossed
 from uncrossed.common import cpus
+from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.results import tables
 from uncrossed.study import manifest, resources
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
+from uncrossed.training.architectures import load
 
 VGG16 = {"architecture": "vgg16", "learning_rate": 0.01, "batch_size": 16, "adam_epsilon": 1e-4}
+DATASET = DatasetIdentity(name="a", format="cifar10", train_examples=64, test_examples=16)
 
 
 def ask(framework: str, epochs: int = 4, **settings: object) -> tuple[int, int]:
     """Minutes and MB for a training on 64 examples."""
-    return resources.ask(framework, Trial(trial="a", epochs=epochs, **VGG16), Settings(**settings), 64, 16)
+    return resources.ask(
+        framework, Trial(trial="a", epochs=epochs, **VGG16), Settings(**settings), DATASET, load("vgg16")
+    )
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -32,6 +37,17 @@ def test_slow_kernels_have_time(settings):
     """They took 3.0 to 4.8 times as long, and the margin is two."""
     usual, slow = (ask("tensorflow", 10_000, **more)[0] for more in ({}, settings))
     assert slow > 4.8 * usual
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_images_have_room_by_their_size(framework):
+    row = Trial(trial="a", epochs=4, **VGG16)
+    small, large = (
+        DatasetIdentity(name="a", format="npz", shape=shape, classes=7, train_examples=50_000, test_examples=1000)
+        for shape in ((32, 32, 1), (64, 96, 3))
+    )
+    asked = [resources.ask(framework, row, Settings(), dataset)[1] for dataset in (small, large)]
+    assert asked[1] - asked[0] > 51_000 * (64 * 96 * 3 - 32 * 32) / 1e6
 
 
 def test_a_study_without_runs_has_no_speeds(tmp_path):

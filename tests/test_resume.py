@@ -15,8 +15,9 @@ import pytest
 
 from conftest import PATH, REPOSITORY, Folder, copy_sources, need, no_more_files, run, uncrossed
 from uncrossed.common.errors import UnreadableError
-from uncrossed.job import interrupted
+from uncrossed.job import snakemake_records
 from uncrossed.results import trial_file
+from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 
 CHECKS = Path(__file__).with_name("checks")
@@ -257,23 +258,59 @@ def test_what_a_killed_run_leaves_is_taken_for_what_it_is(change, tmp_path):
     assert other != clean
     time.sleep(0.5)
     run(*words[:1], "--unlock", *words[2:], folder=folder.path)
+    if change != "none":
+        backend.write_text(code)
+        folder.manifest.write_text(rows)
+    before = listing(folder.path)
+    assert folder.planned(*asked) == ([] if change == "none" else ["pytorch first"])
+    for way in ("--summary", "--dag", "--lint"):
+        folder.snakemake(*asked, way)
+    assert listing(folder.path) == before, "planning changes no file"
+    output = folder.snakemake(*asked).stdout
     if change == "none":
         # Asked for the same again: what ended is not trained again.
-        assert "Nothing to be done" in folder.snakemake(*asked).stdout
+        assert "Nothing to be done" in output
         assert target.read_bytes() == other
-        return
-    backend.write_text(code)
+    else:
+        assert target.read_bytes() == clean
+    assert folder.planned(*asked) == []
+
+
+def listing(folder: Path) -> dict[Path, tuple[int, bytes]]:
+    """Each file's time stamp and content, but for those that Snakemake itself writes whatever it plans."""
+    own = [folder / ".snakemake" / name for name in ("iocache", "locks", "log")]
+    return {
+        path: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in folder.rglob("*")
+        if path.is_file() and not any(path.is_relative_to(place) for place in own)
+    }
+
+
+def test_a_result_that_ended_after_snakemake_is_taken_for_what_it_is(tmp_path):
+    """As of a job in Slurm, where Snakemake is killed and the Snakemake inside the job takes away the mark of it."""
+    folder = Folder(tmp_path)
+    target = "results/tiny/trials/first/pytorch.h5"
+    folder.snakemake(target)
+    assert folder.planned(target) == []
+    rows = folder.manifest.read_text()
+    folder.manifest.write_text(rows.replace("0.02", "0.021"))
+    job = Study.load(tmp_path / "study.yaml").job("first").canonical()
+    data = tmp_path / "results/datasets/digits-few.h5"
+    uncrossed("train", "pytorch", "--job", job, "--dataset", data, "--output", tmp_path / target)
+    assert folder.planned(target) == []
     folder.manifest.write_text(rows)
-    folder.snakemake(*asked)
-    assert target.read_bytes() == clean
+    assert folder.planned(target) == ["pytorch first"]
 
 
 def test_a_result_that_cannot_be_read_is_not_trained_again(tmp_path, ended):
     path = str(shutil.copy(ended["checkpoint"].with_name("a.h5"), tmp_path / "a.h5"))
     with no_more_files(), pytest.raises(UnreadableError, match="cannot be read"):
-        interrupted.judge(tmp_path / ".snakemake", {path: {"framework": "pytorch"}}, 1)
-    assert interrupted.judge(tmp_path / ".snakemake", {path: {"framework": "pytorch"}}, 1) == []
-    assert not (tmp_path / ".snakemake").exists()
+        snakemake_records.is_wanted(path, {"framework": "pytorch"})
+    assert snakemake_records.is_wanted(path, {"framework": "pytorch"})
+    assert not snakemake_records.is_wanted(path, {"framework": "tensorflow"})
+    damaged(Path(path))
+    truncated(Path(path))
+    assert not snakemake_records.is_wanted(path, {"framework": "pytorch"})
 
 
 def test_a_training_that_is_left_is_stopped_by_the_next(few, tmp_path):

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from conftest import PATH, REPOSITORY, Folder, run, uncrossed
 from uncrossed.common.errors import InputError
 from uncrossed.search import suggestion as searching
-from uncrossed.search.suggestion import DIMENSIONS, Search, Seen
-from uncrossed.search.trajectory import expected_best
+from uncrossed.search.figures import expected_best
+from uncrossed.search.suggestion import Seen
+from uncrossed.study.search import DIMENSIONS, Search
 from uncrossed.study.semantics import NATIVE
 from uncrossed.study.space import Interval, Space
 from uncrossed.study.study import Study
+from uncrossed.training.architectures import load
 
 SMALL = {
     "architectures": ["smallcnn"],
@@ -165,7 +167,7 @@ def test_the_same_history_gives_the_same_row_inside_its_subspace(algorithm):
     for row in rows:
         for name, interval in search.space.subspaces()[0].items():
             assert interval.low <= getattr(row, name) <= interval.high
-        row.check_examples(200)
+        row.check_examples(200, load("smallcnn"))
     assert len({row.seed for row in rows}) == 20
     other = [seen.row for seen in history(search, 20, lambda row: -row.learning_rate)]
     assert (rows == other) == (algorithm == "random")

@@ -18,12 +18,12 @@ from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 
 from conftest import REPOSITORY, Folder, run, uncrossed
-from uncrossed.common.checked import Model
+from uncrossed.common.checked import Model, Name
 from uncrossed.common.errors import LONGEST, InputError
-from uncrossed.datasets.dataset_file import BUILT_IN, Definition
-from uncrossed.search.suggestion import Dimension, Search
+from uncrossed.datasets.definition import BUILT_IN, Definition
+from uncrossed.study.search import Dimension, Search
 from uncrossed.study.study import Configuration, Study, read_values
-from uncrossed.study.trial import Name, Settings, Trial
+from uncrossed.study.trial import Settings, Trial
 
 MINIMAL = {"study": "x", "dataset": "digits", "manifest": "rows.csv"}
 

@@ -23,8 +23,9 @@ import uncrossed as package
 from conftest import REPOSITORY, run, uncrossed
 from server import Server
 from uncrossed.common.errors import UnreadableError
-from uncrossed.results import tables, trial_file
-from uncrossed.results.verify import _Reader, verify
+from uncrossed.results import checksums, facts, tables, trial_file
+from uncrossed.results.facts import Hdf5Process
+from uncrossed.results.verify import verify
 from uncrossed.study import manifest
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
@@ -40,7 +41,7 @@ def built(tmp_path_factory):
     for path in folder.glob("trials/*/*.h5"):
         change(path, lambda result: result.weights.update({0: {"w": np.zeros(1)}}))
     tables.make(folder)
-    tables.checksums(folder)
+    checksums.make(folder)
     return folder
 
 
@@ -60,7 +61,7 @@ def change(path: Path, how) -> None:
 def changed(folder: Path, name: str, how, code: int = 1) -> str:
     """What `verify` prints of the study when a trial file was written in another way."""
     change(folder / "trials" / name, how)
-    tables.checksums(folder)
+    checksums.make(folder)
     return uncrossed("verify", folder, code=code).stdout
 
 
@@ -116,7 +117,7 @@ def test_a_table_that_contradicts_the_files(kind, column, value, said, folder):
     table = pd.read_csv(path) if kind == "csv" else pd.read_parquet(path)
     table.loc[table["trial"] == FIRST, column] = value
     table.to_csv(path, index=False) if kind == "csv" else table.to_parquet(path, index=False)
-    tables.checksums(folder)
+    checksums.make(folder)
     output = uncrossed("verify", folder, code=1).stdout
     assert f"tables/trials.{kind}: {said}" in output
     assert (": 2 faults\n" if column == "trial" else ": 1 fault\n") in output
@@ -167,6 +168,29 @@ def test_weights_that_did_not_move_are_a_fault_unless_the_rate_is_tiny(folder, r
     output = changed(folder, f"{FIRST}/tensorflow.h5", still, code)
     assert f"{FIRST}/tensorflow.h5: training has moved no weight" in output
     assert ("warning: " in output, "1 warning\n" in output) == ((code == 0,) * 2)
+
+
+def test_the_last_of_ten_thousand_epochs(folder):
+    path = folder / f"trials/{FIRST}/pytorch.h5"
+    weights = {9_999: {"w": np.zeros(1)}, 10_000: {"w": np.ones(1)}}
+    change(path, lambda result: setattr(result, "weights", weights))
+    assert facts.read(path).facts.last_weights == (trial_file.array_sha256(np.ones(1)),)
+    checksums.make(folder)
+    side = package.open(folder).trial(FIRST).pytorch
+    assert side.epochs == (9_999, 10_000)
+    assert side.weights["w"] == 1
+    assert side.weights_at(9_999)["w"] == 0
+
+
+def test_every_table_and_figure_is_listed_but_for_what_depends_on_the_machine(folder):
+    (folder / "figures").mkdir()
+    for name in ("tables/new.csv", "tables/new.parquet", "figures/new.svg", "figures/new.png", "figures/.DS_Store"):
+        (folder / name).write_text("new")
+    checksums.make(folder)
+    listed, _ = checksums.read(folder / "SHA256SUMS", "")
+    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    unlisted = {"SHA256SUMS", "tables/runs.parquet", "figures/new.png", "figures/.DS_Store"}
+    assert there - listed.keys() == unlisted | {name for name in there if name.endswith(".json")} - {"study.json"}
 
 
 def test_lists_that_disagree(folder):
@@ -255,27 +279,27 @@ def test_what_cannot_be_read_is_said_so_and_never_moved(name, how, said, folder)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_reader_that_is_killed_says_nothing_of_the_file_and_one_that_crashes_does(number, folder):
     path = folder / f"trials/{FIRST}/pytorch.h5"
-    with _Reader() as reader, ThreadPoolExecutor(1) as pool:
-        assert reader.facts(path).fault is None
-        (process,) = reader.pool._processes
-        os.kill(process, signal.SIGSTOP)
-        asked = pool.submit(reader.facts, path)
+    with Hdf5Process() as process, ThreadPoolExecutor(1) as pool:
+        assert process.read(path).fault is None
+        (identifier,) = process.pool._processes
+        os.kill(identifier, signal.SIGSTOP)
+        reading = pool.submit(process.read, path)
         time.sleep(0.5)
-        os.kill(process, number)
-        os.kill(process, signal.SIGCONT)
+        os.kill(identifier, number)
+        os.kill(identifier, signal.SIGCONT)
         if number == signal.SIGSEGV:
-            assert "crashes on it" in asked.result(60).fault
+            assert "crashes on it" in reading.result(60).fault
         else:
             with pytest.raises(UnreadableError, match="cannot be read"):
-                asked.result(60)
-        assert reader.facts(path).fault is None
+                reading.result(60)
+        assert process.read(path).fault is None
 
 
 def test_what_is_listed_is_never_moved(folder):
     change(folder / f"trials/{FIRST}/pytorch.h5", lambda result: result.curves["test_loss"].__setitem__(-1, 7.0))
     (folder / f"trials/{SECOND}/pytorch.h5").write_bytes(b"no HDF5")
     tables_as_they_are = (folder / "SHA256SUMS").read_text()
-    tables.checksums(folder)
+    checksums.make(folder)
     assert (folder / "SHA256SUMS").read_text() != tables_as_they_are
     output = uncrossed("verify", folder, "--quarantine", code=1).stdout
     assert f"{FIRST}/pytorch.h5: its SHA-256 is the listed one, but: records test loss 7.0" in output
@@ -283,16 +307,16 @@ def test_what_is_listed_is_never_moved(folder):
     assert "moved to" not in output
 
 
-def test_a_dataset_of_other_code_is_not_damaged(folder, few):
+def test_a_dataset_of_another_version_is_not_damaged(folder, few):
     path = folder.parent / "datasets/digits-few.h5"
     path.parent.mkdir()
     shutil.copy(few, path)
     with h5py.File(path, "r+") as file:
-        file.attrs["code_sha256"] = "0" * 64
+        file.attrs["schema"] = 3
         file.attrs["identity"] = "of another form"
         del file["test/images"]
     output = uncrossed("verify", folder, "--quarantine", code=1).stdout
-    assert f"{path}: made by other code than this, which cannot check it\n" in output
+    assert f"{path}: made by another version of this package (schema 3; this one knows 2), which alone" in output
     assert "damaged" not in output
     assert path.exists()
 

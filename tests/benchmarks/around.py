@@ -21,7 +21,7 @@ from scale import timed
 
 import gcs
 import synthetic
-from uncrossed.results import tables, trial_file
+from uncrossed.results import checksums, tables, trial_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -61,7 +61,7 @@ def throughput(pairs: int, megabytes: int, folder: Path) -> dict[str, float]:
         result.weights[3] = {"w": random.standard_normal(megabytes * 250_000, dtype=np.float32)}
         trial_file.write(path, result)
     tables.make(results)
-    tables.checksums(results)
+    checksums.make(results)
     (folder / "study.yaml").write_text(
         yaml.safe_dump({"study": "made-up", "dataset": "cifar10", "manifest": "results/made-up/manifest.csv"})
     )

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from uncrossed.search import suggestion as searching
-from uncrossed.search.suggestion import Search, Seen
+from uncrossed.search.suggestion import Seen
+from uncrossed.study.search import Search
 from uncrossed.study.semantics import NATIVE
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
@@ -96,14 +97,13 @@ def cost() -> None:
         for trial in list(search.places)[:401]:
             row, _ = searching.next_row(search, trial, [], 500, dict(NATIVE))
             made = {"row": row.model_dump(mode="json"), "guided": True, "saw": [], "saw_sha256": ""}
-            path = searching.suggestion_path(results, trial)
-            searching.write_suggestion(path, made | {"search_sha256": search.sha256()})
+            searching.keep(results, trial, made | {"search_sha256": search.sha256()})
             for framework in FRAMEWORKS:
                 attributes = dict.fromkeys(trial_file.TEXTS, "") | {name: {} for name in trial_file.OBJECTS}
                 attributes |= {"framework": framework, "row": row.deciding(), "status": "completed"}
                 curves = {name: random.random(row.epochs) for name in trial_file.CURVES}
                 result = trial_file.Result(attributes, curves, np.zeros((1, 10), np.float32), np.zeros(1, np.uint8))
-                trial_file.write(path.with_name(f"{framework}.h5"), result)
+                trial_file.write(results / f"trials/{trial}/{framework}.h5", result)
         for number in (0, 400):
             seconds = []
             for _ in range(5):

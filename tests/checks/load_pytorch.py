@@ -7,18 +7,18 @@ import numpy as np
 
 from uncrossed.datasets import dataset_file
 from uncrossed.results import trial_file
-from uncrossed.study.semantics import ARCHITECTURES
 from uncrossed.study.trial import Settings
 from uncrossed.training import backends
+from uncrossed.training.architectures import BUILT_IN, load
 
-backend = backends.load("pytorch", Settings())
+backends.load("pytorch", Settings())
 
 import torch  # noqa: E402
 
 images = torch.from_numpy(dataset_file.read(sys.argv[1]).images["test"]).permute(0, 3, 1, 2).float() / 255
-for architecture in ARCHITECTURES:
+for architecture in BUILT_IN:
     result = trial_file.read(Path(sys.argv[2]) / architecture / "pytorch.h5")
-    model = backend.MODELS[architecture]()
+    model = load(architecture).on((32, 32, 3), 10).model("pytorch")
     weights = {name: torch.from_numpy(array) for name, array in result.weights[1].items()}
     model.load_state_dict(weights, strict=True)
     assert list(weights) == list(model.state_dict()), architecture

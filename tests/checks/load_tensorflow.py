@@ -7,15 +7,15 @@ import numpy as np
 
 from uncrossed.datasets import dataset_file
 from uncrossed.results import trial_file
-from uncrossed.study.semantics import ARCHITECTURES
 from uncrossed.study.trial import Settings
 from uncrossed.training import backends
+from uncrossed.training.architectures import BUILT_IN, load
 
-backend = backends.load("tensorflow", Settings())
+backends.load("tensorflow", Settings())
 images = dataset_file.read(sys.argv[1]).images["test"].astype(np.float32) / 255
-for architecture in ARCHITECTURES:
+for architecture in BUILT_IN:
     result = trial_file.read(Path(sys.argv[2]) / architecture / "tensorflow.h5")
-    model = backend.MODELS[architecture]()
+    model = load(architecture).on((32, 32, 3), 10).model("tensorflow")
     assert [variable.path for variable in model.weights] == list(result.weights[1]), architecture
     model.set_weights(list(result.weights[1].values()))
     logits = np.asarray(model(images, training=False))

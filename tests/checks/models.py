@@ -19,6 +19,7 @@ from uncrossed.datasets import dataset_file
 from uncrossed.results import trial_file
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends
+from uncrossed.training.architectures import load
 
 framework, folder, url, data = sys.argv[1:]
 data = dataset_file.read(data)
@@ -81,7 +82,9 @@ for trial in ("plain", "changed"):
     path = Path(folder, f"trials/{trial}/{framework}.h5")
     result = trial_file.read(path)
     row = Trial.check({**result.attributes["row"], "seed": 7}, "test")
-    learner = backend.Learner(row, Settings(), data.images, data.labels)
+    learner = backend.Learner(
+        row, load(row.architecture).on(data.shape, data.classes), Settings(), data.images, data.labels
+    )
     learner.train([(0, 30), (30, 70)])
     result.weights, result.logits = {0: learner.weights(), 3: learner.weights()}, learner.predict([(0, 40)])
     trial_file.write(path, result)

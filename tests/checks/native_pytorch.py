@@ -4,6 +4,7 @@ import numpy as np
 
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends
+from uncrossed.training.architectures import load
 
 settings = Settings()
 backend = backends.load("pytorch", settings)
@@ -19,7 +20,8 @@ labels = {split: random.integers(0, 10, 20, dtype=np.uint8) for split in ("train
 for architecture, layout in (("resnet50", torch.contiguous_format), ("densenet121", torch.channels_last)):
     row = {"trial": "t", "architecture": architecture, "learning_rate": 0.01, "batch_size": 8, "adam_epsilon": 1e-4}
     backend.configure(settings)
-    learner = backend.Learner(Trial(**row, epochs=1, seed=5), settings, images, labels)
+    network = load(architecture).on((32, 32, 3), 10)
+    learner = backend.Learner(Trial(**row, epochs=1, seed=5), network, settings, images, labels)
     seen = learner.train([(0, 8), (8, 16), (16, 20)])
 
     # As shipped: whatever reads memory before it is written finds NaN there.

@@ -4,6 +4,7 @@ import numpy as np
 
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends
+from uncrossed.training.architectures import load
 
 settings = Settings()
 backend = backends.load("tensorflow", settings)
@@ -19,7 +20,8 @@ stock = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNe
 for architecture, together in (*((name, 1) for name in stock), ("smallcnn", 2)):
     application = stock[architecture]
     row = {"trial": "t", "architecture": architecture, "learning_rate": 0.01, "batch_size": 8, "adam_epsilon": 1e-4}
-    learner = backend.Learner(Trial(**row, epochs=1, seed=5), settings, images, labels)
+    network = load(architecture).on((32, 32, 3), 10)
+    learner = backend.Learner(Trial(**row, epochs=1, seed=5), network, settings, images, labels)
     learner.together = together
     logits = learner.train([(0, 8), (8, 16), (16, 20)])
     assert logits.shape == (20, 10)
@@ -27,7 +29,7 @@ for architecture, together in (*((name, 1) for name in stock), ("smallcnn", 2)):
 
     keras.utils.set_random_seed(5)
     if application is None:
-        model = backend.smallcnn()
+        model = load("smallcnn").on((32, 32, 3), 10).model("tensorflow")
     else:
         model = application(weights=None, input_shape=(32, 32, 3), classes=10, classifier_activation=None)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

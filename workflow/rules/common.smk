@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import ExecMode
 
 # The package in this tree is the one that plans and, by the prefix, the one that every job runs, with or without conda.
 # Packages in the home folder would come before those of a conda environment.
@@ -17,12 +18,15 @@ shell.prefix(
 
 from uncrossed.study import manifest
 from uncrossed.study import resources
+from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
 from uncrossed.study.identity import code_sha256
+from uncrossed.study.search import suggestion_path
+from uncrossed.results import layout
 from uncrossed.search.suggestion import suggestion_path
 from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS, NAME
+from uncrossed.study.trial import FRAMEWORKS
 
 if len(workflow.configfiles) > 1:
     raise WorkflowError(
@@ -46,6 +50,16 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
+NAMES = sorted(
+    STUDY.search.architectures
+    if STUDY.search
+    else {row.architecture for row in STUDY.rows.values()}
+)
+# A user's own measurements.
+SPEEDS = STUDY.path.parent / "speeds.csv"
+if workflow.exec_mode == ExecMode.DEFAULT:
+    for line in resources.unmeasured(NAMES, STUDY.settings.device, SPEEDS):
+        print(line, file=sys.stderr)
 ABLATION = bool(manifest.ablated(STUDY.rows.values()))
 TWINS = {framework: STUDY.twins(framework, RESULTS) for framework in FRAMEWORKS}
 
@@ -65,10 +79,36 @@ def job(wildcards):
 
 
 def expected(wildcards):
-    """What all results of the study have in common, and the identity of its rows, as JSON."""
+    """What all results of the study have in common, the identity of its rows, and of the code by architecture."""
     rows = {} if STUDY.search else {"rows": manifest.sha256(STUDY.rows.values())}
-    code = {f"{name} code_sha256": code_sha256(name) for name in FRAMEWORKS}
+    code = {
+        f"{name} {framework} code_sha256": code_sha256(
+            framework, STUDY.architectures[name]
+        )
+        for name in NAMES
+        for framework in FRAMEWORKS
+    }
     return json.dumps(STUDY.common | rows | code, sort_keys=True)
+
+
+def architecture(wildcards):
+    """The architecture of a trial."""
+    if STUDY.search:
+        return STUDY.architectures[STUDY.search.places[wildcards.trial].architecture]
+    return STUDY.architectures[STUDY.rows[wildcards.trial].architecture]
+
+
+def code(framework):
+    """The identity of the code that decides a training's bits, as a function of wildcards."""
+    return lambda wildcards: code_sha256(framework, architecture(wildcards))
+
+
+def own_architecture(wildcards, output):
+    """The option that names a user's own architecture; what is in the file is tracked by `code`, not where it lies."""
+    found = architecture(wildcards)
+    return (
+        ["--architecture", found.path] if found.name in STUDY.architectures.own else []
+    )
 
 
 def dataset_file(wildcards):
@@ -91,7 +131,7 @@ def twin_file(framework):
 
     def twin(wildcards):
         name = TWINS[framework].get(wildcards.trial)
-        return [] if name is None else f"{RESULTS}/trials/{name}/{framework}.h5"
+        return [] if name is None else f"{RESULTS}/{layout.trial_file(name, framework)}"
 
     return twin
 
@@ -102,28 +142,45 @@ def gpus(framework):
     return lambda wildcards: 0 if wildcards.trial in TWINS[framework] else wanted
 
 
-MINUTES, MEGABYTES = 0, 1
+def minutes(framework):
+    """The minutes that a training asks for, as a function of wildcards and attempt; a copy needs few."""
 
-
-def asked(framework, which):
-    """The minutes or MB that a training asks for, as a function of wildcards and attempt; a copy needs little."""
-    data, settings = STUDY.dataset, STUDY.settings
-
-    def amount(wildcards, attempt):
+    def asked(wildcards, attempt):
         if wildcards.trial in TWINS[framework]:
-            return (10, 4000)[which] * attempt
-        known = ROWS.get(wildcards.trial)
-        rows = [known] if known else STUDY.largest(wildcards.trial)
-        examples = data.train_examples, data.test_examples
-        try:
-            return attempt * max(
-                resources.ask(framework, row, settings, *examples)[which]
-                for row in rows
-            )
-        except InputError as error:
-            raise WorkflowError(str(error))
+            return 10 * attempt
+        return attempt * max(minutes for minutes, _ in needs(framework, wildcards))
 
-    return amount
+    return asked
+
+
+def megabytes(framework):
+    """The MB that a training asks for, as a function of wildcards and attempt; a copy needs few."""
+
+    def asked(wildcards, attempt):
+        if wildcards.trial in TWINS[framework]:
+            return 4000 * attempt
+        return attempt * max(megabytes for _, megabytes in needs(framework, wildcards))
+
+    return asked
+
+
+def needs(framework, wildcards):
+    """Minutes and MB of a training; while a search has not suggested its row, of those that would need the most."""
+    known = ROWS.get(wildcards.trial)
+    try:
+        return [
+            resources.ask(
+                framework,
+                row,
+                STUDY.settings,
+                STUDY.dataset,
+                STUDY.architectures[row.architecture],
+                SPEEDS,
+            )
+            for row in ([known] if known else STUDY.largest(wildcards.trial))
+        ]
+    except InputError as error:
+        raise WorkflowError(str(error))
 
 
 def row_file(wildcards):
@@ -136,7 +193,7 @@ def seen(wildcards):
     if suggestion_path(RESULTS, wildcards.trial).exists():
         return []
     return [
-        f"{RESULTS}/trials/{trial}/{framework}.h5"
+        f"{RESULTS}/{layout.trial_file(trial, framework)}"
         for trial in STUDY.search.visible(wildcards.trial)
         for framework in FRAMEWORKS
     ]

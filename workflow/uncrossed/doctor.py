@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from uncrossed.common import cpus, environment
-from uncrossed.study import identity
 from uncrossed.study.trial import FRAMEWORKS, Settings
 from uncrossed.training import backends
 
@@ -51,7 +50,7 @@ def examine() -> tuple[list[tuple[str, str]], list[str], list[str]]:
     """
     facts = [
         ("uncrossed", f"{importlib.metadata.version('uncrossed')}, Python {sys.version.split()[0]}, {sys.executable}"),
-        ("cpu", f"{identity.cpu()}; {cpus.usable():g} CPUs may be used here: a study's `threads` at most"),
+        ("cpu", f"{backends.cpu()}; {cpus.usable():g} CPUs may be used here: a study's `threads` at most"),
     ]
     problems: list[str] = []
     unseen = []

@@ -21,7 +21,7 @@ from uncrossed.analysis.intervals import UNKNOWN, Estimate, bootstrap
 from uncrossed.analysis.statistics import seed_distances
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
-from uncrossed.results import tables
+from uncrossed.results import built, tables
 from uncrossed.study import manifest
 from uncrossed.study.semantics import MECHANISMS, variants
 
@@ -42,7 +42,7 @@ def make(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, list[str]]:
         InputError: no table of trials, or no base trial with native and aligned rows in it.
     """
     folder = Path(folder)
-    bases = manifest.ablated(tables.rows(folder).values())
+    bases = manifest.ablated(built.rows(folder).values())
     found = attribute(tables.read(folder), bases)
     if not bases:
         raise InputError(
@@ -73,7 +73,7 @@ def attribute(trials: pd.DataFrame, bases: Mapping[str, Mapping[str, str]]) -> p
         distances = seed_distances(native)
         # NaN where there is one seed.
         floors = float(distances.mean()) if distances.size else np.nan, float(gaps["aligned"].abs().mean())
-        for label in variants(architecture):
+        for label in variants():
             if label in gaps and not gaps[label].index.intersection(gaps["native"].index).empty:
                 records.append(_record(base, architecture, label, gaps[label], gaps["native"], floors))
     return pd.DataFrame(records, columns=COLUMNS)

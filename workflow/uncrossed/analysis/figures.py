@@ -17,7 +17,7 @@ import pandas as pd
 from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.analysis.statistics import INPUTS, STATES, value
 from uncrossed.common.files import write_json
-from uncrossed.study.semantics import ARCHITECTURES
+from uncrossed.training.architectures import BUILT_IN
 
 DIFFERENCE = "difference of test accuracy\n(PyTorch minus TensorFlow)"
 ABSOLUTE = "|difference of test accuracy|"
@@ -44,7 +44,7 @@ class Shown:
 
     Attributes:
         rows: pairs of one semantics whose difference is known, as `statistics.prepared` returns.
-        architectures: those of all pairs of that semantics, in the order of `semantics.ARCHITECTURES`.
+        architectures: those of all pairs of that semantics, the package's first.
         semantics: its text.
         summary: what `statistics.summarise` returns.
         plt: pyplot.
@@ -83,9 +83,9 @@ class Shown:
         return "; ".join(found) + "." if found else "No pair completed."
 
     def style(self, architecture: str) -> tuple[Any, ...]:
-        """What tells an architecture apart, the same in every study for those of ARCHITECTURES: see COLOURS."""
-        others = [name for name in self.architectures if name not in ARCHITECTURES]
-        place = [*ARCHITECTURES, *others].index(architecture)
+        """What tells an architecture apart, the same in every study for the package's: see COLOURS."""
+        others = [name for name in self.architectures if name not in BUILT_IN]
+        place = [*BUILT_IN, *others].index(architecture)
         return tuple(looks[place % len(looks)] for looks in (COLOURS, MARKERS, DASHES, HATCHES))
 
     def panels(self, width: float, height: float, xlabel: str, ylabel: str, **options: Any) -> tuple[Any, Any]:
@@ -127,7 +127,7 @@ def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str,
     counts = trials["semantics"].value_counts()
     semantics = min(counts.index, key=lambda name: (-counts[name], name != "native", name))
     some = trials[trials["semantics"] == semantics]
-    names = sorted(some["architecture"].unique(), key=lambda a: [*ARCHITECTURES, a].index(a))
+    names = sorted(some["architecture"].unique(), key=lambda a: [*BUILT_IN, a].index(a))
     shown = Shown(some[some["difference"].notna()], names, semantics, summary, pyplot())
     captions = {}
     for name, make in FIGURES.items():

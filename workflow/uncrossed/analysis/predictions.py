@@ -1,6 +1,8 @@
 """What trial files alone can say: how two models' predictions and weights differ, and what each takes for what."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,9 +11,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
+from uncrossed.common.files import parsing
+from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.results import trial_file
 from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training import arrays
+from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.arrays import Layer, to_pytorch
+from uncrossed.training.state import Weights
 
 BINS = 15
 # With more classes than that a table of disagreement has no recalls.
@@ -75,7 +81,7 @@ def read(path: Path) -> Predictions:
     return found
 
 
-def _last_weights(path: Path) -> trial_file.Weights:
+def _last_weights(path: Path) -> Weights:
     with trial_file.opened(path) as file:
         group = file["weights"][max(file["weights"], key=int)]
         return {str(name): _checked(path, group[name]) for name in group.attrs["names"]}
@@ -114,10 +120,11 @@ def compare(folder: Path, trials: pd.DataFrame, partial: bool = False) -> tuple[
         if not np.array_equal(pytorch.labels, tensorflow.labels):
             raise InputError(f"{paths[1]}: its test labels are not those of {paths[0].name}; build both again")
         compared.append(about | disagreement(pytorch.logits, tensorflow.logits, pytorch.labels))
-        semantics = trial_file.read_attributes(paths[0])["row"]["semantics"]
-        if semantics["initial_weights"] == "shared":
+        attributes = trial_file.read_attributes(paths[0])
+        if attributes["row"]["semantics"].get("initial_weights") == "shared":
             weights = [_last_weights(path) for path in paths]
-            apart += [about | found for found in distances(row["architecture"], *weights)]
+            layers = name_map(folder, row["architecture"], attributes["dataset"])
+            apart += [about | found for found in distances(layers, *weights)]
     return pd.DataFrame(compared), pd.DataFrame(apart)
 
 
@@ -229,20 +236,37 @@ def _guesses(side: Predictions) -> tuple[np.ndarray, np.ndarray, int]:
     return guesses, labels, int((~finite).sum())
 
 
-def distances(
-    architecture: str, pytorch: trial_file.Weights, tensorflow: trial_file.Weights
-) -> Iterator[dict[str, Any]]:
+def name_map(folder: Path, architecture: str, dataset: dict[str, Any]) -> tuple[Layer, ...]:
+    """The name map of an architecture of a study: the package's, or what lies beside the results.
+
+    Args:
+        folder: the study's.
+        architecture: its name.
+        dataset: as a trial file says it.
+
+    Raises:
+        InputError: the map is missing or damaged.
+    """
+    if architecture in BUILT_IN:
+        identity = DatasetIdentity.check(dataset, f"{folder}: dataset")
+        return load(architecture).on(identity.shape, identity.classes).layers
+    with parsing(folder / f"architectures/{architecture}.json", "build the study again") as stream:
+        layers = [Layer(**values) for values in json.loads(stream.readall())]
+        return tuple(replace(layer, flattened=layer.flattened and tuple(layer.flattened)) for layer in layers)
+
+
+def distances(layers: Iterable[Layer], pytorch: Weights, tensorflow: Weights) -> Iterator[dict[str, Any]]:
     """How far two models' arrays are apart, in model order, of the arrays that both have.
 
     Args:
-        architecture: one with a name map.
+        layers: the name map.
         pytorch: arrays by PyTorch's names.
         tensorflow: arrays by Keras' paths.
 
     Yields:
         layer, array, elements, and distance = ‖p - t‖ / √((‖p‖² + ‖t‖²)/2): 0 for equal arrays, √2 for orthogonal ones.
     """
-    theirs = arrays.to_pytorch(architecture, tensorflow)
+    theirs = to_pytorch(layers, tensorflow)
     for name, array in pytorch.items():
         if name not in theirs:
             continue

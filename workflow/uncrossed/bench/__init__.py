@@ -28,9 +28,12 @@ from typing import Any
 import numpy as np
 
 from uncrossed.common.errors import InputError
-from uncrossed.study.trial import DatasetIdentity, Job
+from uncrossed.datasets.definition import BUILT_IN, DatasetIdentity
+from uncrossed.study.trial import Job
+from uncrossed.training.architectures import load
 
 BATCH_SIZES = (10, 128, 1000)
+LIKE = BUILT_IN["cifar10"]  # the shape and classes of what is trained on
 ROUNDS, SECONDS = 3, 2.0
 # Enough for some steps of the largest batch; a GPU takes a whole epoch of CIFAR-10 in seconds.
 EXAMPLES = {"cpu": 5_000, "gpu": 50_000}
@@ -59,7 +62,7 @@ class Case:
         row |= {"batch_size": self.batch_size, "epochs": 25 * EXAMPLES["gpu"] // EXAMPLES[self.device]}
         job = Job.check({"row": row, "settings": settings}, "bench")
         try:
-            job.row.check_examples(EXAMPLES[self.device])
+            job.row.check_examples(EXAMPLES[self.device], load(job.row.architecture))
         except InputError as error:
             raise InputError(f"bench: {error}") from error
         return job
@@ -68,8 +71,8 @@ class Case:
 def images(examples: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Random images, uint8 NHWC, and labels, uint8; as many for training as asked for, and 500 for testing."""
     random, counts = np.random.default_rng(0), {"train": examples, "test": 500}
-    found = {split: random.integers(0, 256, (count, 32, 32, 3), np.uint8) for split, count in counts.items()}
-    return found, {split: random.integers(0, 10, count, np.uint8) for split, count in counts.items()}
+    found = {split: random.integers(0, 256, (count, *LIKE.shape), np.uint8) for split, count in counts.items()}
+    return found, {split: random.integers(0, LIKE.classes, count, np.uint8) for split, count in counts.items()}
 
 
 def measure(case: Case) -> dict[str, Any]:
@@ -86,7 +89,8 @@ def measure(case: Case) -> dict[str, Any]:
     device = backend.configure(settings)
     beside = import_module(f"uncrossed.bench.{case.framework}")
     pictures, labels = images(EXAMPLES[case.device])
-    learner = backend.Learner(row, settings, pictures, labels)
+    network = load(row.architecture).on(LIKE.shape, LIKE.classes)
+    learner = backend.Learner(row, network, settings, pictures, labels)
     size, most = row.batch_size, EXAMPLES[case.device] // row.batch_size
 
     def loop(steps: int) -> None:
@@ -95,7 +99,7 @@ def measure(case: Case) -> dict[str, Any]:
     runs = {
         "loop": loop,
         "bare": beside.bare(learner, size),
-        "plain": beside.plain(row, settings, pictures, labels),
+        "plain": beside.plain(row, network, settings, pictures, labels),
     }
     first = {kind: _seconds(run, 1) for kind, run in runs.items()}
     # The second call may still warm up.
@@ -144,11 +148,13 @@ def start(case: Case, dataset: str) -> dict[str, Any]:
         moments["began"] = time.monotonic()
         return batches
 
-    job, code = case.job(), code_sha256(case.framework)
+    job = case.job()
+    architecture = load(job.row.architecture)
+    code = code_sha256(case.framework, architecture)
     data = dataset_file.read(dataset)
     backend = backends.load(case.framework, job.settings)
     with contextlib.suppress(Stopped):
-        run(job, backend, data, code, stop=lambda: "began" in moments, progress=progress)
+        run(job, architecture, backend, data, code, stop=lambda: "began" in moments, progress=progress)
     return {**moments, "ended": time.monotonic(), "memory_mb": _peak()}
 
 
@@ -202,7 +208,7 @@ def bench(
 
     Args:
         frameworks: of FRAMEWORKS.
-        architectures: of ARCHITECTURES.
+        architectures: the package's, by name.
         batch_sizes: steps are measured with each.
         determinism: with each of these settings.
         device: `cpu` or `gpu`.
@@ -243,7 +249,8 @@ def bench(
         attempt(case, f"batch {case.batch_size}", training, partial(_process, "measure", case), _line)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "random.h5")
-        identity = DatasetIdentity(name="random", format="digits", train_examples=50_000, test_examples=500)
+        facts = {"shape": LIKE.shape, "classes": LIKE.classes, "train_examples": 50_000, "test_examples": 500}
+        identity = DatasetIdentity(name="random", format="npz", **facts)
         dataset_file.write(path, identity, *images(50_000))
         for architecture in architectures:
             for framework in frameworks:

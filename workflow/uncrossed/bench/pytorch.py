@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Subset
 from torchvision.transforms import ToTensor
 
 from uncrossed.study.trial import Settings, Trial
+from uncrossed.training.architectures import Network
 from uncrossed.training.backends import pytorch
 
 
@@ -51,11 +52,15 @@ class Memory(torchvision.datasets.CIFAR10):
 
 
 def plain(
-    row: Trial, settings: Settings, images: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+    row: Trial,
+    network: Network,
+    settings: Settings,
+    images: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
 ) -> Callable[[int], None]:
     """Steps of a plain program: a DataLoader over torchvision's dataset with ToTensor, and a Python loop."""
     device = "cuda" if settings.device == "gpu" else "cpu"
-    model = pytorch.build(row, {}).to(device)
+    model = pytorch.build(row.seed, network, {}).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=row.learning_rate, eps=row.adam_epsilon)
     dataset = Memory(images["train"], labels["train"])
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from uncrossed.study.trial import Settings, Trial
+from uncrossed.training.architectures import Network
 from uncrossed.training.backends import tensorflow
 
 
@@ -48,10 +49,14 @@ def bare(learner: tensorflow.Learner, size: int) -> Callable[[int], None]:
 
 
 def plain(
-    row: Trial, settings: Settings, images: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+    row: Trial,
+    network: Network,
+    settings: Settings,
+    images: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
 ) -> Callable[[int], None]:
     """Steps of a plain program: `model.fit` on float arrays, with TensorFlow's optimization of graphs as it ships."""
-    model = tensorflow.build(row, {})
+    model = tensorflow.build(row.seed, network, {})
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate=row.learning_rate, epsilon=row.adam_epsilon),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

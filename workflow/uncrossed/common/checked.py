@@ -5,9 +5,12 @@ from datetime import date
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from uncrossed.common.errors import InputError, nearest, shown
+
+NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
+Name = Annotated[str, Field(pattern=f"^{NAME}$", description=f"a name that matches {NAME}")]
 
 
 class Model(BaseModel):

@@ -38,6 +38,12 @@ class UnreadableError(InputError):
     """A file that the operating system does not give: it may be sound, and reading it may succeed another time."""
 
 
+class UnknownNameError(InputError, KeyError):
+    """A name that is not there; a KeyError, as mappings raise."""
+
+    __str__ = Exception.__str__
+
+
 def need_linux(what: str) -> None:
     """Refuse what other operating systems lack the means for.
 

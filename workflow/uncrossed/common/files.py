@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import stat
 import uuid
 from collections.abc import Iterator
@@ -303,22 +302,6 @@ def sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def read_checksums(text: str, where: object) -> dict[str, str]:
-    """Names and SHA-256 of a list in the form that `sha256sum -c` reads.
-
-    Raises:
-        InputError: a line is not a checksum and a name, or a name is there twice or leads out of the list's folder.
-    """
-    names: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        digest, _, name = line.partition("  ")
-        name = name.removeprefix("./")
-        if not re.fullmatch("[0-9a-f]{64}", digest) or not is_below(name) or name in names:
-            raise InputError(f"{where}: line {number} is not a checksum and another name in its folder")
-        names[name] = digest
-    return names
 
 
 def is_below(name: str) -> bool:

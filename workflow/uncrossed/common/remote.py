@@ -57,7 +57,7 @@ class Pin(NamedTuple):
     size: int
 
 
-def opened(place: str | os.PathLike[str]) -> "Folder | Remote":
+def folder_at(place: str | os.PathLike[str]) -> "LocalFolder | RemoteFolder":
     """Where files lie: a folder, or the URL of one: `https://...`, or `gs://bucket/prefix` of a public bucket.
 
     A bucket is read from storage.googleapis.com, or from STORAGE_EMULATOR_HOST where that is set.
@@ -68,7 +68,7 @@ def opened(place: str | os.PathLike[str]) -> "Folder | Remote":
     text, allowed = os.fspath(place), "allowed: a folder, https://..., gs://bucket/prefix"
     if "://" not in text:
         # Absolute: the program may go to another folder before it reads on.
-        return Folder(Path(text).absolute())
+        return LocalFolder(Path(text).absolute())
     try:
         parts = urllib.parse.urlsplit(text)
     except ValueError as error:
@@ -76,7 +76,7 @@ def opened(place: str | os.PathLike[str]) -> "Folder | Remote":
     if parts.scheme == "gs":
         host = os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com"
         host = (host if "://" in host else f"http://{host}").rstrip("/")
-        return Remote(f"{host}/{urllib.parse.quote(text[5:])}")
+        return RemoteFolder(f"{host}/{urllib.parse.quote(text[5:])}")
     if parts.scheme not in ("file", "http", "https"):
         raise InputError(f"{text}: found scheme '{parts.scheme}'; {allowed}")
     if parts.username is not None:
@@ -86,11 +86,11 @@ def opened(place: str | os.PathLike[str]) -> "Folder | Remote":
     if bool(parts.netloc) == (parts.scheme == "file"):
         raise InputError(f"{text}: found host '{parts.netloc}'; allowed: file:///folder, https://host/folder")
     if parts.scheme == "file":
-        return Folder(Path(urllib.parse.unquote(parts.path)))
-    return Remote(f"{parts.scheme}://{parts.netloc}{urllib.parse.quote(parts.path, safe=SAFE)}")
+        return LocalFolder(Path(urllib.parse.unquote(parts.path)))
+    return RemoteFolder(f"{parts.scheme}://{parts.netloc}{urllib.parse.quote(parts.path, safe=SAFE)}")
 
 
-class Folder:
+class LocalFolder:
     """A study's files in a local folder."""
 
     def __init__(self, root: Path):
@@ -130,7 +130,7 @@ class Folder:
             raise MissingFileError(f"{self.where(name)}: no such file") from None
 
 
-class Remote:
+class RemoteFolder:
     """A study's files under a URL; connections stay open, for all threads of one process."""
 
     def __init__(self, root: str):
@@ -138,7 +138,7 @@ class Remote:
         self.root = root.rstrip("/")
         self._managers: dict[tuple[int | str, ...], urllib3.PoolManager] = {}
 
-    def __reduce__(self) -> tuple[type["Remote"], tuple[str]]:
+    def __reduce__(self) -> tuple[type["RemoteFolder"], tuple[str]]:
         """Another process makes its own connections."""
         return type(self), (self.root,)
 
@@ -423,7 +423,7 @@ class RangeFile(Seekable):
         fault: what went wrong last; h5py reports it less clearly.
     """
 
-    def __init__(self, remote: Remote, name: str):
+    def __init__(self, remote: RemoteFolder, name: str):
         """Read the front of the file, and pin it.
 
         Raises:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from uncrossed.common.errors import InputError
 from uncrossed.datasets.dataset_file import Dataset
 from uncrossed.study.semantics import MECHANISMS, NATIVE, flipped, resolve
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
-from uncrossed.training.arrays import LAYERS, to_pytorch
+from uncrossed.training.architectures import Architecture, Network
+from uncrossed.training.arrays import to_pytorch
 from uncrossed.training.backends import load
 from uncrossed.training.loop import batches, measure
 
@@ -27,10 +29,10 @@ BEYOND = 10
 ROUNDING = {"float32": 1e-6, "float64": 1e-14}
 
 
-def variants(row: Trial) -> dict[str, Trial]:
+def variants(row: Trial, architecture: Architecture) -> dict[str, Trial]:
     """What is recorded, by label: `row`, `aligned`, and each mechanism in which they differ, flipped back alone."""
     # What does not touch the architecture, or is not native in the row, is not flipped.
-    names = [name for name, mechanism in MECHANISMS.items() if row.architecture in mechanism.touches]
+    names = [name for name in MECHANISMS if name in architecture.touching]
     texts = {"aligned": "aligned"} | {name: flipped(name) for name in names if row.semantics[name] == NATIVE[name]}
     return {"row": row} | {label: row.model_copy(update={"semantics": resolve(text)}) for label, text in texts.items()}
 
@@ -38,6 +40,7 @@ def variants(row: Trial) -> dict[str, Trial]:
 def record(
     framework: str,
     row: Trial,
+    architecture: Architecture,
     settings: Settings,
     dataset: Dataset,
     steps: int,
@@ -52,6 +55,7 @@ def record(
     Args:
         framework: `pytorch` or `tensorflow`.
         row: the row.
+        architecture: the row's.
         settings: device, threads and precision.
         dataset: the training set; batches are taken in order, again from the start where they run out.
         steps: how many optimizer steps.
@@ -63,35 +67,42 @@ def record(
     folder = Path(folder)
     recorded: dict[str, str] = {}
     index = {}
-    for label, variant in variants(row).items():
-        training = variant.training(framework)
+    network = architecture.on(dataset.shape, dataset.classes)
+    for label, variant in variants(row, architecture).items():
+        training = variant.training(framework, architecture)
         if training not in recorded:
             report(label)
             recorded[training] = f"{framework}-{label}.h5"
-            learner = backend.Learner(variant, settings, dataset.images, dataset.labels)
-            _record(folder / recorded[training], framework, variant, learner, dataset.labels["train"], steps)
+            learner = backend.Learner(variant, network, settings, dataset.images, dataset.labels)
+            _record(folder / recorded[training], framework, variant, network, learner, dataset.labels["train"], steps)
         index[label] = recorded[training]
     about = {"row": row.model_dump(mode="json"), "precision": settings.precision, "steps": steps, "files": index}
+    about["layers"] = [layer.pytorch for layer in network.layers]
     files.write_json(folder / f"{framework}.json", about)
 
 
-def _record(path: Path, framework: str, row: Trial, learner: object, labels: np.ndarray, steps: int) -> None:
+def _record(
+    path: Path, framework: str, row: Trial, network: Network, learner: Any, labels: np.ndarray, steps: int
+) -> None:
     def ours(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return to_pytorch(row.architecture, arrays) if framework == "tensorflow" else arrays
+        return to_pytorch(network.layers, arrays) if framework == "tensorflow" else arrays
 
     order = batches(len(labels), row.batch_size)
-    loss, norms = [], {layer.pytorch: [] for layer in LAYERS[row.architecture]}
+    loss, norms = [], {layer.pytorch: [] for layer in network.layers}
     with files.new_hdf5(path) as file:
         for step in range(steps + 1):
             for name, array in ours(learner.weights()).items():
                 file[f"weights/{step}/{name}"] = array
             if step == steps:
                 break
-            before = ours(learner.moments()[0])
+            before = ours(learner.optimizer_state()["first"])
             start, stop = order[step % len(order)]
             loss.append(measure(learner.train([(start, stop)]), labels[start:stop])[0])
             # Adam's first moment m becomes 0.9 m + 0.1 gradient.
-            gradients = {name: (m - 0.9 * before.get(name, 0)) / 0.1 for name, m in ours(learner.moments()[0]).items()}
+            gradients = {
+                name: (m - 0.9 * before.get(name, 0)) / 0.1
+                for name, m in ours(learner.optimizer_state()["first"]).items()
+            }
             for layer, values in norms.items():
                 parts = [np.square(g).sum() for name, g in gradients.items() if name.rpartition(".")[0] == layer]
                 values.append(float(np.sqrt(sum(parts))))
@@ -139,7 +150,7 @@ def compare(folder: str | os.PathLike[str]) -> tuple[Trial, list[Trace]]:
                 f"{folder}: the sides recorded different things: {key} {sides[0][key]} and {sides[1][key]}"
             )
     row = Trial.check(sides[0]["row"], str(folder))
-    layers = [layer.pytorch for layer in LAYERS[row.architecture]]
+    layers = sides[0]["layers"]
     measured = {
         label: _differences(*(folder / side["files"][label] for side in sides), layers) for label in sides[0]["files"]
     }

@@ -8,7 +8,6 @@ import io
 import json
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,49 +16,22 @@ import numpy as np
 
 from uncrossed.common.errors import UnreadableError
 from uncrossed.common.files import DAMAGE, complete, reading, remove_left
-from uncrossed.results.trial_file import Weights
+from uncrossed.training.state import State
 
-SCHEMA = "uncrossed-checkpoint-1"
+SCHEMA = "uncrossed-checkpoint-2"
 BLOCK = 512
 
 
-@dataclass
-class State:
-    """A training between two of its steps.
-
-    Attributes:
-        epoch: the epoch in progress, from 1.
-        steps: optimizer steps taken since the beginning.
-        curves: for each curve a float64 array with one value per epoch, NaN where it is not known yet.
-        logits: what the epoch's steps saw so far, examples x 10.
-        seconds: float64, of each finished epoch, and of the one in progress so far.
-        weights: the model's arrays by name.
-        first: Adam's first moments by the weights' names.
-        second: Adam's second moments.
-        random: the framework's random generators, by names of its backend.
-        kept: for each kept epoch the arrays by name, in model order.
-    """
-
-    epoch: int
-    steps: int
-    curves: Weights
-    logits: np.ndarray
-    seconds: np.ndarray
-    weights: Weights = field(default_factory=dict)
-    first: Weights = field(default_factory=dict)
-    second: Weights = field(default_factory=dict)
-    random: Weights = field(default_factory=dict)
-    kept: dict[int, Weights] = field(default_factory=dict)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Every array by its place in the file, in the order of writing."""
-        groups = {name: getattr(self, name) for name in GROUPS}
-        groups |= {f"kept/{epoch}": weights for epoch, weights in self.kept.items()}
-        arrays = {"logits": self.logits, "seconds": self.seconds}
-        return arrays | {f"{group}/{name}": array for group, named in groups.items() for name, array in named.items()}
+GROUPS = ("curves", "weights", "random")
 
 
-GROUPS = ("curves", "weights", "first", "second", "random")
+def arrays(state: State) -> dict[str, np.ndarray]:
+    """Every array of a state by its place in the file, in the order of writing."""
+    groups = {name: getattr(state, name) for name in GROUPS}
+    groups |= {f"kept/{epoch}": weights for epoch, weights in state.kept.items()}
+    groups |= {f"optimizer/{slot}": named for slot, named in state.optimizer.items()}
+    places = {"logits": state.logits, "seconds": state.seconds}
+    return places | {f"{group}/{name}": array for group, named in groups.items() for name, array in named.items()}
 
 
 class Checkpoint:
@@ -113,15 +85,15 @@ class Checkpoint:
 
     def save(self, identity: dict[str, Any], state: State) -> bool:
         """Write a state, completely or not at all; where the file system refuses, say so and return False."""
-        arrays = state.arrays()
-        header = {"identity": identity, "epoch": state.epoch, "steps": state.steps, "names": list(arrays)}
+        places = arrays(state)
+        header = {"identity": identity, "epoch": state.epoch, "steps": state.steps, "names": list(places)}
         buffer = io.BytesIO()
         # HDF5 leaves the first block to its user: it holds the SHA-256 of the rest.
         with h5py.File(buffer, "w", userblock_size=BLOCK) as file:
             file.attrs["schema"] = SCHEMA
             # Large: attributes are limited to 64 KiB.
             file["header"] = json.dumps(header, sort_keys=True)
-            for name, array in arrays.items():
+            for name, array in places.items():
                 file[f"arrays/{name}"] = array
         content = buffer.getbuffer()
         content[:64] = hashlib.sha256(content[BLOCK:]).hexdigest().encode()
@@ -152,13 +124,16 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
         if file.attrs["schema"] != SCHEMA:
             raise ValueError(f"schema {file.attrs['schema']!r}")
         header = json.loads(file["header"][()])
-        arrays = {name: np.asarray(file[f"arrays/{name}"][()]) for name in header["names"]}
-    state = State(header["epoch"], header["steps"], {}, arrays.pop("logits"), arrays.pop("seconds"))
-    for place, array in arrays.items():
+        places = {name: np.asarray(file[f"arrays/{name}"][()]) for name in header["names"]}
+    state = State(header["epoch"], header["steps"], {}, places.pop("logits"), places.pop("seconds"))
+    for place, array in places.items():
         group, name = place.split("/", 1)
         if group == "kept":
             epoch, name = name.split("/", 1)
             state.kept.setdefault(int(epoch), {})[name] = array
+        elif group == "optimizer":
+            slot, name = name.split("/", 1)
+            state.optimizer.setdefault(slot, {})[name] = array
         else:
             getattr(state, group)[name] = array
     return state, header["identity"]

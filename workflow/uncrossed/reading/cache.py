@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, sha256, write_json
-from uncrossed.common.remote import Folder, MissingFileError, Pin, Remote, UnreachableError, cache_folder
+from uncrossed.common.remote import LocalFolder, MissingFileError, Pin, RemoteFolder, UnreachableError, cache_folder
 
 
 class Kept(NamedTuple):
@@ -37,7 +37,7 @@ class Kept(NamedTuple):
 class Local:
     """Files that lie in a folder already: nothing is kept."""
 
-    def __init__(self, folder: Folder):
+    def __init__(self, folder: LocalFolder):
         """Take the folder."""
         self.source = folder
 
@@ -53,7 +53,7 @@ class Local:
         return path
 
     def read(self, name: str, clean: Callable[[bytes], bytes]) -> tuple[bytes, str]:
-        """A small file's cleaned bytes, and the SHA-256 of the file; raises as `Folder.read` and `clean` do."""
+        """A small file's cleaned bytes, and the SHA-256 of the file; raises as `LocalFolder.read` and `clean` do."""
         content = self.source.read(name)
         return clean(content), hashlib.sha256(content).hexdigest()
 
@@ -66,7 +66,7 @@ class Cache:
         reachable: false once the server could not be reached; what is kept is then used without asking again.
     """
 
-    def __init__(self, remote: Remote):
+    def __init__(self, remote: RemoteFolder):
         """Take the remote folder; nothing is read.
 
         Raises:
@@ -91,7 +91,7 @@ class Cache:
         if kept and kept.pin == pin:
             return path
         try:
-            with _alone(path):
+            with _locked(path):
                 kept = self._kept(name)  # by another reader, while this one waited
                 if not kept or kept.pin != pin:
                     self._keep(name, pin, self._chunks(name, pin))
@@ -126,7 +126,7 @@ class Cache:
         """What is kept, where it is sound."""
         path = self.folder / name
         try:
-            entry = json.loads(_beside(path).read_bytes())
+            entry = json.loads(_entry_path(path).read_bytes())
             kept = Kept(Pin(entry["etag"], entry["size"]), entry["sha256"], entry["served_sha256"])
             if entry["url"] == self.source.where(name) and sha256(path) == kept.sha256:
                 return kept
@@ -151,7 +151,7 @@ class Cache:
 
     def _chunks(self, name: str, pin: Pin) -> Iterator[bytes]:
         label = name.rpartition("/")[2]
-        # None: only where the error stream is a terminal.
+        # disable=None: there is a bar only where the error stream is a terminal.
         with tqdm(total=pin.size, desc=label, unit="B", unit_scale=True, disable=None) as bar:
             for chunk in self.source.chunks(name, pin):
                 yield chunk
@@ -165,20 +165,20 @@ class Cache:
                 for chunk in chunks:
                     stream.write(chunk)
                     digest.update(chunk)
-            found = digest.hexdigest()
-            entry = {"url": self.source.where(name), "etag": pin.tag, "size": pin.size, "sha256": found}
-            write_json(_beside(path), entry | {"served_sha256": served or found})
+            kept = digest.hexdigest()
+            entry = {"url": self.source.where(name), "etag": pin.tag, "size": pin.size, "sha256": kept}
+            write_json(_entry_path(path), entry | {"served_sha256": served or kept})
 
 
-def _beside(path: Path) -> Path:
+def _entry_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Let one process or thread at a time download a file."""
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of a kept file, so that one process or thread at a time downloads it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not a file whose mere presence is the lock: a killed reader's would stay.
+    # Only a lock of the operating system ends with its process: a file as a sign would stay when a reader is killed.
     lock = FileLock(path.with_name(f".{path.name}.lock"), fallback_to_soft=False)
     with contextlib.suppress(OSError, NotImplementedError):  # a file system without locks: each writes its own copy
         lock.acquire()

@@ -25,10 +25,11 @@ from urllib.parse import quote, unquote, urlsplit
 import google_crc32c
 from tqdm import tqdm
 
-from uncrossed.common.errors import InputError
-from uncrossed.common.files import partial, read_checksums, remove_left, write_json
+from uncrossed.common.errors import InputError, UnreadableError
+from uncrossed.common.files import partial, remove_left, write_json
 from uncrossed.common.remote import PASSING
-from uncrossed.release import release
+from uncrossed.release import secrets
+from uncrossed.results import checksums, layout
 
 WORKERS = 8
 BLOCK = 2**20
@@ -84,14 +85,14 @@ def publish(
         OSError: the destination refuses, or holds another content under a name of this release.
     """
     folder = Path(folder).resolve()
-    place, base = opened(destination)
-    listed, version = _list(folder)
+    place, base = destination_at(destination)
+    listed, version = _read_list(folder)
     if receipt is not None and Path(receipt).resolve() in {
-        (folder / name).resolve() for name in (*listed, release.LIST)
+        (folder / name).resolve() for name in (*listed, layout.RELEASE_SUMS)
     }:
         raise InputError(f"receipt {receipt}: is a file of the release; allowed: another place")
-    found = release.scan(folder, [*listed, release.LIST])
-    allowed, faults = [line for line in found if line in allow], [line for line in found if line not in allow]
+    leaks = secrets.scan(folder, [*listed, layout.RELEASE_SUMS])
+    allowed, faults = [line for line in leaks if line in allow], [line for line in leaks if line not in allow]
     if faults:
         for fault in faults:
             report(fault)
@@ -101,12 +102,12 @@ def publish(
         )
     prefix = f"{folder.name}/{version[:12]}/"
     if (
-        isinstance(place, Folder)
+        isinstance(place, FolderDestination)
         and receipt
         and Path(receipt).resolve().is_relative_to((place.root / prefix).resolve())
     ):
         raise InputError(f"receipt {receipt}: is in the folder of the release; allowed: another place")
-    there = place.list(base + prefix)
+    existing = place.list(base + prefix)
     progress = tqdm(total=len(listed) + 1, desc="publish", unit="file", disable=None)
     receipts: dict[str, dict[str, Any]] = {}
     stop = threading.Event()
@@ -115,25 +116,24 @@ def publish(
         if stop.is_set():
             return
         path, full = folder / name, base + prefix + name
-        size, found, crc32c = _hashed(path)
-        if found != digest:
-            raise InputError(f"{path}: its SHA-256 is not the one in {release.LIST}; it is not published")
-        there_is = there.get(full)
-        if receipt is None:
-            if there_is is None:
-                report(f"create {destination.rstrip('/')}/{prefix}{name} ({size} bytes)")
-        elif there_is is None:
-            there_is = _create(place, full, path, size, crc32c, time.monotonic() + seconds)
-        if there_is is not None:
-            same(name, there_is, size, crc32c)
-            receipts[name] = {"object": full, **there_is._asdict(), "sha256": digest}
+        size, sha256, crc32c = _hashed(path)
+        if sha256 != digest:
+            raise InputError(f"{path}: its SHA-256 is not the one in {layout.RELEASE_SUMS}; it is not published")
+        stored = existing.get(full)
+        if stored is None and receipt is None:
+            report(f"create {destination.rstrip('/')}/{prefix}{name} ({size} bytes)")
+        elif stored is None:
+            stored = _create(place, full, path, size, crc32c, time.monotonic() + seconds)
+        if stored is not None:
+            check_same(name, stored, size, crc32c)
+            receipts[name] = {"object": full, **stored._asdict(), "sha256": digest}
         progress.update()
 
-    def same(name: str, there_is: Object, size: int, crc32c: str) -> None:
-        if (there_is.size, there_is.crc32c) != (size, crc32c):
+    def check_same(name: str, stored: Object, size: int, crc32c: str) -> None:
+        if (stored.size, stored.crc32c) != (size, crc32c):
             raise OSError(
-                f"{destination.rstrip('/')}/{prefix}{name} holds another content ({there_is.size} bytes, CRC32C "
-                f"{there_is.crc32c}) than {folder / name} ({size} bytes, CRC32C {crc32c}); it is not overwritten"
+                f"{destination.rstrip('/')}/{prefix}{name} holds another content ({stored.size} bytes, CRC32C "
+                f"{stored.crc32c}) than {folder / name} ({size} bytes, CRC32C {crc32c}); it is not overwritten"
             )
 
     with progress:
@@ -147,38 +147,39 @@ def publish(
             pool.shutdown(cancel_futures=True)
         stop.clear()
         if receipt is not None:
-            # What was there at first or was created since may have been replaced: the list is a promise.
-            there = place.list(base + prefix)
+            # Whoever may write there may have replaced an object meanwhile; the list promises all of them.
+            existing = place.list(base + prefix)
             for name, sent in receipts.items():
-                if (found := there.get(base + prefix + name)) is None:
+                stored = existing.get(base + prefix + name)
+                if stored is None:
                     raise OSError(f"{destination.rstrip('/')}/{prefix}{name} is gone; publish again")
-                same(name, found, sent["size"], sent["crc32c"])
-                sent["generation"] = found.generation
-        send(release.LIST, version)
-    where = f"{destination.rstrip('/')}/{quote(prefix) if isinstance(place, Folder) else prefix}"
+                check_same(name, stored, sent["size"], sent["crc32c"])
+                sent["generation"] = stored.generation
+        send(layout.RELEASE_SUMS, version)
+    where = f"{destination.rstrip('/')}/{quote(prefix) if isinstance(place, FolderDestination) else prefix}"
     if receipt is not None:
-        objects = [receipts[name] for name in (*listed, release.LIST)]
+        objects = [receipts[name] for name in (*listed, layout.RELEASE_SUMS)]
         write_json(receipt, {"release": where, "version": version, "allowed": allowed, "objects": objects})
     return where
 
 
-def _list(folder: Path) -> tuple[dict[str, str], str]:
-    """Names and SHA-256 of all that is released, and the SHA-256 of that list, from the same bytes."""
-    path = folder / release.LIST
-    try:
-        content = path.read_bytes()
-        listed = read_checksums(content.decode(), path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: missing or damaged ({error}); run `uncrossed release` first") from error
-    built = release.built(folder)
-    for name, digest in built.items():
+def _read_list(folder: Path) -> tuple[dict[str, str], str]:
+    """Names and SHA-256 of all that is released, and the SHA-256 of that list, from the same bytes.
+
+    Raises:
+        UnreadableError: the operating system does not give a list.
+        InputError: a list is missing or damaged, does not list what it must, or a file is not there.
+    """
+    path = folder / layout.RELEASE_SUMS
+    listed, content = checksums.read(path, "run `uncrossed release` first")
+    for name, digest in checksums.read_built(folder).items():
         if listed.get(name) != digest:
             raise InputError(f"{path}: lists {name} otherwise than SHA256SUMS, or not; run `uncrossed release` again")
-    if "SHA256SUMS" not in listed:
-        raise InputError(f"{path}: does not list SHA256SUMS; run `uncrossed release` again")
+    if layout.SUMS not in listed:
+        raise InputError(f"{path}: does not list {layout.SUMS}; run `uncrossed release` again")
     for name in listed:
         if not (folder / name).is_file():
-            raise InputError(f"{folder / name}: listed in {release.LIST}, but there is no such file")
+            raise InputError(f"{folder / name}: listed in {layout.RELEASE_SUMS}, but there is no such file")
     return listed, hashlib.sha256(content).hexdigest()
 
 
@@ -192,7 +193,7 @@ def _hashed(path: Path) -> tuple[int, str, str]:
                 checksum.update(block)
                 size += len(block)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); it is not published") from error
+        raise UnreadableError(f"{path}: cannot be read ({error.strerror or error}); it is not published") from error
     return size, digest.hexdigest(), base64.b64encode(checksum.digest()).decode()
 
 
@@ -217,7 +218,7 @@ class Lost(OSError):  # noqa: N818 - it is no error to whoever tries again
     """A request whose outcome is not known, or that the destination asks to repeat."""
 
 
-def opened(destination: str) -> tuple[Destination, str]:
+def destination_at(destination: str) -> tuple[Destination, str]:
     """A destination, and what names in it start with.
 
     Raises:
@@ -229,14 +230,14 @@ def opened(destination: str) -> tuple[Destination, str]:
             f"destination {destination!r}: found ?, # or a control character; allowed: gs://BUCKET/PREFIX or file:///FOLDER"
         )
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-        return Folder(Path(unquote(parts.path))), ""
+        return FolderDestination(Path(unquote(parts.path))), ""
     prefix = parts.path.strip("/")
     if parts.scheme != "gs" or not re.fullmatch(r"[a-z0-9][-_.a-z0-9]{1,220}[a-z0-9]", parts.netloc):
         raise InputError(f"destination {destination}: allowed: gs://BUCKET/PREFIX or file:///FOLDER")
-    return Bucket(parts.netloc), f"{prefix}/" if prefix else ""
+    return BucketDestination(parts.netloc), f"{prefix}/" if prefix else ""
 
 
-class Folder:
+class FolderDestination:
     """A folder as a destination: a file appears by a hard link, which never replaces another."""
 
     def __init__(self, root: Path):
@@ -245,12 +246,14 @@ class Folder:
 
     def list(self, prefix: str) -> dict[str, Object]:
         """Files below `prefix`."""
-        found = sorted(path for path in (self.root / prefix).rglob("*") if path.is_file())
-        for path in found:
-            if path.name.endswith(".partial"):
+        objects: dict[str, Object] = {}
+        for path in sorted(path for path in (self.root / prefix).rglob("*") if path.is_file()):
+            if path.name.endswith(".partial"):  # `.NAME.NUMBER.partial`, which a killed upload left of NAME
                 remove_left(path.with_name(path.name[1:].rsplit(".", 2)[0]))
-        names = (str(path.relative_to(self.root)) for path in found if not path.name.endswith(".partial"))
-        return {name: self.find(name) for name in names}
+            else:
+                name = str(path.relative_to(self.root))
+                objects[name] = self.find(name)
+        return objects
 
     def find(self, name: str) -> Object | None:
         """A file."""
@@ -273,7 +276,7 @@ class Folder:
                 if (made[0], made[2]) != (size, crc32c):
                     raise InputError(f"{path}: changed while it was copied; it is not published")
                 os.link(copy.name, target)
-            # The names too, before the list promises them.
+            # The folders too are flushed, so that no file is lost that the list promises.
             for folder in (target.parent, *target.parent.parents):
                 if folder.is_relative_to(self.root):
                     _flush(folder)
@@ -285,13 +288,13 @@ class Folder:
 def _flush(folder: Path) -> None:
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with contextlib.suppress(OSError):  # a file system that cannot
+        with contextlib.suppress(OSError):  # some file systems cannot flush a folder
             os.fsync(handle)
     finally:
         os.close(handle)
 
 
-class Bucket:
+class BucketDestination:
     """A bucket of Google Cloud Storage, with the library's default credentials."""
 
     def __init__(self, name: str):
@@ -305,7 +308,7 @@ class Bucket:
         from google.cloud.storage.retry import DEFAULT_RETRY
 
         self.name = name
-        # What may pass has been tried again by the library, or is what only another upload can do better.
+        # After these errors the same upload may succeed later; of most the library has tried again itself by then.
         self.passing = (RetryError, TransportError, DataCorruption, requests.ConnectionError, requests.Timeout)
         self.passing += (requests.exceptions.ChunkedEncodingError,)
         self.errors = (*self.passing, GoogleAPICallError, GoogleAuthError, requests.RequestException, InvalidResponse)

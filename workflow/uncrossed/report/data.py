@@ -24,8 +24,7 @@ from uncrossed.analysis.predictions import read as read_predictions
 from uncrossed.analysis.statistics import ACCURACIES
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
-from uncrossed.reading.reader import RUNS, read_trials
-from uncrossed.results import tables, trial_file
+from uncrossed.results import layout, tables, trial_file, trials_table
 from uncrossed.study.study import STATEMENT, Study
 from uncrossed.study.trial import FRAMEWORKS
 
@@ -155,7 +154,7 @@ def read(folder: Path, partial: bool = False) -> Page:
     page.figures = _figures(folder / "figures")
     others = {name: _optional(folder / f"tables/{name}.csv") for name in ("trajectory", "published")}
     page.tables = {name: table for name, table in {"attribution": attribution, **others}.items() if table is not None}
-    page.environments = page.environments or _environments_of_runs(folder / RUNS)
+    page.environments = page.environments or _environments_of_runs(folder / layout.RUNS)
     names = [
         "manifest.csv",
         *(f"tables/{path.name}" for path in ours(folder / "tables", "*.csv", "*.parquet", "*.json")),
@@ -291,7 +290,7 @@ def _optional(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     with parsing(path, "") as stream:
-        table = read_trials(stream)
+        table = trials_table.read_csv(stream)
     for name in columns:
         if name not in table:
             raise InputError(f"{path}: no column '{name}'")

@@ -16,7 +16,7 @@ from uncrossed.analysis.groups import Group
 from uncrossed.analysis.intervals import Estimate
 from uncrossed.analysis.statistics import ACCURACIES
 from uncrossed.report.data import STATUSES, Page, plain
-from uncrossed.study.semantics import ARCHITECTURES, resolve, spell, variants
+from uncrossed.study.semantics import resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
 
 NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
@@ -256,9 +256,7 @@ def comparison(page: Page) -> Grid:
 
 def _label(one: Group) -> str:
     """A group's semantics as an ablation calls them, where it has them."""
-    if one.architecture not in ARCHITECTURES:
-        return one.semantics
-    labels = {spell(resolve(text)): label for label, text in variants(one.architecture).items()}
+    labels = {spell(resolve(text)): label for label, text in variants().items()}
     label = labels.get(one.semantics, one.semantics)
     kind, _, mechanism = label.partition("-")
     return {"only": f"{mechanism} aligned alone", "without": f"all aligned but {mechanism}"}.get(kind, label)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from uncrossed.common.files import sha256
-from uncrossed.results import trial_file
+from uncrossed.results import origin, trial_file
 
 
 @dataclass
@@ -37,7 +37,7 @@ def compare(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Co
     explanations = _explain(a.attributes, b.attributes)
     if a.attributes["content_sha256"] == b.attributes["content_sha256"]:
         return Comparison("same result", explanations)
-    left, right = dict(a.arrays()), dict(b.arrays())
+    left, right = dict(trial_file.arrays(a)), dict(trial_file.arrays(b))
     differences: dict[str, float | str] = {}
     for name in [*left, *(name for name in right if name not in left)]:
         if name not in left or name not in right:
@@ -53,18 +53,15 @@ def compare(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Co
 
 def _explain(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     lines = []
-    for kind, keys in (
-        ("job", ("framework", "row", "settings", "dataset", "dataset_sha256")),
-        ("code", ("code_sha256",)),
-        ("stack", ("versions", "device")),
-    ):
-        for key in keys:
+    kinds = {"job": ("framework", "row", *origin.STUDY), "code": origin.CODE, "stack": origin.STACK}
+    for kind, keys in kinds.items():
+        for key in origin.differing(a, b, keys):
             if isinstance(a[key], dict):
-                names = sorted(a[key].keys() | b[key].keys())
-                pairs = [(f"{key}.{name}", a[key].get(name), b[key].get(name)) for name in names]
+                names = origin.differing(a[key], b[key], sorted(a[key].keys() | b[key].keys()))
+                values = [(f"{key}.{name}", a[key].get(name), b[key].get(name)) for name in names]
             else:
-                pairs = [(key, a[key], b[key])]
-            lines += [f"{kind}: {name} {left} against {right}" for name, left, right in pairs if left != right]
+                values = [(key, a[key], b[key])]
+            lines += [f"{kind}: {name} {left} against {right}" for name, left, right in values]
     return lines
 
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,7 +12,8 @@ import numpy as np
 
 from uncrossed.common.errors import InputError
 from uncrossed.datasets import dataset_file
-from uncrossed.results import trial_file
+from uncrossed.results import origin, trial_file
+from uncrossed.study.architectures import Architectures
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends, loop
@@ -23,7 +24,7 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked", "moving_mean
 TOLERANCE = 1e-2
 
 
-def moving(names: Iterable[str]) -> list[str]:
+def trained(names: Iterable[str]) -> list[str]:
     """Of a model's arrays those that the optimizer moves."""
     return [name for name in names if not name.endswith(STATISTICS)]
 
@@ -31,9 +32,11 @@ def moving(names: Iterable[str]) -> list[str]:
 class Models:
     """Builds models, in one process for each framework and settings. Threads may share it."""
 
-    def __init__(self, datasets: Path | None, dataset: str | Path | None):
-        """Take the folder of datasets, or the one dataset's file; nothing is started."""
-        self.datasets, self.dataset = datasets, dataset
+    def __init__(
+        self, datasets: Path | None, dataset: str | Path | None, architectures: Mapping[str, Path] | None = None
+    ):
+        """Take the folder of datasets, or the one dataset's file, and files of architectures; nothing is started."""
+        self.datasets, self.dataset, self.architectures = datasets, dataset, dict(architectures or {})
         self.pools: dict[tuple[str, str], ProcessPoolExecutor] = {}
         self.lock = threading.Lock()
 
@@ -46,19 +49,23 @@ class Models:
         Raises:
             InputError: the framework or the dataset is missing, or the dataset is another.
         """
-        found = trial_file.read_attributes(path)
-        name = found["dataset"]["name"]
+        attributes = trial_file.read_attributes(path)
+        name = attributes["dataset"]["name"]
         data = Path(self.dataset or (self.datasets or Path()) / f"{name}.h5")
         if not data.is_file():
             raise InputError(
                 f"{data}: no such dataset; computing logits again needs {name}: give its file by --dataset"
             )
-        key = found["framework"], str(found["settings"])
+        key = attributes["framework"], str(attributes["settings"])
         with self.lock:
             if key not in self.pools:
                 # Frameworks keep some of every model that they built.
                 self.pools[key] = ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=20)
-        return self.pools[key].submit(_computed, path, data).result()
+        return (
+            self.pools[key]
+            .submit(_computed, path, data, self.architectures.get(attributes["row"]["architecture"]))
+            .result()
+        )
 
     def close(self) -> None:
         """End the processes."""
@@ -66,19 +73,20 @@ class Models:
             pool.shutdown(cancel_futures=True)
 
 
-def _computed(path: Path, data: Path) -> tuple[bool, str | None]:
+def _computed(path: Path, data: Path, own: Path | None) -> tuple[bool, str | None]:
     result, dataset = trial_file.read(path), dataset_file.read(data)
-    found = result.attributes
-    if dataset.sha256 != found["dataset_sha256"]:
+    attributes = result.attributes
+    if dataset.sha256 != attributes["dataset_sha256"]:
         raise InputError(f"{data}: not the dataset that {path.parent.name}/{path.name} was trained on")
-    row, settings = Trial.check(found["row"], "row"), Settings.check(found["settings"], "settings")
+    framework = attributes["framework"]
+    row, settings = Trial.check(attributes["row"], "row"), Settings.check(attributes["settings"], "settings")
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of more than one model
     try:
-        backend = backends.load(found["framework"], settings)
+        backend = backends.load(framework, settings)
     except ImportError as error:
-        how = f"pip install 'uncrossed[{found['framework']}]'"
-        raise InputError(f"computing logits again needs {found['framework']} ({error}): {how}") from error
+        how = f"pip install 'uncrossed[{framework}]'"
+        raise InputError(f"computing logits again needs {framework} ({error}): {how}") from error
     try:
         device = backend.configure(settings)
     except backends.DeviceError as error:
@@ -86,18 +94,27 @@ def _computed(path: Path, data: Path) -> tuple[bool, str | None]:
             raise InputError(f"computing logits again: {error}") from error
         settings = settings.model_copy(update={"device": "cpu"})
         device = backend.configure(settings)
-    learner = backend.Learner(row, settings, dataset.images, dataset.labels)
+    known = Architectures({row.architecture: own} if own else {})
+    if row.architecture not in known:
+        raise InputError(f"computing logits again needs the file of {row.architecture}: --architecture FILE.py")
+    network = known[row.architecture].on(dataset.shape, dataset.classes)
+    learner = backend.Learner(row, network, settings, dataset.images, dataset.labels)
     initial, last = learner.weights(), result.weights[max(result.weights)]
     if [*initial] != [*last]:
         return False, f"its weights are not those of {row.architecture}: {sorted({*initial} ^ {*last})[:3]}"
-    unmoved = all(np.array_equal(initial[name], last[name]) for name in moving(last))
+    unmoved = all(np.array_equal(initial[name], last[name]) for name in trained(last))
     learner.set_weights(last)
     batches = loop.batches(len(dataset.labels["test"]), loop.TEST_BATCH)
     logits = learner.predict(batches).astype(np.float32)
-    stack = {"device": device, "versions": backend.versions(), "code_sha256": code_sha256(backend.FRAMEWORK)}
+    here = {
+        "device": device,
+        "versions": backend.versions(),
+        "code_sha256": code_sha256(framework, network.architecture),
+    }
     finite = np.isfinite(result.logits)
     apart = np.abs(logits[finite] - result.logits[finite]).max(initial=0)
-    allowed = 0 if stack.items() <= found.items() else TOLERANCE * np.abs(result.logits[finite]).max(initial=0)
+    same = not origin.differing(here, attributes, (*origin.CODE, *origin.STACK))
+    allowed = 0 if same else TOLERANCE * np.abs(result.logits[finite]).max(initial=0)
     if apart <= allowed and np.array_equal(np.isfinite(logits), finite):
         return unmoved, None
     accuracy, recorded = (loop.measure(each, dataset.labels["test"])[1] for each in (logits, result.logits))

@@ -5,22 +5,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from uncrossed.common.errors import InputError
-from uncrossed.common.remote import Folder, MissingFileError, Remote
-from uncrossed.study.study import STATEMENT, Study
-
-# What a trial file says of its training besides the row.
-ABOUT = ("settings", "dataset", "dataset_sha256", "device", "versions", "code_sha256")
+from uncrossed.common.remote import LocalFolder, MissingFileError, RemoteFolder
+from uncrossed.results.layout import CARD, CROISSANT, MANIFEST, PROVENANCE, STATEMENT
+from uncrossed.study.study import Study
 
 
 def contradicted(
-    source: Folder | Remote, listed: Mapping[str, str], trials: Mapping[tuple[str, str], Mapping[str, Any]]
+    source: LocalFolder | RemoteFolder, listed: Mapping[str, str], trials: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> Iterator[str]:
     """One line for each statement that is not true.
 
     Args:
         source: where the study lies.
         listed: the SHA-256 of its files by name.
-        trials: of each sound trial file, by place and framework, the attributes ABOUT.
+        trials: of each sound trial file, by place and framework, its attributes as far as `origin` names them.
     """
     study = None
     try:
@@ -32,7 +30,7 @@ def contradicted(
     for (where, _), about in trials.items():
         if study and (fault := study.contradiction(about)):
             yield f"{where}: {fault} ({source.where(STATEMENT)})"
-    for name, check in (("provenance.json", _provenance), ("croissant.json", _croissant), ("README.md", _card)):
+    for name, check in ((PROVENANCE, _provenance), (CROISSANT, _croissant), (CARD, _card)):
         try:
             text = source.read(name).decode(errors="replace")
             yield from (f"{source.where(name)}: {fault}" for fault in check(text, study, listed, trials))
@@ -48,7 +46,7 @@ def _provenance(text: str, study: Study | None, listed: Mapping[str, str], trial
     says = json.loads(text)
     if study and says["study"] != study.statement():
         yield f"its study is not the one in {STATEMENT}"
-    if says["manifest_sha256"] != listed.get("manifest.csv", says["manifest_sha256"]):
+    if says["manifest_sha256"] != listed.get(MANIFEST, says["manifest_sha256"]):
         yield "its manifest_sha256 is not the listed one"
     for (where, framework), about in trials.items():
         for key, allowed in (

@@ -1,9 +1,8 @@
-"""Tables of a study's trial files and run records, as CSV and Parquet; the checksum list; the printed table."""
+"""Tables of a study's trial files and run records, as CSV and Parquet; and as printed text."""
 
 import json
 import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import complete, ours, parsing, sha256, write_text
-from uncrossed.reading.reader import DETERMINISTIC, RUNS, trial_files
-from uncrossed.results import trial_file
+from uncrossed.common.files import complete, parsing, write_text
+from uncrossed.results import built, layout, origin, trial_file, trials_table
 from uncrossed.study import manifest
-from uncrossed.study.semantics import MECHANISMS, NATIVE, resolve, spell
+from uncrossed.study.semantics import MECHANISMS, NATIVE, resolve
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
-# Of what only some studies have, the files whose bytes depend on nothing but the results.
-OPTIONAL = (
-    *("tables/summary.csv", "tables/disagreement.csv", "tables/weights.csv", "tables/attribution.csv"),
-    *("tables/trajectory.csv", "tables/trajectory.json", "figures/captions.json", "figures/*.svg", "report.html"),
-)
 AGAIN = "build the tables again"
 
 
@@ -46,14 +39,14 @@ def make(
             settings, on another dataset or by other code than the rest.
     """
     folder, expected = Path(folder), dict(expected or {})
-    known = rows(folder)
-    if expected.pop("rows", None) not in (None, manifest.sha256(known.values())):
-        raise InputError(f"{folder}/manifest.csv: not of the study's rows; delete it and build again")
+    rows = built.rows(folder)
+    if expected.pop("rows", None) not in (None, manifest.sha256(rows.values())):
+        raise InputError(f"{folder}/{layout.MANIFEST}: not of the study's rows; delete it and build again")
     trials, curves, runs = [], [], []
-    for row in tqdm(known.values(), desc="tables", unit="trial", disable=None):
+    for row in tqdm(rows.values(), desc="tables", unit="trial", disable=None):
         sides = {}
         for framework in FRAMEWORKS:
-            path = folder / "trials" / row.trial / f"{framework}.h5"
+            path = folder / layout.trial_file(row.trial, framework)
             if partial and not path.is_file():
                 continue
             attributes, values = trial_file.read_curves(path)
@@ -61,74 +54,21 @@ def make(
             trained = trial_file.epochs_trained(values)
             sides[framework] = attributes["status"], {k: v[trained - 1] for k, v in values.items()}
             curves.append(_curve_rows(row.trial, framework, values, trained))
-            if not partial or path.with_suffix(".json").is_file():
-                runs.append(_run(path.with_suffix(".json"), row.trial, framework))
-        trials.append(record(row, sides))
+            record = folder / layout.run_record(row.trial, framework)
+            if not partial or record.is_file():
+                runs.append(_run(record, row.trial, framework))
+        trials.append(trials_table.line(row, sides))
     table = pd.DataFrame(trials).drop(columns=[c for c in ("space", "base") if all(t[c] is None for t in trials)])
     if "space" in table:
         table["space"] = table["space"].astype("Int64")
-    _write(table, folder / "tables/trials.parquet")
-    write_text(folder / "tables/trials.csv", table.to_csv(index=False, lineterminator="\n"))
+    _write(table, folder / layout.TRIALS_PARQUET)
+    write_text(folder / layout.TRIALS_CSV, table.to_csv(index=False, lineterminator="\n"))
     none = pd.DataFrame(
         {"trial": [], "framework": [], "epoch": []} | {name: [] for name in trial_file.CURVES}, dtype=float
     )
-    _write(pd.concat(curves, ignore_index=True) if curves else none, folder / "tables/curves.parquet")
-    _write(pd.DataFrame(runs), folder / RUNS)
+    _write(pd.concat(curves, ignore_index=True) if curves else none, folder / layout.CURVES)
+    _write(pd.DataFrame(runs), folder / layout.RUNS)
     return table
-
-
-def rows(folder: str | os.PathLike[str]) -> dict[str, Trial]:
-    """The rows of a study's manifest, by trial name.
-
-    Raises:
-        InputError: as `manifest.read`; where there is none, with the command that makes it.
-    """
-    return manifest.read(_manifest(Path(folder)))
-
-
-def _manifest(folder: Path) -> Path:
-    path = folder / "manifest.csv"
-    if not path.exists():
-        target = f"results/{folder.resolve().name}/manifest.csv"
-        command = f"snakemake {target} --cores 1 --configfile YOUR-STUDY.yaml"
-        raise InputError(f"{path}: missing, as after a build of single files; make it first: `{command}`")
-    return path
-
-
-def record(row: Trial, sides: Mapping[str, tuple[str, Mapping[str, float]]]) -> dict[str, Any]:
-    """A line of the table of trials.
-
-    Args:
-        row: the manifest's.
-        sides: for each framework that is there the status, and of each of `store.CURVES` the last epoch's value.
-    """
-    found: dict[str, Any] = {**dict(row), "semantics": spell(row.semantics)}
-    for framework in FRAMEWORKS:
-        status, values = sides.get(framework, ("missing", {}))
-        found[f"{framework}_status"] = status
-        found |= {f"{framework}_{curve}": float(values.get(curve, "nan")) for curve in trial_file.CURVES}
-    first, second = (found[f"{framework}_test_accuracy"] for framework in FRAMEWORKS)
-    completed = all(found[f"{framework}_status"] == "completed" for framework in FRAMEWORKS)
-    return {**found, "difference": first - second, "both_completed": completed}
-
-
-def checksums(folder: str | os.PathLike[str]) -> None:
-    """Write `SHA256SUMS` over a study's deterministic files, in the form that `sha256sum -c` reads.
-
-    Raises:
-        InputError: a file that should be there is missing.
-    """
-    folder = Path(folder)
-    optional = sorted(str(path.relative_to(folder)) for path in ours(folder, *OPTIONAL))
-    names = [*DETERMINISTIC, *optional, *trial_files(rows(folder))]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if missing:
-        raise InputError(f"{folder / missing[0]}: missing, as are {len(missing) - 1} more; build the study first")
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        hashes = pool.map(sha256, (folder / name for name in names))
-        progress = tqdm(hashes, desc="checksums", total=len(names), unit="file", disable=None)
-        lines = [f"{digest}  {name}\n" for name, digest in zip(names, progress, strict=True)]
-    write_text(folder / "SHA256SUMS", "".join(lines))
 
 
 def printed(table: pd.DataFrame) -> str:
@@ -152,7 +92,7 @@ def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
     Raises:
         InputError: the table of curves is missing or damaged.
     """
-    with parsing(Path(folder) / "tables/curves.parquet", AGAIN) as stream:
+    with parsing(Path(folder) / layout.CURVES, AGAIN) as stream:
         curves = pd.read_parquet(stream)
     names = ("learning_rate", "batch_size", "adam_epsilon", "epochs", "seed")
     hyperparameters = [f"{name} {row[name]}" for name in names]
@@ -208,17 +148,17 @@ def _run(path: Path, trial: str, framework: str) -> dict[str, Any]:
 def _check(path: Path, attributes: dict[str, Any], row: Trial, framework: str, expected: dict[str, Any]) -> None:
     if attributes["framework"] != framework:
         raise InputError(f"{path}: made by {attributes['framework']}; build it again")
-    # What one study has in common; the first result says what is not known beforehand.
-    common = {key: attributes[key] for key in ("settings", "dataset", "dataset_sha256")}
-    common[f"{framework} code_sha256"] = attributes["code_sha256"]
-    for key, value in common.items():
-        if expected.setdefault(key, value) != value:
-            raise InputError(f"{path}: made with {key}={value}, others with {expected[key]}; build it again")
-    for key, value in row.deciding().items():
-        if attributes["row"].get(key) != value:
-            raise InputError(
-                f"{path}: made with {key}={attributes['row'].get(key)}, but the manifest says {value}; build it again"
-            )
+    # The code is each framework's and architecture's own. The first result says what is not known beforehand.
+    common = {key: attributes[key] for key in origin.STUDY}
+    common |= {f"{row.architecture} {framework} {key}": attributes[key] for key in origin.CODE}
+    known = {key: expected.setdefault(key, value) for key, value in common.items()}
+    for key in origin.differing(common, known, common):
+        raise InputError(f"{path}: made with {key}={common[key]}, others with {known[key]}; build it again")
+    said, wanted = attributes["row"], row.deciding()
+    for key in origin.differing(said, wanted, wanted):
+        raise InputError(
+            f"{path}: made with {key}={said.get(key)}, but the manifest says {wanted[key]}; build it again"
+        )
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
@@ -233,9 +173,9 @@ def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -
         InputError: there is none.
     """
     folder = Path(folder)
-    path = folder / "tables/trials.parquet"
+    path = folder / layout.TRIALS_PARQUET
     if not path.is_file() and (folder / "trials").is_dir():
-        _manifest(folder)
+        built.check(folder)
         raise InputError(f"{path}: missing; run `uncrossed tables {folder}`, with --partial of what is there alone")
     with parsing(path, AGAIN) as stream:
         return pd.read_parquet(stream, columns=list(columns) if columns else None)
@@ -247,7 +187,7 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
     Raises:
         InputError: the tables, or the first trial's files, are missing or damaged.
     """
-    trials, path = read(folder), Path(folder) / RUNS
+    trials, path = read(folder), Path(folder) / layout.RUNS
     with parsing(path, AGAIN) as stream:
         runs = pd.read_parquet(stream)
     if len(runs):
@@ -255,4 +195,4 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
     if runs.empty:
         raise InputError(f"{path}: no training that ran in one go")
     first = runs.iloc[0]
-    return runs, trial_file.read_attributes(Path(folder) / f"trials/{first['trial']}/{first['framework']}.h5")
+    return runs, trial_file.read_attributes(Path(folder) / layout.trial_file(first["trial"], first["framework"]))

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
@@ -21,43 +20,27 @@ import numpy as np
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import DAMAGE, hdf5, new_hdf5
+from uncrossed.training.state import CURVES, Result
 
 SCHEMA = "uncrossed-trial-1"
-CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 # Attributes that are JSON objects; the others are plain strings.
 OBJECTS = ("row", "settings", "dataset", "versions")
 TEXTS = ("schema", "framework", "status", "device", "dataset_sha256", "code_sha256", "content_sha256")
 
-Weights = dict[str, np.ndarray]
+
+def arrays(result: Result) -> Iterator[tuple[str, np.ndarray]]:
+    """Every array of a result with its place in the file, in the order of writing."""
+    for name in CURVES:
+        yield f"curves/{name}", result.curves[name]
+    yield "predictions/logits", result.logits
+    yield "predictions/labels", result.labels
+    for epoch, weights in sorted(result.weights.items()):
+        for name, array in weights.items():
+            yield f"{weights_group(epoch)}/{name}", array
 
 
-@dataclass
-class Result:
-    """What a trial file holds.
-
-    Attributes:
-        attributes: the root attributes, JSON objects decoded.
-        curves: for each of CURVES a float64 array with one value per epoch.
-        logits: float32, test examples x classes, after the last epoch.
-        labels: uint8, test examples.
-        weights: for each kept epoch the arrays by name, in model order.
-    """
-
-    attributes: dict[str, Any]
-    curves: dict[str, np.ndarray]
-    logits: np.ndarray
-    labels: np.ndarray
-    weights: dict[int, Weights] = field(default_factory=dict)
-
-    def arrays(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Every array with its place in the file, in the order of writing."""
-        for name in CURVES:
-            yield f"curves/{name}", self.curves[name]
-        yield "predictions/logits", self.logits
-        yield "predictions/labels", self.labels
-        for epoch, weights in sorted(self.weights.items()):
-            for name, array in weights.items():
-                yield f"weights/{epoch:04d}/{name}", array
+class ArrayError(InputError):
+    """An array that does not match its hash."""
 
 
 def array_sha256(array: np.ndarray) -> str:
@@ -81,21 +64,31 @@ def write(path: str | os.PathLike[str], result: Result) -> None:
     Raises:
         OSError: the file system refused, for example because the disk is full; nothing is left behind.
     """
-    arrays = dict(result.arrays())
-    hashes = {name: array_sha256(array) for name, array in arrays.items()}
-    entries = {name: (array.dtype.name, array.shape, hashes[name]) for name, array in arrays.items()}
+    places = dict(arrays(result))
+    hashes = {name: array_sha256(array) for name, array in places.items()}
+    entries = {name: (array.dtype.name, array.shape, hashes[name]) for name, array in places.items()}
     attributes = {**result.attributes, "schema": SCHEMA, "content_sha256": content_sha256(entries)}
     with new_hdf5(path) as file:
         for name in sorted(attributes):
             value = attributes[name]
             file.attrs[name] = json.dumps(value, sort_keys=True) if name in OBJECTS else value
-        for name, array in arrays.items():
+        for name, array in places.items():
             dataset = file.create_dataset(name, array.shape, array.dtype.newbyteorder("<"))
             dataset.attrs["sha256"] = hashes[name]
         for epoch, weights in result.weights.items():
-            file[f"weights/{epoch:04d}"].attrs["names"] = list(weights)
-        for name, array in arrays.items():
+            file[weights_group(epoch)].attrs["names"] = list(weights)
+        for name, array in places.items():
             file[name][...] = array
+
+
+def weights_group(epoch: int) -> str:
+    """The place of the weights after an epoch; four digits at least, so that names sort as texts up to epoch 9,999."""
+    return f"weights/{epoch:04d}"
+
+
+def kept_epochs(file: h5py.File) -> list[int]:
+    """The epochs whose weights an open trial file holds, in order; 0 is before training."""
+    return sorted(int(epoch) for epoch in file["weights"])
 
 
 def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -105,7 +98,7 @@ def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
         InputError: a missing, damaged or foreign file.
     """
     with opened(path) as file:
-        return _attributes(file)
+        return decoded(file)
 
 
 def epochs_trained(curves: Mapping[str, np.ndarray]) -> int:
@@ -120,7 +113,7 @@ def read_curves(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str,
         InputError: a missing, damaged or foreign file.
     """
     with opened(path) as file:
-        return _attributes(file), {name: file[f"curves/{name}"][:] for name in CURVES}
+        return decoded(file), {name: file[f"curves/{name}"][:] for name in CURVES}
 
 
 def read(path: str | os.PathLike[str]) -> Result:
@@ -130,22 +123,73 @@ def read(path: str | os.PathLike[str]) -> Result:
         InputError: a missing, damaged or foreign file, naming the array that does not match.
     """
     with opened(path) as file:
+        found = dict(_checked_arrays(file, path))
         weights = {
-            int(epoch): {str(name): np.asarray(group[name][()]) for name in group.attrs["names"]}
-            for epoch, group in file["weights"].items()
+            epoch: {str(name): found[f"{weights_group(epoch)}/{name}"] for name in _names(file, epoch)}
+            for epoch in kept_epochs(file)
         }
-        curves = {name: file[f"curves/{name}"][:] for name in CURVES}
-        predictions = file["predictions"]
-        result = Result(_attributes(file), curves, predictions["logits"][:], predictions["labels"][:], weights)
-        entries = {}
-        for name, array in result.arrays():
-            sha = array_sha256(array)
-            if sha != file[name].attrs["sha256"]:
-                raise InputError(f"{path}: array '{name}' does not match its sha256")
-            entries[name] = (array.dtype.name, array.shape, sha)
-    if content_sha256(entries) != result.attributes["content_sha256"]:
-        raise InputError(f"{path}: its arrays do not match its content_sha256")
-    return result
+        curves = {name: found[f"curves/{name}"] for name in CURVES}
+        return Result(decoded(file), curves, found["predictions/logits"], found["predictions/labels"], weights)
+
+
+def check(file: h5py.File, where: object) -> None:
+    """Check every array of an open trial file against its hash, one after another.
+
+    Args:
+        file: the open file.
+        where: what errors call it.
+
+    Raises:
+        InputError: an array does not match; what h5py raises is left to `opened`.
+    """
+    for _ in _checked_arrays(file, where):
+        pass
+
+
+def read_array(file: h5py.File, name: str, where: object) -> np.ndarray:
+    """One array of an open trial file.
+
+    Args:
+        file: the open file.
+        name: the array's place in it.
+        where: what errors call the file.
+
+    Raises:
+        ArrayError: it does not match its hash.
+    """
+    array = np.asarray(file[name][()])
+    if array_sha256(array) != file[name].attrs["sha256"]:
+        raise ArrayError(f"{where}: array '{name}' does not match its sha256")
+    return array
+
+
+def misplaced(attributes: Mapping[str, Any], trial: str, framework: str) -> Iterator[tuple[str, Any, str]]:
+    """Where a trial file's attributes are not of the place where it lies.
+
+    Yields:
+        `framework` or `trial`, what the file says, and what it should say.
+    """
+    said = {"framework": attributes["framework"], "trial": attributes["row"].get("trial")}
+    for key, wanted in (("framework", framework), ("trial", trial)):
+        if said[key] != wanted:
+            yield key, said[key], wanted
+
+
+def _checked_arrays(file: h5py.File, where: object) -> Iterator[tuple[str, np.ndarray]]:
+    """Every array with its place, each checked; at the end of them their common hash is checked too."""
+    places = [*(f"curves/{name}" for name in CURVES), "predictions/logits", "predictions/labels"]
+    places += [f"{weights_group(epoch)}/{name}" for epoch in kept_epochs(file) for name in _names(file, epoch)]
+    entries = {}
+    for place in places:
+        array = read_array(file, place, where)
+        entries[place] = (array.dtype.name, array.shape, file[place].attrs["sha256"])
+        yield place, array
+    if content_sha256(entries) != file.attrs["content_sha256"]:
+        raise InputError(f"{where}: its arrays do not match its content_sha256")
+
+
+def _names(file: h5py.File, epoch: int) -> list[str]:
+    return [str(name) for name in file[weights_group(epoch)].attrs["names"]]
 
 
 @contextlib.contextmanager
@@ -171,6 +215,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         raise InputError(f"{path}: {what} ({error})") from error
 
 
-def _attributes(file: h5py.File) -> dict[str, Any]:
+def decoded(file: h5py.File) -> dict[str, Any]:
+    """The root attributes of an open trial file, JSON objects decoded."""
     texts = {name: str(file.attrs[name]) for name in TEXTS}
     return texts | {name: json.loads(file.attrs[name]) for name in OBJECTS}

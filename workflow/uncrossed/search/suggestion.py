@@ -13,154 +13,17 @@ import json
 import math
 import os
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, field_validator, model_validator
-
-from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError, nearest
-from uncrossed.common.files import reading, write_json
+from uncrossed.common.files import write_json
 from uncrossed.results import trial_file
-from uncrossed.study.semantics import ARCHITECTURES
-from uncrossed.study.space import Interval, Space, Stream
-from uncrossed.study.trial import FRAMEWORKS, LARGEST, Trial
-
-DIMENSIONS = ("learning_rate", "batch_size", "adam_epsilon", "epochs")
-INTEGERS = ("batch_size", "epochs")
-QUANTITIES = (
-    *("absolute_difference", "difference"),
-    *("pytorch_accuracy", "pytorch_loss", "tensorflow_accuracy", "tensorflow_loss"),
-)
-OBJECTIVES = tuple(f"{verb} {quantity}" for verb in ("maximise", "minimise") for quantity in QUANTITIES)
-TRIALS = 1000
-# A row that is allowed, whatever allowed value is put into it.
-EXAMPLE = Trial(trial="t", architecture="smallcnn", learning_rate=1, batch_size=1, adam_epsilon=1, epochs=1)
-
-
-class Dimension(Model):
-    """One side of the box."""
-
-    low: float = Field(ge=0, le=LARGEST, description="a number, the lowest value")
-    high: float = Field(ge=0, le=LARGEST, description="a number above low, the highest value")
-    log: bool = Field(default=False, description="true or false: uniform on a logarithmic scale")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Dimension":
-        if not self.low < self.high:
-            raise InputError(f"low is {self.low:g} and high {self.high:g}; allowed: low < high")
-        if self.log and self.low == 0:
-            raise InputError("low is 0; allowed: above 0 on a logarithmic scale")
-        return self
-
-
-class Search(Model):
-    """The `search` block of a study."""
-
-    architectures: tuple[str, ...] = Field(min_length=1, description=f"a list from {', '.join(ARCHITECTURES)}")
-    box: dict[str, Dimension | float] = Field(
-        description=f"{', '.join(DIMENSIONS)}: each with low, high and log, or one fixed number"
-    )
-    split: tuple[str, ...] = Field(
-        default=(), description="a list of the box's dimensions: n of them make 2^n subspaces, none make one"
-    )
-    overlap: float = Field(
-        default=0.25, ge=0, le=1, description="how far halves reach over the middle, in half lengths, from 0 to 1"
-    )
-    trials: int = Field(ge=1, le=TRIALS, description=f"trials per subspace, from 1 to {TRIALS}")
-    start: int = Field(ge=0, description="how many of them are random, from 0 to trials")
-    algorithm: Literal["tpe", "random", "anneal"] = Field(default="tpe", description="tpe, random or anneal")
-    objective: str = Field(
-        default="maximise absolute_difference", description="maximise or minimise, and one of " + ", ".join(QUANTITIES)
-    )
-    pending: int = Field(
-        default=1, ge=1, le=TRIALS, description="an integer >= 1: how many trials of a subspace may run at once"
-    )
-    seed: int = Field(default=0, ge=0, le=2**32 - 1, description="an integer from 0 to 2^32-1")
-    semantics: str = Field(default="native", description="of all trials, as in a manifest")
-
-    @field_validator("architectures")
-    @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in ARCHITECTURES:
-                raise InputError(f"found '{name}'; {nearest(name, ARCHITECTURES)}")
-        if len(set(names)) < len(names):
-            raise InputError("an architecture stands there twice")
-        return names
-
-    @field_validator("objective")
-    @classmethod
-    def _objective(cls, objective: str) -> str:
-        if objective not in OBJECTIVES:
-            raise InputError(f"found '{objective}'; {nearest(objective, OBJECTIVES)}")
-        return objective
-
-    @model_validator(mode="after")
-    def _consistent(self) -> "Search":
-        for name in self.box:
-            if name not in DIMENSIONS:
-                raise InputError(f"box: unknown dimension '{name}'; {nearest(name, DIMENSIONS)}")
-        for name in DIMENSIONS:
-            if name not in self.box:
-                raise InputError(f"box: missing '{name}'; it is low and high, or one fixed number")
-            for value in self._bounds(name):
-                Trial.check({**dict(EXAMPLE), name: value}, "box", "side")
-        for name in self.split:
-            if not isinstance(self.box.get(name), Dimension):
-                ranges = [name for name in self.box if isinstance(self.box[name], Dimension)]
-                raise InputError(f"split: '{name}' is no range of the box; {nearest(name, ranges)}")
-        if len(set(self.split)) < len(self.split):
-            raise InputError("split: a dimension stands there twice")
-        if self.start > self.trials:
-            raise InputError(f"start: found {self.start}; allowed: 0 to {self.trials}, the trials per subspace")
-        return self
-
-    def _bounds(self, name: str) -> tuple[float, float]:
-        side = self.box[name]
-        return (side.low, side.high) if isinstance(side, Dimension) else (side, side)
-
-    @cached_property
-    def space(self) -> Space:
-        """The box and its split."""
-        box = {
-            name: Interval(*self._bounds(name), name in INTEGERS, getattr(self.box[name], "log", False))
-            for name in DIMENSIONS
-        }
-        return Space(box, self.overlap, self.split)
-
-    @cached_property
-    def places(self) -> dict[str, "Place"]:
-        """All trials by name, in the order of architectures, subspaces and suggestions."""
-        return {
-            f"{architecture}-s{space:02d}-{number:03d}": Place(architecture, space, number)
-            for architecture in self.architectures
-            for space in range(2 ** len(self.split))
-            for number in range(self.trials)
-        }
-
-    def visible(self, trial: str) -> list[str]:
-        """The trials that a suggestion is allowed to see, in their order."""
-        place = self.places[trial]
-        if place.number < self.start:
-            return []
-        names = (f"{place.architecture}-s{place.space:02d}-{k:03d}" for k in range(place.number - self.pending + 1))
-        return list(names)
-
-    def sha256(self) -> str:
-        """The identity of a trajectory: all but how long it is, so that a search may be made longer."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"trials"}), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a trial stands: its architecture, the number of its subspace, and its number there."""
-
-    architecture: str
-    space: int
-    number: int
+from uncrossed.study.search import Search, read_suggestion, suggestion_path
+from uncrossed.study.semantics import resolve
+from uncrossed.study.space import Interval, Stream
+from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS, Trial
 
 
 @dataclass(frozen=True)
@@ -170,39 +33,6 @@ class Seen:
     row: Trial
     objective: float | None
     contents: tuple[str, ...]
-
-
-def suggestion_path(folder: str | os.PathLike[str], trial: str) -> Path:
-    """Where a suggestion is kept."""
-    return Path(folder) / "trials" / trial / "row.json"
-
-
-def read_suggestion(folder: str | os.PathLike[str], trial: str, search: Search) -> dict[str, Any]:
-    """A suggestion that was made: `row`, `guided`, `saw`, `saw_sha256`, `search_sha256`.
-
-    Raises:
-        InputError: missing, damaged, or of another search.
-    """
-    path = suggestion_path(folder, trial)
-    try:
-        with reading(path) as stream:
-            made = json.loads(stream.readall())
-        made["row"] = Trial.check(made["row"], f"{path}: row")
-        of, _ = made["search_sha256"], (made["guided"], made["saw"], made["saw_sha256"])
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: missing; build it first") from error
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: damaged ({error}); delete it, and the trial is suggested again") from error
-    if of != search.sha256():
-        raise InputError(
-            f"{path}: suggested by another search than the study file's, and a trajectory cannot be mixed; give the "
-            "study another name, or delete its folder"
-        )
-    if made["row"].trial != trial:
-        raise InputError(f"{path}: holds trial '{made['row'].trial}'; delete it, and the trial is suggested again")
-    return made
 
 
 def read_seen(folder: str | os.PathLike[str], trial: str, search: Search) -> Seen:
@@ -250,15 +80,13 @@ def objective(name: str, sides: dict[str, tuple[str, dict[str, Any]]]) -> float 
     return value if math.isfinite(value) else None
 
 
-def suggest(search: Search, trial: str, folder: str | os.PathLike[str], examples: int, semantics: dict) -> dict:
+def suggest(study: Study, trial: str, folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The suggestion of one trial: the same from the same search and results, on every machine.
 
     Args:
-        search: the search block.
+        study: with a search.
         trial: one of its names.
         folder: the study's folder, with the results that it may see.
-        examples: training examples of the dataset.
-        semantics: of the trial, resolved.
 
     Returns:
         What `row.json` holds.
@@ -266,6 +94,7 @@ def suggest(search: Search, trial: str, folder: str | os.PathLike[str], examples
     Raises:
         InputError: an unknown trial, or a missing or inconsistent history.
     """
+    search = study.search
     if trial not in search.places:
         raise InputError(f"no trial '{trial}' in the search; {nearest(trial, search.places)}")
     history = [read_seen(folder, name, search) for name in search.visible(trial)]
@@ -276,7 +105,8 @@ def suggest(search: Search, trial: str, folder: str | os.PathLike[str], examples
                     f"{suggestion_path(folder, seen.row.trial)}: inconsistent history: {name} is "
                     f"{getattr(seen.row, name)}; allowed in its subspace: {interval.low:g} to {interval.high:g}"
                 )
-    row, guided = next_row(search, trial, history, examples, semantics)
+    semantics = resolve(search.semantics, study.semantics)
+    row, guided = next_row(search, trial, history, study.dataset.train_examples, semantics)
     everything = json.dumps([[seen.row.deciding(), seen.contents] for seen in history], sort_keys=True)
     return {
         "row": row.model_dump(mode="json"),
@@ -301,9 +131,9 @@ def next_row(
     return Trial.check({**values, **point, "semantics": semantics}, f"suggested row {trial}"), guided
 
 
-def write_suggestion(path: str | os.PathLike[str], made: dict[str, Any]) -> None:
-    """Keep a suggestion."""
-    write_json(path, made)
+def keep(folder: str | os.PathLike[str], trial: str, made: dict[str, Any]) -> None:
+    """Write a trial's suggestion, as `suggest` makes it, where the study looks for it."""
+    write_json(suggestion_path(folder, trial), made)
 
 
 def _allowed(values: dict, point: dict, interval: Interval, examples: int) -> int:

@@ -1,53 +1,83 @@
-"""Code and device identity: what a result is attributed to besides its job."""
+"""The identity of code: what a result is attributed to besides its job."""
 
 import ast
 import hashlib
-import platform
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from uncrossed.training.architectures import Architecture
+
 PACKAGE = Path(__file__).parents[1]
-# The modules that decide a framework's result, besides its backend.
-DECIDING = (
-    *("study/semantics", "study/trial", "datasets/dataset_file", "training/arrays", "training/draws", "training/loop"),
-    *("job/checkpoint", "results/trial_file", "common/files", "study/identity"),
-    *("common/environment", "training/backends/__init__"),
-)
+ROOM = "uncrossed.training"
+
+
+def code_sha256(framework: str, architecture: Architecture) -> str:
+    """SHA-256 over the code that decides the bits of a framework's trainings of an architecture.
+
+    That is the loop, the framework's backend and what either imports of the room `training`, and the architecture's own
+    file; of each the syntax, without comments, docstrings and what errors say.
+    """
+    return _sha256(framework, architecture.path)
 
 
 @cache
-def code_sha256(framework: str) -> str:
-    """SHA-256 over the syntax of the modules that decide a framework's result, without comments and docstrings."""
-    other = {"pytorch": "tensorflow", "tensorflow": "pytorch"}[framework]
-    return syntax_sha256(*DECIDING, f"training/backends/{framework}", f"training/backends/{framework}_as_{other}")
-
-
-@cache
-def syntax_sha256(*modules: str) -> str:
-    """SHA-256 over the syntax of modules of this package, without comments and docstrings."""
+def _sha256(framework: str, architecture: Path) -> str:
     digest = hashlib.sha256()
-    for module in modules:
-        tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
-        for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            if isinstance(body, list) and body and _is_text(body[0]):
-                node.body = body[1:] or [ast.Pass()]
-        digest.update(f"{module}\n{ast.unparse(tree)}\n".encode())
+    for name, path in (*_used(framework).items(), ("architecture", architecture)):
+        digest.update(f"{name}\n{_syntax(path)}\n".encode())
     return digest.hexdigest()
+
+
+@cache
+def _used(framework: str) -> dict[str, Path]:
+    """The modules of the room that a framework's trainings use, sorted by name."""
+    found: dict[str, Path] = {}
+    waiting = [f"{ROOM}.loop", f"{ROOM}.backends.{framework}"]
+    while waiting:
+        name = waiting.pop()
+        path = _path(name)
+        if path and name not in found:
+            found[name] = path
+            waiting += _imported(path)
+    return dict(sorted(found.items()))
+
+
+def _path(module: str) -> Path | None:
+    """A module's file, if it is one of the room's."""
+    if not module.startswith(f"{ROOM}."):
+        return None
+    path = PACKAGE.joinpath(*module.split(".")[1:])
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """The modules that a module imports, and what may be a module."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+class _Bare(ast.NodeTransformer):
+    """Removes what decides nothing: docstrings, and what an exception is told."""
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            node.body = body[1:] or [ast.Pass()]
+        return node
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call):
+            node.exc.args, node.exc.keywords = [], []
+        return node
+
+
+def _syntax(path: Path) -> str:
+    return ast.unparse(_Bare().visit(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-@cache
-def cpu() -> str:
-    """The CPU as numeric kernels dispatch on it, for example `cpu x86_64 AuthenticAMD avx512`."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    fields = dict(reversed([[part.strip() for part in line.split(":", 1)] for line in lines if ":" in line]))
-    flags = set(fields.get("flags", "").split())
-    widest = next((level for level in ("amx_tile", "avx512f", "avx2", "avx") if level in flags), "")
-    return " ".join(part for part in ("cpu", platform.machine(), fields.get("vendor_id", ""), widest) if part)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from uncrossed.common.errors import InputError, nearest, shown
 from uncrossed.common.files import read_text, write_text
+from uncrossed.study.architectures import PACKAGED, Architectures
 from uncrossed.study.semantics import resolve, spell, variants
 from uncrossed.study.space import PUBLISHED, Space
 from uncrossed.study.trial import FRAMEWORKS, Trial
+from uncrossed.training.architectures import Architecture
 
 QUOTES = "'\"`\u2018\u2019\u201c\u201d"
 COLUMNS = tuple(Trial.model_fields)
@@ -21,7 +23,10 @@ REQUIRED = tuple(name for name, field in Trial.model_fields.items() if field.is_
 
 
 def read(
-    path: str | os.PathLike[str], semantics: Mapping[str, str] | None = None, examples: int | None = None
+    path: str | os.PathLike[str],
+    semantics: Mapping[str, str] | None = None,
+    examples: int | None = None,
+    architectures: Architectures | None = PACKAGED,
 ) -> dict[str, Trial]:
     """Read and check a manifest.
 
@@ -29,6 +34,7 @@ def read(
         path: a CSV file, UTF-8, with a header.
         semantics: a study's own names for semantics.
         examples: the number of training examples, to check batch sizes against.
+        architectures: what rows may name; None takes any name.
 
     Returns:
         The rows by trial name, in the file's order.
@@ -62,11 +68,14 @@ def read(
         row = _parse(dict(zip(header, (value.strip() for value in values), strict=True)), f"{path}: {place}", semantics)
         if row.trial in rows:
             raise InputError(f"{path}: {place}, column 'trial': '{row.trial}' is already in {places[row.trial]}")
-        if examples is not None:
-            try:
-                row.check_examples(examples)
-            except InputError as error:
-                raise InputError(f"{path}: {place}, {error}") from error
+        try:
+            if architectures is not None and row.architecture not in architectures:
+                allowed = nearest(row.architecture, list(architectures))
+                raise InputError(f"column 'architecture': found '{row.architecture}'; {allowed}")
+            if architectures is not None and examples is not None:
+                row.check_examples(examples, architectures[row.architecture])
+        except InputError as error:
+            raise InputError(f"{path}: {place}, {error}") from error
         rows[row.trial], places[row.trial] = row, place
     return rows
 
@@ -164,7 +173,7 @@ def ablated(rows: Iterable[Trial]) -> dict[str, dict[str, str]]:
         if row.base is not None:
             groups.setdefault(row.base, []).append(row)
     for base, group in groups.items():
-        labels = {spell(resolve(text)): label for label, text in reversed(variants(group[0].architecture).items())}
+        labels = {spell(resolve(text)): label for label, text in reversed(variants().items())}
         labelled = {row.trial: labels.get(spell(row.semantics), "") for row in group}
         fixed = {row.model_dump_json(exclude={"trial", "seed", "semantics", "space"}) for row in group}
         places = {(labelled[row.trial], row.seed) for row in group}
@@ -173,7 +182,9 @@ def ablated(rows: Iterable[Trial]) -> dict[str, dict[str, str]]:
     return found
 
 
-def ablate(bases: Iterable[Trial], seeds: Iterable[int]) -> list[Trial]:
+def ablate(
+    bases: Iterable[Trial], seeds: Iterable[int], architectures: Mapping[str, Architecture] = PACKAGED
+) -> list[Trial]:
     """Cross trials with semantics and seeds: native; each mechanism aligned alone; all but one; all.
 
     What cannot differ is left out: mechanisms that do not touch the architecture, and rows that would train to the same
@@ -182,6 +193,7 @@ def ablate(bases: Iterable[Trial], seeds: Iterable[int]) -> list[Trial]:
     Args:
         bases: the trials; their own semantics and seeds are not used.
         seeds: each row is made once per seed.
+        architectures: those of the trials.
 
     Returns:
         Rows named `{base}-{variant}-{seed}` with the base's name in `base`.
@@ -192,12 +204,13 @@ def ablate(bases: Iterable[Trial], seeds: Iterable[int]) -> list[Trial]:
     seeds = list(seeds)
     rows = []
     for base in bases:
+        architecture = architectures[base.architecture]
         for seed in seeds:
             seen = set()
-            for label, semantics in variants(base.architecture).items():
+            for label, semantics in variants(architecture.touching).items():
                 values = {"trial": f"{base.trial}-{label}-{seed}", "seed": seed, "semantics": semantics}
                 row = Trial.check({**base.model_dump(), **values, "base": base.trial}, f"ablated trial {base.trial}")
-                trainings = tuple(row.training(framework) for framework in FRAMEWORKS)
+                trainings = tuple(row.training(framework, architecture) for framework in FRAMEWORKS)
                 if trainings not in seen:
                     rows.append(row)
                 seen.add(trainings)

@@ -4,7 +4,10 @@
 `start + epochs (steps step + (train + test/3) example)` seconds, since evaluation is a third of a step's work, and
 `base + batch_size example` MB of the host's memory, with what a checkpoint takes; each kept epoch but one takes its
 weights twice more. The build asks for twice that time and five minutes, and for one and a half times that memory and
-500 MB; where there are several kinds of a device, for what the slowest needs.
+500 MB; where there are several kinds of a device, for what the slowest needs. Of an architecture without a line it
+asks for what the slowest and the largest of all others take, and for the memory of its parameters.
+
+Measurements of a user's own stand in `speeds.csv` beside the study file; they come before the package's.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +26,10 @@ from pydantic import Field
 from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
+from uncrossed.datasets.definition import BUILT_IN, DatasetIdentity
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
+from uncrossed.training.architectures import BUILT_IN as BUILT
+from uncrossed.training.architectures import Architecture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +41,10 @@ TIME_MARGIN, TIME_MORE = 2.0, 300.0
 MEMORY_MARGIN, MEMORY_MORE = 1.5, 500.0
 # How many times as long trainings in float64, or on CPUs without oneDNN, take at most: 3.0 to 4.8 with vgg16.
 SLOW = 5.0
-WEIGHTS_MB = {"vgg16": 134, "resnet50": 94, "densenet121": 28}  # in float32; of others less than a MB
+# Weights, gradients, two moments, and as much again while they are saved: bytes per parameter.
+PER_PARAMETER = 32
+# The images that speeds were measured on; larger ones take more.
+MEASURED = BUILT_IN["cifar10"].shape
 
 
 class Speed(Model):
@@ -74,33 +84,79 @@ def speeds(path: Path = TABLE) -> tuple[Speed, ...]:
         return tuple(Speed.check(line, f"{path}: line {number}", "column") for number, line in lines)
 
 
-def ask(framework: str, row: Trial, settings: Settings, train_examples: int, test_examples: int) -> tuple[int, int]:
+def known(framework: str, architecture: str, device: str, own: Path | None = None) -> list[Speed]:
+    """The lines of a framework and architecture on a sort of device: a study's own, or else the package's.
+
+    Args:
+        framework: `pytorch` or `tensorflow`.
+        architecture: its name.
+        device: `cpu` or `gpu`.
+        own: a study's own table, which may be missing.
+    """
+    for table in ([*speeds(own)] if own and own.is_file() else [], speeds()):
+        lines = [line for line in table if line.device.startswith(device) and line.framework == framework]
+        if found := [line for line in lines if line.architecture == architecture]:
+            return found
+    return []
+
+
+def unmeasured(architectures: Iterable[str], device: str, own: Path | None = None) -> list[str]:
+    """What to say of the architectures whose speed nobody has measured, once."""
+    return [
+        f"no speed of {name} in {framework} on a {device} is known: its jobs ask for as much as the slowest known do; "
+        "build a study of it with two batch sizes and run `uncrossed speeds` on it"
+        for name in sorted(architectures)
+        for framework in FRAMEWORKS
+        if not known(framework, name, device, own)
+    ]
+
+
+def ask(
+    framework: str,
+    row: Trial,
+    settings: Settings,
+    dataset: DatasetIdentity,
+    architecture: Architecture,
+    own: Path | None = None,
+) -> tuple[int, int]:
     """Minutes and MB to ask for.
 
     A measurement with more CPU threads than the study's is scaled by their ratio, one with fewer is taken as it is.
 
-    Raises:
-        InputError: the table has no such device, framework and architecture.
+    Args:
+        framework: `pytorch` or `tensorflow`.
+        row: the row.
+        settings: the study's.
+        dataset: the study's.
+        architecture: the row's.
+        own: a study's own table of speeds, which may be missing.
     """
-    known = [
-        speed
-        for speed in speeds()
-        if speed.device.startswith(settings.device)
-        and (speed.framework, speed.architecture) == (framework, row.architecture)
-    ]
-    if not known:
-        raise InputError(f"{TABLE}: no line for {settings.device}, {framework}, {row.architecture}; measure it")
+    parameters = architecture.on(dataset.shape, dataset.classes).parameters
+    lines, unknown = known(framework, row.architecture, settings.device, own), 0.0
+    if not lines:
+        everywhere = [line for name in BUILT for line in known(framework, name, settings.device)]
+        numbers = ("start_seconds", "step_seconds", "example_seconds", "base_mb", "example_mb")
+        largest = {name: max(getattr(line, name) for line in everywhere) for name in numbers}
+        lines, unknown = [everywhere[0].model_copy(update=largest)], PER_PARAMETER * parameters / 1e6
     scale = {"cpu": lambda speed: max(1.0, speed.threads / settings.threads), "gpu": lambda speed: 1.0}[settings.device]
-    seconds = max(speed.seconds(row, train_examples, test_examples) * scale(speed) for speed in known)
+    examples = dataset.train_examples, dataset.test_examples
+    # An example's share grows with its area.
+    area = max(1.0, math.prod(dataset.shape[:2]) / math.prod(MEASURED[:2]))
+    lines = [
+        line.model_copy(update={"example_seconds": line.example_seconds * area, "example_mb": line.example_mb * area})
+        for line in lines
+    ]
+    seconds = max(line.seconds(row, *examples) * scale(line) for line in lines)
     if settings.precision == "float64" or (settings.device == "cpu" and not settings.onednn):
         seconds *= SLOW
     # Images are held as they are read and as the framework has them.
-    images = 2 * (train_examples + test_examples) * 3072 / 1e6
+    images = 2 * sum(examples) * math.prod(dataset.shape) / 1e6
     wide = 2 if settings.precision == "float64" else 1
-    # As state, and as the bytes of a checkpoint or trial file.
-    kept = 2 * max(0, len(settings.keep_epochs) - 1) * WEIGHTS_MB.get(row.architecture, 1)
-    megabytes = (max(speed.megabytes(row) for speed in known) + kept) * wide + images
-    return math.ceil((TIME_MARGIN * seconds + TIME_MORE) / 60), math.ceil(MEMORY_MARGIN * megabytes + MEMORY_MORE)
+    # As state, and as the bytes of a checkpoint or trial file; in float32.
+    kept = 2 * max(0, len(settings.keep_epochs) - 1) * 4 * parameters / 1e6
+    megabytes = (max(line.megabytes(row) for line in lines) + unknown + kept) * wide + images
+    minutes = math.ceil((TIME_MARGIN * seconds + TIME_MORE) / 60)
+    return minutes, math.ceil(MEMORY_MARGIN * megabytes + MEMORY_MORE)
 
 
 def measure(runs: pd.DataFrame, attributes: dict[str, Any]) -> list[Speed]:
@@ -137,37 +193,26 @@ def measure(runs: pd.DataFrame, attributes: dict[str, Any]) -> list[Speed]:
 
 def _fit(matrix: np.ndarray, values: np.ndarray) -> tuple[float, float]:
     """Non-negative least squares in two variables, relative to the values, raised until no value is above."""
-    scaled = matrix / values[:, None]
-    both = np.linalg.lstsq(scaled, np.ones(len(values)), rcond=None)[0]
-    if (both < 0).any():
-        single = [np.linalg.lstsq(scaled[:, [k]], np.ones(len(values)), rcond=None)[0][0] for k in (0, 1)]
-        both = np.array([single[0], 0.0]) if both[1] < 0 else np.array([0.0, single[1]])
+    from scipy.optimize import nnls
+
+    both, _ = nnls(matrix / values[:, None], np.ones(len(values)))
     both = both * max(1.0, (values / (matrix @ both)).max())
     return float(both[0]), float(both[1])
 
 
-def update(measured: list[Speed]) -> Path:
-    """Put measured lines into the table: they replace what is there of their device, framework and architecture.
+def update(measured: list[Speed], path: Path) -> None:
+    """Put measured lines into a table of the user's: they replace what is there of their device and architecture."""
 
-    An assumed line goes once there is a measured one of its sort of device.
-    """
+    def what(speed: Speed) -> tuple[str, str, str]:
+        return speed.device, speed.framework, speed.architecture
 
-    def what(speed: Speed, device: str) -> tuple[str, str, str]:
-        return device, speed.framework, speed.architecture
-
-    exactly = {what(speed, speed.device) for speed in measured}
-    broadly = {what(speed, speed.device.split()[0]) for speed in measured}
-    kept = [
-        speed
-        for speed in speeds()
-        if what(speed, speed.device) not in exactly
-        and not (speed.source == "assumed" and what(speed, speed.device.split()[0]) in broadly)
-    ]
+    there = speeds(path) if path.is_file() else ()
+    table = {what(speed): speed for speed in (*there, *measured)}
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(Speed.model_fields)
-    for speed in sorted([*kept, *measured], key=lambda speed: what(speed, speed.device)):
+    for _, speed in sorted(table.items()):
         values = speed.model_dump().values()
         writer.writerow(f"{value:.3g}" if isinstance(value, float) else value for value in values)
-    write_text(TABLE, stream.getvalue())
-    return TABLE
+    write_text(path, stream.getvalue())
+    speeds.cache_clear()

@@ -10,20 +10,11 @@ setting for every mechanism:
 `MECHANISMS` below is the one list of them, each with its formula and source. Keras means Keras 3 on TensorFlow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from uncrossed.common.errors import InputError, nearest
-
-ARCHITECTURES = {
-    "vgg16": "VGG16 with torchvision's and keras.applications' layers, 512-4096-4096-10 head",
-    "resnet50": "ResNet50: torchvision's v1.5, keras.applications' v1",
-    "densenet121": "DenseNet121 of both libraries",
-    "smallcnn": "three convolutions with batch normalisation and one dense layer, for CPUs",
-}
-BATCH_NORMALISED = frozenset({"resnet50", "densenet121", "smallcnn"})
-DROPPING_OUT = frozenset({"vgg16", "smallcnn"})
-ALL = frozenset(ARCHITECTURES)
+from uncrossed.training import architectures
 
 SIDES = ("native", "pytorch", "tensorflow")
 SHARING = ("independent", "shared")
@@ -36,14 +27,12 @@ class Mechanism:
     Attributes:
         pytorch: what PyTorch and torchvision do.
         tensorflow: what Keras and keras.applications do.
-        touches: the architectures in which it makes a difference.
         source: where it can be read.
         settings: what it can be set to, the native one first.
     """
 
     pytorch: str
     tensorflow: str
-    touches: frozenset[str]
     source: str
     settings: tuple[str, ...] = SIDES
 
@@ -53,63 +42,58 @@ MECHANISMS: dict[str, Mechanism] = {
         "vgg16: kernels N(0, 2/fan_out), dense N(0, 0.01^2), biases 0; resnet50: kernels N(0, 2/fan_out); densenet121:"
         " kernels N(0, 2/fan_in), dense bias 0; else weights and biases U(±1/√fan_in)",
         "kernels U(±√(6/(fan_in + fan_out))), biases 0",
-        ALL,
         "torchvision vgg.py, resnet.py, densenet.py; torch.nn.Linear; keras GlorotUniform",
     ),
     "dropout": Mechanism(
         "half of the inputs of the last dense layers dropped, the others doubled",
         "none",
-        DROPPING_OUT,
         "torchvision vgg.py; keras.applications vgg16.py has no dropout",
     ),
     "stride": Mechanism(
         "v1.5: stride 2 in the 3x3 convolution of a stage's first block",
         "v1: stride 2 in its first 1x1 convolution",
-        frozenset({"resnet50"}),
         "torchvision resnet.py, Bottleneck; keras.applications resnet.py, residual_block_v1",
     ),
     "conv_bias": Mechanism(
         "no bias in convolutions before batch normalisation",
         "a bias in every convolution",
-        frozenset({"resnet50"}),
         "torchvision resnet.py, conv3x3; keras.applications resnet.py, use_bias",
+    ),
+    "padding": Mechanism(
+        "convolutions with stride 2 pad one pixel on all sides",
+        "on the right and below only, for even sizes",
+        "torchvision mobilenetv2.py; keras.applications mobilenet_v2.py, correct_pad; keras Conv2D, padding='same'",
     ),
     "batchnorm_momentum": Mechanism(
         "statistics = 0.9 statistics + 0.1 batch",
         "statistics = 0.99 statistics + 0.01 batch",
-        BATCH_NORMALISED,
         "torch.nn.BatchNorm2d, momentum; keras BatchNormalization, momentum",
     ),
     "batchnorm_epsilon": Mechanism(
         "(x - mean) / √(variance + 1e-5)",
         "1.001e-5 in keras.applications, 1e-3 in Keras' layer (smallcnn)",
-        BATCH_NORMALISED,
         "torch.nn.BatchNorm2d, eps; keras.applications resnet.py, densenet.py; keras BatchNormalization, epsilon",
     ),
     "batchnorm_variance": Mechanism(
         "running variance from Σ(x - mean)²/(n - 1)",
         "running variance from Σ(x - mean)²/n (TensorFlow 2.4's fused kernel: n - 1)",
-        BATCH_NORMALISED,
         "torch.nn.BatchNorm2d; keras BatchNormalization.call, ops.moments",
     ),
     "adam_epsilon": Mechanism(
         "w -= α m̂ / (√v̂ + ε), m̂ = m/(1 - β₁ᵗ), v̂ = v/(1 - β₂ᵗ)",
         "w -= α √(1 - β₂ᵗ)/(1 - β₁ᵗ) m / (√v + ε) = α m̂ / (√v̂ + ε/√(1 - β₂ᵗ)), powers of β rounded to float32",
-        ALL,
         "torch/optim/adam.py, _single_tensor_adam; keras Adam.update_step ('epsilon hat', Kingma & Ba 2015, section 2)",
     ),
     "initial_weights": Mechanism(
         "independent: drawn by PyTorch from the seed",
         "independent: drawn by TensorFlow from the seed; shared: drawn once and given to both",
-        ALL,
-        "torch.manual_seed; keras.utils.set_random_seed; uncrossed/shared.py",
+        "torch.manual_seed; keras.utils.set_random_seed; uncrossed/training/draws.py",
         SHARING,
     ),
     "dropout_masks": Mechanism(
         "independent: drawn by PyTorch from the seed",
         "independent: drawn by TensorFlow from the seed; shared: drawn once and given to both",
-        DROPPING_OUT,
-        "torch.nn.Dropout; keras Dropout; uncrossed/shared.py",
+        "torch.nn.Dropout; keras Dropout; uncrossed/training/draws.py",
         SHARING,
     ),
 }
@@ -174,41 +158,15 @@ def resolve(text: str, named: Mapping[str, str] | None = None) -> dict[str, str]
 
 
 def spell(settings: Mapping[str, str]) -> str:
-    """A text that resolves to `settings` without a study's own names: a built-in name, or the changes of `native`."""
-    changes = [f"{name}={settings[name]}" for name in MECHANISMS if settings[name] != NATIVE[name]]
-    if len(changes) != 1:
-        for name, built_in in NAMED.items():
-            if built_in == settings:
-                return name
-    return ";".join(changes)
+    """The shortest text that resolves to `settings` without a study's own names: a built-in name and its changes.
 
-
-def effective(settings: Mapping[str, str], framework: str, architecture: str) -> dict[str, str]:
-    """What a framework has to do otherwise than it ships, for one architecture; empty where it is left stock.
-
-    Two rows with equal hyperparameters, seed and effective settings train to the same weights on that framework.
-
-    Args:
-        settings: a setting for every mechanism.
-        framework: `pytorch` or `tensorflow`.
-        architecture: one of ARCHITECTURES.
-
-    Returns:
-        Mechanism to the framework that is imitated, or to `shared`; with shared weights also `initializer`.
+    A mechanism that a later version of this package knows is set by the name.
     """
-    touching = {name: settings[name] for name, m in MECHANISMS.items() if architecture in m.touches}
-    found = {name: value for name, value in touching.items() if value not in (NATIVE[name], framework)}
-    if found.get("initial_weights") == "shared":
-        found["initializer"] = settings["initializer"]
-    if not drops_out(settings, framework, architecture):
-        found.pop("dropout_masks", None)
-    return found
-
-
-def drops_out(settings: Mapping[str, str], framework: str, architecture: str) -> bool:
-    """Whether the model of a framework has dropout."""
-    side = framework if settings["dropout"] == "native" else settings["dropout"]
-    return architecture in DROPPING_OUT and side == "pytorch"
+    texts = []
+    for name, built_in in NAMED.items():
+        changes = [f"{key}={settings[key]}" for key in MECHANISMS if settings[key] != built_in[key]]
+        texts.append((len(changes), ";".join(changes if name == "native" and changes else [name, *changes])))
+    return min(texts, key=lambda text: text[0])[1]
 
 
 def flipped(mechanism: str) -> str:
@@ -225,21 +183,27 @@ def alone(mechanism: str) -> str:
     return f"native;{needs.get(mechanism, '')}{mechanism}={setting}"
 
 
-def variants(architecture: str) -> dict[str, str]:
-    """The semantics of an ablation by label: `native`, `only-MECHANISM`, `without-MECHANISM`, `aligned`."""
-    touching = [name for name, mechanism in MECHANISMS.items() if architecture in mechanism.touches]
+def variants(touching: Collection[str] = tuple(MECHANISMS)) -> dict[str, str]:
+    """The semantics of an ablation by label: `native`, `only-MECHANISM`, `without-MECHANISM`, `aligned`.
+
+    Args:
+        touching: the mechanisms that make a difference for the architecture.
+    """
+    names = [name for name in MECHANISMS if name in touching]
     return (
         {"native": "native"}
-        | {f"only-{name}": alone(name) for name in touching}
-        | {f"without-{name}": flipped(name) for name in touching}
+        | {f"only-{name}": alone(name) for name in names}
+        | {f"without-{name}": flipped(name) for name in names}
         | {"aligned": "aligned"}
     )
 
 
 def table() -> str:
     """All mechanisms as a Markdown table."""
+    known = {name: architectures.load(name).touching for name in architectures.BUILT_IN}
     lines = ["| mechanism | PyTorch | TensorFlow | touches | source |", "|---|---|---|---|---|"]
     for name, m in MECHANISMS.items():
-        touches = "all" if m.touches == ALL else ", ".join(a for a in ARCHITECTURES if a in m.touches)
+        touched = [architecture for architecture, touching in known.items() if name in touching]
+        touches = "all" if len(touched) == len(known) else ", ".join(touched) or "none of the package's"
         lines.append(f"| `{name}` | {m.pytorch} | {m.tensorflow} | {touches} | {m.source} |")
     return "\n".join(lines)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,15 +12,17 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, model_validator
 
-from uncrossed.common.checked import Model
+from uncrossed.common.checked import NAME, Model, Name
 from uncrossed.common.errors import InputError, nearest, shown
-from uncrossed.common.files import read_text, write_json
-from uncrossed.datasets.dataset_file import BUILT_IN, Definition, check_identity, read_identity
-from uncrossed.search.suggestion import EXAMPLE, Search, read_suggestion, suggestion_path
+from uncrossed.common.files import read_text, write_json, write_text
+from uncrossed.datasets.dataset_file import check_identity, read_identity
+from uncrossed.datasets.definition import BUILT_IN, Definition
 from uncrossed.study import manifest
+from uncrossed.study.architectures import Architectures
 from uncrossed.study.identity import code_sha256
-from uncrossed.study.semantics import BATCH_NORMALISED, NAMED, NATIVE, resolve
-from uncrossed.study.trial import NAME, Job, Name, Settings, Trial
+from uncrossed.study.search import EXAMPLE, Search, read_suggestion, suggestion_path
+from uncrossed.study.semantics import NAMED, NATIVE, resolve
+from uncrossed.study.trial import Job, Settings, Trial
 
 # Beside a study's results: what they were built from.
 STATEMENT = "study.json"
@@ -29,12 +32,15 @@ class Configuration(Model):
     """The keys of a study file."""
 
     study: Name = Field(description=f"its folder in results/: a name that matches {NAME}")
-    dataset: Name = Field(description="cifar10, digits or a name from datasets")
+    dataset: Name = Field(description=f"{', '.join(BUILT_IN)} or a name from datasets")
     manifest: str | None = Field(default=None, description="the path of a CSV file, relative to the study file")
     search: Search | None = Field(default=None, description="instead of a manifest: see below")
     settings: Settings = Field(default=Settings(), description="what is fixed for all trainings of the study")
     datasets: dict[Name, Annotated[dict[str, Any], Field(description="keys and values, as of a dataset")]] = Field(
         default_factory=dict, description="definitions of datasets by name, besides the built-in ones"
+    )
+    architectures: dict[Name, Annotated[str, Field(description="the path of a Python file")]] = Field(
+        default_factory=dict, description="the study's own architectures by name: files, relative to the study file"
     )
     semantics: dict[Name, Annotated[str, Field(description=Trial.model_fields["semantics"].description)]] = Field(
         default_factory=dict, description="the study's own names for combinations of mechanisms"
@@ -114,6 +120,8 @@ class Study:
         configuration: the checked keys.
         dataset: the definition of its dataset, its source relative to the working directory.
         semantics: its own names for semantics.
+        architectures: those that its rows may name.
+        built: whether it is read from beside its results; then no architecture's file is run.
     """
 
     def __init__(self, values: Mapping[str, Any], path: str | os.PathLike[str], built: bool = False):
@@ -133,7 +141,13 @@ class Study:
         self.configuration = Configuration.check(dict(values), str(path))
         if self.name == "datasets":
             raise InputError(f"{path}: key 'study': 'datasets' is the folder of the datasets; allowed: another name")
-        self.dataset = self._definition(built)
+        self.dataset, self.built = self._definition(built), built
+        try:
+            self.architectures = Architectures(
+                {name: self.path.parent / path for name, path in self.configuration.architectures.items()}
+            )
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
         self.semantics = dict(self.configuration.semantics)
         for name, text in self.semantics.items():
             if name in NAMED:
@@ -228,7 +242,9 @@ class Study:
         """
         if self.search:
             return {}
-        return manifest.read(self.manifest, self.semantics, self.dataset.train_examples)
+        # Of a study that is built the batches were checked before, and its architectures may be a stranger's.
+        examples = None if self.built else self.dataset.train_examples
+        return manifest.read(self.manifest, self.semantics, examples, self.architectures)
 
     def suggested(self, results: str | os.PathLike[str]) -> dict[str, Trial]:
         """The rows that the search has suggested so far, in its order.
@@ -279,7 +295,16 @@ class Study:
 
     def attributes(self, row: Trial, framework: str) -> dict[str, Any]:
         """What a trial file must say of itself to be a result of this study and this code."""
-        return {"framework": framework, "row": row.deciding(), "code_sha256": code_sha256(framework), **self.common}
+        return {
+            "framework": framework,
+            "row": row.deciding(),
+            "code_sha256": self.code_sha256(row, framework),
+            **self.common,
+        }
+
+    def code_sha256(self, row: Trial, framework: str) -> str:
+        """The identity of the code that decides the bits of a row's training on a framework."""
+        return code_sha256(framework, self.architectures[row.architecture])
 
     def handed(self) -> str:
         """The checked study as one text for the commands of its build, so that none reads the file again."""
@@ -289,6 +314,7 @@ class Study:
         """What is kept of the study beside its results: all keys but paths of this machine."""
         keys = self._keys()
         keys.pop("manifest", None)
+        keys["architectures"] = {name: f"architectures/{name}.py" for name in self.architectures.own}
         for definition in keys["datasets"].values():
             if "://" not in str(definition.get("source", "")):
                 definition.pop("source", None)
@@ -314,6 +340,11 @@ class Study:
             raise InputError(f"{folder}: {len(found)} of {len(self.trials)} rows are suggested; build the others first")
         manifest.write(Path(folder) / "manifest.csv", found)
         write_json(Path(folder) / STATEMENT, self.statement())
+        # Of an architecture of the study's own the file, as a text, and its name map, which is read without running it.
+        for name, path in self.architectures.own.items():
+            network = self.architectures[name].on(self.dataset.shape, self.dataset.classes)
+            write_text(Path(folder) / f"architectures/{name}.py", read_text(path))
+            write_json(Path(folder) / f"architectures/{name}.json", [asdict(layer) for layer in network.layers])
 
     def contradiction(self, attributes: Mapping[str, Any]) -> str | None:
         """Where the root attributes of a trial file say something else than the study; None where they do not."""
@@ -334,7 +365,7 @@ class Study:
         """
         equal: dict[str, list[Trial]] = {}
         for row in self.rows.values():
-            equal.setdefault(row.training(framework), []).append(row)
+            equal.setdefault(row.training(framework, self.architectures[row.architecture]), []).append(row)
 
         def order(row: Trial) -> tuple[bool, int, str]:
             missing = not Path(results, "trials", row.trial, f"{framework}.h5").exists()
@@ -360,7 +391,7 @@ class Study:
             raise InputError(
                 f"{self.path}: search.box.batch_size: found {high:g}; allowed: up to {examples}, the training examples"
             )
-        normalised = [name for name in search.architectures if name in BATCH_NORMALISED]
+        normalised = [name for name in search.architectures if self.architectures.find(name).BATCHNORM]
         for box in search.space.subspaces() if normalised else ():
             low, high = int(box["batch_size"].low), int(box["batch_size"].high)
             if all((examples - 1) % size == 0 for size in range(low, high + 1)):

@@ -4,27 +4,27 @@ A `Job` has one canonical JSON form with all defaults filled in; the build hands
 """
 
 import json
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from uncrossed.common.checked import Model
-from uncrossed.common.errors import InputError, nearest
-from uncrossed.study.semantics import ARCHITECTURES, BATCH_NORMALISED, effective, resolve
-from uncrossed.training.arrays import LAYERS
+from uncrossed.common.checked import Model, Name
+from uncrossed.common.errors import InputError
+from uncrossed.datasets.definition import DatasetIdentity
+from uncrossed.study.semantics import NATIVE, resolve
+from uncrossed.training.architectures import Architecture
+from uncrossed.training.mechanisms import effective
 
 FRAMEWORKS = ("pytorch", "tensorflow")
 # PyTorch refuses scalars that float32 cannot hold, among them a learning rate over its bias correction.
 LARGEST = 1e30
-NAME = r"[a-z0-9][a-z0-9_-]{0,63}"
-Name = Annotated[str, Field(pattern=f"^{NAME}$", description=f"a name that matches {NAME}")]
 
 
 class Trial(Model):
     """One row of a manifest: the hyperparameters of one pair of models."""
 
     trial: Name
-    architecture: str = Field(description=f"one of {', '.join(ARCHITECTURES)}")
+    architecture: Name = Field(description="the name of an architecture of the package or of the study")
     learning_rate: float = Field(gt=0, le=LARGEST, allow_inf_nan=False, description="a number > 0, at most 1e30")
     batch_size: int = Field(ge=1, description="an integer from 1 to the number of training examples")
     adam_epsilon: float = Field(gt=0, le=LARGEST, allow_inf_nan=False, description="a number > 0, at most 1e30")
@@ -41,10 +41,6 @@ class Trial(Model):
     def _names(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             raise InputError("expected a row: an object with the fields " + ", ".join(cls.model_fields))
-        architecture = values.get("architecture")
-        if isinstance(architecture, str) and architecture not in ARCHITECTURES:
-            allowed = nearest(str(architecture), ARCHITECTURES)
-            raise InputError(f"column 'architecture': found '{architecture}'; {allowed}")
         semantics = values.get("semantics")
         if isinstance(semantics, str):
             values = {**values, "semantics": resolve(semantics)}
@@ -52,27 +48,23 @@ class Trial(Model):
             values = {**values, "semantics": resolve(";".join(f"{k}={v}" for k, v in semantics.items()) or "native")}
         return values
 
-    @model_validator(mode="after")
-    def _mapped(self) -> Self:
-        if self.semantics["initial_weights"] == "shared" and self.architecture not in LAYERS:
-            raise InputError(
-                f"column 'semantics': initial_weights=shared needs a name map, and {self.architecture} has none; "
-                f"allowed with it: {', '.join(LAYERS)}"
-            )
-        return self
-
     def deciding(self) -> dict[str, Any]:
-        """The row as plain data without its notes: what determines a result, and goes into its file."""
-        return self.model_dump(mode="json", exclude={"space", "base"})
+        """The row as plain data: what determines a result, and goes into its file.
 
-    def training(self, framework: str) -> str:
+        Its notes are left out, and the settings of mechanisms that are as shipped: a mechanism that a later version of
+        this package knows changes no row.
+        """
+        values = self.model_dump(mode="json", exclude={"space", "base"})
+        changed = {name: setting for name, setting in self.semantics.items() if setting != NATIVE[name]}
+        return values | {"semantics": changed}
+
+    def training(self, framework: str, architecture: Architecture) -> str:
         """What determines one framework's weights, as JSON: rows where it is equal train to the same weights there."""
         values = self.model_dump(mode="json", exclude={"space", "base", "trial", "semantics"})
-        return json.dumps(
-            values | {"mechanisms": effective(self.semantics, framework, self.architecture)}, sort_keys=True
-        )
+        mechanisms = effective(self.semantics, framework, architecture.touching)
+        return json.dumps(values | {"mechanisms": mechanisms}, sort_keys=True)
 
-    def check_examples(self, examples: int) -> None:
+    def check_examples(self, examples: int, architecture: Architecture) -> None:
         """Check the batches that a training set of `examples` would give.
 
         Raises:
@@ -84,7 +76,7 @@ class Trial(Model):
                 f"column 'batch_size': found {self.batch_size}; allowed: an integer from 1 to {examples}, "
                 "the number of training examples"
             )
-        if self.architecture in BATCH_NORMALISED and (examples - 1) % self.batch_size == 0:
+        if architecture.BATCHNORM and (examples - 1) % self.batch_size == 0:
             raise InputError(
                 f"column 'batch_size': found {self.batch_size}, which leaves one of {examples} training examples "
                 f"alone in the last batch; allowed: any size that does not, as {self.architecture} has batch "
@@ -114,23 +106,6 @@ class Settings(Model):
     @classmethod
     def _sorted(cls, epochs: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(sorted(set(epochs)))
-
-
-class DatasetIdentity(Model):
-    """What a dataset's name stands for. Equal identities give equal arrays, wherever the source lies."""
-
-    name: Name
-    format: Literal["cifar10", "digits"] = Field(description="cifar10 (the official archive's layout) or digits")
-    sha256: str | None = Field(
-        default=None, pattern="^[0-9a-f]{64}$", description="64 hexadecimal digits: the SHA-256 of the source"
-    )
-    train_examples: int = Field(ge=1, description="an integer >= 1: take the first N training examples")
-    test_examples: int = Field(ge=1, description="an integer >= 1: take the first N test examples")
-
-    @field_validator("sha256", mode="before")
-    @classmethod
-    def _lower(cls, digest: Any) -> Any:
-        return digest.lower() if isinstance(digest, str) else digest
 
 
 class Job(Model):

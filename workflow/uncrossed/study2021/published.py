@@ -21,9 +21,11 @@ import numpy as np
 import pandas as pd
 
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import complete, write_text
+from uncrossed.common.files import complete, parsing, reading, write_text
 from uncrossed.common.remote import whole
-from uncrossed.datasets.dataset_file import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.results import layout
+from uncrossed.results.tables import AGAIN
 from uncrossed.study import manifest
 from uncrossed.study.semantics import resolve, spell
 from uncrossed.study.trial import FRAMEWORKS, Trial
@@ -138,7 +140,7 @@ def parse(content: bytes, architecture: str, place: str) -> pd.DataFrame:
     try:
         lines = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error):
-        # What they say may quote the file.
+        # Python's own message may quote the file, which may hold a key.
         raise InputError(f"{place}: not a well-formed CSV file in UTF-8") from None
     header = lines[0] if lines else []
     for name in COLUMNS:
@@ -162,15 +164,17 @@ def parse(content: bytes, architecture: str, place: str) -> pd.DataFrame:
 def _content(place: str, local: bool) -> bytes:
     try:
         if local:
-            return Path(place).read_bytes()
+            with reading(place) as stream:
+                return stream.readall()
         with whole(place) as response:
             return response.read()
     except FileNotFoundError as error:
-        raise InputError(
-            f"{place}: no such file; allowed: a folder with {', '.join(s.name for s in SOURCES)}"
-        ) from error
+        names = ", ".join(source.name for source in SOURCES)
+        raise InputError(f"{place}: no such file; allowed: a folder with {names}") from error
+    except InputError:
+        raise
     except (OSError, ValueError, HTTPException) as error:
-        raise InputError(f"{place}: cannot be {'read' if local else 'downloaded'} ({error})") from error
+        raise InputError(f"{place}: cannot be downloaded ({error})") from error
 
 
 def _row(values: Mapping[str, str], architecture: str, where: str) -> dict[str, Any]:
@@ -367,16 +371,16 @@ def study(table: pd.DataFrame, folder: str | os.PathLike[str]) -> None:
     """
     rows, _ = trials(table)
     folder = Path(folder)
-    write_manifest(rows, folder / "manifest.csv")
-    write_reference(table, folder / "tables/reference.parquet")
+    write_manifest(rows, folder / layout.MANIFEST)
+    write_reference(table, folder / layout.REFERENCE)
     pairs = table[["trial", "architecture", *HYPERPARAMETERS]].copy()
     pairs["seed"], pairs["semantics"] = 0, "published"
     for framework in FRAMEWORKS:
         pairs[f"{framework}_status"] = "completed"
         pairs[f"{framework}_test_accuracy"] = table[f"{framework}_test_accuracy"]
     pairs["difference"], pairs["both_completed"] = table["difference"], True
-    write_text(folder / "tables/trials.csv", pairs.to_csv(index=False, lineterminator="\n"))
-    with complete(folder / "tables/trials.parquet") as temporary:
+    write_text(folder / layout.TRIALS_CSV, pairs.to_csv(index=False, lineterminator="\n"))
+    with complete(folder / layout.TRIALS_PARQUET) as temporary:
         pairs.to_parquet(temporary, index=False)
 
 
@@ -444,15 +448,19 @@ def write_beside(folder: str | os.PathLike[str], reference: str | os.PathLike[st
 
     Returns:
         How many verdicts of each kind there are, as a line.
+
+    Raises:
+        UnreadableError: the operating system does not give a table.
+        InputError: a table is missing or damaged, or as `beside`.
     """
-    try:
-        pairs = pd.read_parquet(reference)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{reference}: not a reference table of published pairs ({error})") from error
+    with parsing(reference, "make it by `uncrossed manifest import-published --reference`") as stream:
+        pairs = pd.read_parquet(stream)
+    with parsing(Path(folder) / layout.TRIALS_PARQUET, AGAIN) as stream:
+        trials = pd.read_parquet(stream)
     rows = summary[(summary["statistic"] == "seed_floor") & summary["value"].notna()]
     floors = rows.groupby("architecture")["value"].max() * 1.96 * math.sqrt(2) * math.sqrt(math.pi / 2)
-    found = beside(pd.read_parquet(Path(folder) / "tables/trials.parquet"), pairs, floors.to_dict())
-    path = Path(folder) / "tables/published.csv"
-    write_text(path, found.to_csv(index=False, lineterminator="\n"))
-    counts = found["verdict"].value_counts()
+    table = beside(trials, pairs, floors.to_dict())
+    path = Path(folder) / layout.PUBLISHED
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    counts = table["verdict"].value_counts()
     return f"{path}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())

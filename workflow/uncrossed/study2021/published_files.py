@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from uncrossed.common.errors import InputError, nearest
-from uncrossed.common.remote import Folder, MissingFileError, opened
-from uncrossed.reading import reader
+from uncrossed.common.errors import InputError, UnknownNameError, nearest
+from uncrossed.common.remote import LocalFolder, MissingFileError, folder_at
+from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.reading import models
 from uncrossed.reading.cache import Cache, Local
-from uncrossed.reading.reader import UnknownNameError
+from uncrossed.reading.selection import selected
+from uncrossed.results.trials_table import need_pandas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,9 +48,9 @@ def open_published(place: str | os.PathLike[str] | None = None) -> "Published":
     Raises:
         InputError: the tables are not there, one has a value that cannot be parsed, or pandas is missing.
     """
-    reader._pandas()
-    source = opened(BUCKET if place is None else place)
-    files = Local(source) if isinstance(source, Folder) else Cache(source)
+    need_pandas()
+    source = folder_at(BUCKET if place is None else place)
+    files = Local(source) if isinstance(source, LocalFolder) else Cache(source)
     return Published(files, *_tables(files))
 
 
@@ -57,7 +59,7 @@ class Published:
 
     Attributes:
         trials: one row per trial: `trial` (`vgg16-5e67eae2`, as `uncrossed manifest import-published` names it), `name`
-            (`dual_train_5e67eae2`, as published), and the columns of `uncrossed.published.read`.
+            (`dual_train_5e67eae2`, as published), and the columns of `uncrossed.study2021.published.read`.
         versions: for each architecture what its table is: `original`, the file of the 2021 repository; `cleaned`, the
             copy without keys and accounts; or `unknown`, another file, which need not be damaged.
     """
@@ -75,8 +77,8 @@ class Published:
         return f"<published {self.files.source.root}: {len(self)} trials>"
 
     def select(self, **conditions: Any) -> "Published":
-        """Fewer of the trials; takes and refuses conditions as `uncrossed.reading.reader.Study.select`."""
-        chosen = reader.selected(self.trials, self.files.source.root, conditions)
+        """Fewer of the trials; takes and refuses conditions as `uncrossed.reading.built_study.BuiltStudy.select`."""
+        chosen = selected(self.trials, self.files.source.root, conditions)
         return Published(self.files, chosen, self.versions)
 
     def find(
@@ -134,7 +136,8 @@ class Published:
         if len(found) > 1:
             raise InputError(f"{self.files.source.root}: several trials '{name}': {', '.join(found['trial'])}")
         if found.empty:
-            # In the form in which it was asked for, so that the nearest is the one that was meant.
+            # The nearest is looked for among names of the form that was asked for: `dual_train_5e67eae2`,
+            # `vgg16-5e67eae2` or `5e67eae2`.
             asked = str(name)
             allowed = names if asked.startswith(PREFIX) else self.trials["trial"]
             if not asked.startswith((PREFIX, *self.versions)):
@@ -183,7 +186,7 @@ class PublishedPyTorch:
             InputError: PyTorch is missing, the file is missing or cannot be downloaded, or it is something else than
                 tensors by name, such as a pickle that would run code: none is ever run.
         """
-        # Not a cached_property: under Python 3.11 those of two trials wait for each other.
+        # No cached_property: Python 3.11 has one lock for that of all trials, so that two could not be read at once.
         if self._arrays is None:
             self._arrays = self._read()
         return self._arrays
@@ -200,7 +203,7 @@ class PublishedPyTorch:
             if not isinstance(state, Mapping) or not state:
                 raise TypeError(f"it holds a {type(state).__name__}")
             arrays = {name: _array(name, tensor) for name, tensor in state.items()}
-        # What a file that is no state dict makes torch raise knows no bounds.
+        # torch raises errors of any type where a file is no state dict.
         except Exception as error:
             raise InputError(
                 f"{where}: not a state dict of tensors ({_reason(error)}); nothing in it was run"
@@ -217,21 +220,21 @@ class PublishedPyTorch:
             InputError: as `weights`; or the weights are not those of the architecture.
         """
         from uncrossed.common import environment
-        from uncrossed.study.semantics import effective
         from uncrossed.study.trial import Trial
         from uncrossed.study2021.published import HYPERPARAMETERS, SEMANTICS
+        from uncrossed.training.architectures import load
 
         where, columns = self.files.source.where(self._name), ("trial", "architecture", *HYPERPARAMETERS)
         row = Trial.check({**{name: self.row[name] for name in columns}, "semantics": SEMANTICS}, where)
-        weights = dict(self.weights)
+        weights, like = dict(self.weights), BUILT_IN["cifar10"]
+        network = load(row.architecture).on(like.shape, like.classes)
         try:
             with environment.dropped():
                 from uncrossed.training.backends import pytorch as backend
         except ImportError as error:
             raise _needs(where, "pytorch", error) from error
-        mechanisms = effective(row.semantics, "pytorch", row.architecture)
         try:
-            return reader._pytorch_model(backend, row, mechanisms, weights, "float32")
+            return models.load_pytorch(backend, row, network, weights, "float32")
         except (RuntimeError, ValueError) as error:
             raise InputError(f"{where}: its weights do not fit {row.architecture} ({error})") from error
 
@@ -262,7 +265,7 @@ class PublishedTensorFlow:
         Raises:
             InputError: TensorFlow is missing, a file is missing or cannot be downloaded, or they are no checkpoint.
         """
-        # Not a cached_property: under Python 3.11 those of two trials wait for each other.
+        # No cached_property: Python 3.11 has one lock for that of all trials, so that two could not be read at once.
         if self._arrays is None:
             self._arrays = self._read()
         return self._arrays

@@ -13,10 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from uncrossed.datasets.dataset_file import CLASSES, Dataset
-from uncrossed.job.checkpoint import Checkpoint, State
-from uncrossed.results.trial_file import CURVES, Result
-from uncrossed.study.trial import Job
+from uncrossed.training.architectures import Architecture
+from uncrossed.training.state import CURVES, Result, Saved, State
 
 # Evaluation takes the test examples in batches of this size; it is part of what determines a result's bits.
 TEST_BATCH = 500
@@ -44,7 +42,7 @@ def measure(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
 
     Args:
         logits: float, examples x classes.
-        labels: uint8, examples.
+        labels: integers, examples.
 
     Returns:
         The mean over examples of `logsumexp(logits) - logits[label]`, computed in float64, and the share of examples
@@ -64,11 +62,12 @@ class Stopped(Exception):  # noqa: N818 - as asked, no error
 
 
 def run(
-    job: Job,
+    job: Any,
+    architecture: Architecture,
     backend: ModuleType,
-    dataset: Dataset,
+    dataset: Any,
     code: str,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: Saved | None = None,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[list[Batch], int], Any] = lambda batches, epoch: batches,
     report: Callable[[EpochReport], None] = lambda epoch: None,
@@ -76,9 +75,10 @@ def run(
     """Train one trial on one framework, from its beginning or from its checkpoint: the result is the same.
 
     Args:
-        job: row and settings.
-        backend: a module of `uncrossed.backends`.
-        dataset: the images and labels.
+        job: row and settings, a `uncrossed.study.trial.Job`.
+        architecture: the row's.
+        backend: a module of `uncrossed.training.backends`.
+        dataset: the images and labels, a `uncrossed.datasets.dataset_file.Dataset`.
         code: the identity of the code, as `identity.code_sha256` gives it.
         checkpoint: where to go on from, and where to write the state at the end of epochs and when stopped.
         stop: asked after every step; the training stops once it is true.
@@ -107,20 +107,22 @@ def run(
     }
     train_batches = batches(len(dataset.labels["train"]), row.batch_size)
     test_batches = batches(len(dataset.labels["test"]), TEST_BATCH)
-    learner = backend.Learner(row, settings, dataset.images, dataset.labels)
+    network = architecture.on(dataset.shape, dataset.classes)
+    learner = backend.Learner(row, network, settings, dataset.images, dataset.labels)
+    none = np.zeros((0, network.classes), np.float32)
     state = checkpoint.load(identity) if checkpoint else None
     if state is None:
-        state = State(1, 0, {name: np.full(row.epochs, np.nan) for name in CURVES}, _NONE, np.zeros(1))
+        state = State(1, 0, {name: np.full(row.epochs, np.nan) for name in CURVES}, none, np.zeros(1))
         state.kept = {0: learner.weights()} if 0 in settings.keep_epochs else {}
     else:
         learner.set_weights(state.weights)
-        learner.set_moments(state.steps, state.first, state.second)
+        learner.set_optimizer_state(state.steps, state.optimizer)
         learner.set_random(state.random)
 
     def save() -> None:
         if checkpoint:
             state.steps, state.weights, state.random = learner.steps, learner.weights(), learner.random()
-            state.first, state.second = learner.moments()
+            state.optimizer = learner.optimizer_state()
             checkpoint.save(identity, state)
 
     status = "completed"
@@ -149,14 +151,11 @@ def run(
             state.kept[epoch] = learner.weights()
         if last:
             break
-        state.epoch, state.logits, state.seconds = epoch + 1, _NONE, np.append(state.seconds, 0)
+        state.epoch, state.logits, state.seconds = epoch + 1, none, np.append(state.seconds, 0)
         if checkpoint and checkpoint.due():
             save()
     attributes = {**identity, "status": status}
     return Result(attributes, state.curves, logits, dataset.labels["test"], state.kept), state.seconds.tolist()
-
-
-_NONE = np.zeros((0, CLASSES), np.float32)
 
 
 def _until(stop: Callable[[], bool], batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -6,17 +6,20 @@
 
 import importlib
 import os
+import platform
+from functools import cache
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from uncrossed.common import environment
-from uncrossed.study.trial import Settings
 
 
 class DeviceError(RuntimeError):
     """The device that was asked for, or as many threads of it, is not there."""
 
 
-def load(framework: str, settings: Settings) -> ModuleType:
+def load(framework: str, settings: Any) -> ModuleType:
     """Set the environment variables that must stand before a framework is imported, and import its backend.
 
     What `environment` ignores is dropped.
@@ -45,3 +48,16 @@ def load(framework: str, settings: Settings) -> ModuleType:
     if settings.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     return importlib.import_module(f"uncrossed.training.backends.{framework}")
+
+
+@cache
+def cpu() -> str:
+    """The CPU as numeric kernels dispatch on it, for example `cpu x86_64 AuthenticAMD avx512`."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    fields = dict(reversed([[part.strip() for part in line.split(":", 1)] for line in lines if ":" in line]))
+    flags = set(fields.get("flags", "").split())
+    widest = next((level for level in ("amx_tile", "avx512f", "avx2", "avx") if level in flags), "")
+    return " ".join(part for part in ("cpu", platform.machine(), fields.get("vendor_id", ""), widest) if part)

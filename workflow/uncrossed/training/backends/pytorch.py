@@ -1,4 +1,4 @@
-"""PyTorch's side: torchvision's models and torch.optim.Adam; stock unless a row says otherwise."""
+"""PyTorch's side: its model, optimizer and steps; stock unless a row says otherwise."""
 
 import contextlib
 import ctypes
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from threading import get_ident
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,21 +15,17 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
-from uncrossed.datasets.dataset_file import CLASSES
-from uncrossed.study.identity import cpu
-from uncrossed.study.semantics import effective
-from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import draws
-from uncrossed.training.arrays import array_names
-from uncrossed.training.backends import DeviceError
-from uncrossed.training.backends.pytorch_as_tensorflow import EpsilonHatAdam, SharedDropout, imitate
+from uncrossed.training.architectures import Network
+from uncrossed.training.backends import DeviceError, cpu
+from uncrossed.training.backends.pytorch_as_tensorflow import SharedDropout, imitate
+from uncrossed.training.mechanisms import effective
+from uncrossed.training.optimizers import adam
 
 FRAMEWORK = "pytorch"
-# On a CPU channels first is faster for batches smaller than these: by 11 % for resnet50 and 3 % for vgg16 at 10.
-CHANNELS_FIRST_BELOW = {"resnet50": 48, "vgg16": 32}
 
 
-def configure(settings: Settings) -> str:
+def configure(settings: Any) -> str:
     """Set threads, precision, determinism and kernels; return the device kind.
 
     Raises:
@@ -106,24 +103,22 @@ def surroundings(precision: str) -> Iterator[None]:
             torch.set_default_dtype(before)
 
 
-def structure(row: Trial, mechanisms: Mapping[str, str]) -> nn.Module:
-    """The row's model, with 10 logits; its weights are whatever the process draws."""
-    model = MODELS[row.architecture]()
+def structure(network: Network, mechanisms: Mapping[str, str]) -> nn.Module:
+    """The network's model; its weights are whatever the process draws."""
+    model = network.model(FRAMEWORK)
     if mechanisms:
-        imitate(model, row, mechanisms)
+        imitate(model, network, mechanisms)
     return model
 
 
-def build(row: Trial, mechanisms: Mapping[str, str]) -> nn.Module:
-    """The row's untrained model; weights are drawn from the row's seed."""
-    torch.manual_seed(row.seed)
-    model = structure(row, mechanisms)
+def build(seed: int, network: Network, mechanisms: Mapping[str, str]) -> nn.Module:
+    """The network's untrained model; weights are drawn from the seed."""
+    torch.manual_seed(seed)
+    model = structure(network, mechanisms)
     if "initializer" in mechanisms:
-        known = array_names(row.architecture)
-        shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items() if name in known}
-        key = mechanisms.get("initial_weights", FRAMEWORK)
-        drawn = draws.initial_weights(row.architecture, mechanisms["initializer"], row.seed, shapes, key)
-        set_weights(model, drawn)
+        scheme, key = mechanisms["initializer"], mechanisms.get("initial_weights", FRAMEWORK)
+        shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        set_weights(model, draws.initial_weights(network.layers, network.scheme(scheme), seed, shapes, key, scheme))
     return model
 
 
@@ -135,18 +130,18 @@ def set_weights(model: nn.Module, weights: Mapping[str, np.ndarray]) -> None:
             state[name].copy_(torch.from_numpy(np.asarray(array)))
 
 
-def memory_formats(row: Trial, settings: Settings) -> tuple[torch.memory_format, torch.memory_format]:
+def memory_formats(network: Network, batch_size: int, settings: Any) -> tuple[torch.memory_format, torch.memory_format]:
     """The layouts of training images and of weights: what was measured to be fastest; they change bits by rounding."""
+    architecture = network.architecture
     measured = settings.device == "cpu" and settings.precision == "float32"
-    if measured and row.batch_size < CHANNELS_FIRST_BELOW.get(row.architecture, 0):
+    if measured and batch_size < architecture.CHANNELS_FIRST_BELOW:
         return torch.contiguous_format, torch.contiguous_format
-    # For resnet50 on a CPU this is 6 % faster at batch size 128 than channels last for both.
-    mixed = measured and row.architecture == "resnet50"
+    mixed = measured and architecture.WEIGHTS_CHANNELS_FIRST
     return torch.channels_last, torch.contiguous_format if mixed else torch.channels_last
 
 
 def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The gradient of the training loss, a mean over examples, with respect to the logits; examples x 10."""
+    """The gradient of the training loss, a mean over examples, with respect to the logits; examples x classes."""
     tensor = torch.from_numpy(logits).requires_grad_()
     functional.cross_entropy(tensor, torch.from_numpy(labels).long()).backward()
     return tensor.grad.numpy()
@@ -156,35 +151,45 @@ class Learner:
     """A model in training, its optimizer, and the images on its device.
 
     Attributes:
-        model: maps float images, examples x 3 x 32 x 32 in [0, 1], to logits, examples x 10.
-        optimizer: Adam, as shipped unless the row says otherwise.
+        model: maps float images, examples x channels x height x width in [0, 1], to logits, examples x classes.
+        optimizer: as shipped unless the row says otherwise.
         steps: how many optimizer steps were taken.
     """
 
     def __init__(
-        self, row: Trial, settings: Settings, images: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+        self,
+        row: Any,
+        network: Network,
+        settings: Any,
+        images: Mapping[str, np.ndarray],
+        labels: Mapping[str, np.ndarray],
     ):
-        """Build model and optimizer; move the images (uint8 NHWC) and labels (uint8) of both splits to the device."""
+        """Build model and optimizer; move the images (uint8 NHWC) and labels (integers) of both splits to the device.
+
+        Args:
+            row: hyperparameters, seed and semantics.
+            network: the row's architecture on the images' shape and classes.
+            settings: device, precision and more.
+            images: of each split.
+            labels: of each split.
+        """
         device = "cuda" if settings.device == "gpu" else "cpu"
         self.images = {split: torch.from_numpy(array).to(device) for split, array in images.items()}
-        self.labels = {split: torch.from_numpy(array).to(device, torch.int64) for split, array in labels.items()}
+        self.labels = {split: torch.from_numpy(array.astype(np.int64)).to(device) for split, array in labels.items()}
         self.dtype = getattr(torch, settings.precision)
         self.seed, self.steps = row.seed, 0
-        mechanisms = effective(row.semantics, FRAMEWORK, row.architecture)
-        self.format, weights = memory_formats(row, settings)
-        self.model = build(row, mechanisms).to(device, memory_format=weights)
+        mechanisms = effective(row.semantics, FRAMEWORK, network.architecture.touching)
+        self.format, weights = memory_formats(network, row.batch_size, settings)
+        self.model = build(row.seed, network, mechanisms).to(device, memory_format=weights)
         self.masked = [layer for layer in self.model.modules() if isinstance(layer, SharedDropout)]
-        # Fused: one kernel for all that a step does to a weight; equal to the default to rounding. At batch size 10 on
-        # a CPU a training step of vgg16 takes 0.60 of the time, of resnet50 0.77, of densenet121 0.86.
-        adam = EpsilonHatAdam if "adam_epsilon" in mechanisms else torch.optim.Adam
         fused = settings.precision == "float32"  # proofs take the default
-        self.optimizer = adam(self.model.parameters(), lr=row.learning_rate, eps=row.adam_epsilon, fused=fused)
+        self.optimizer = adam.pytorch(self.model.parameters(), row, mechanisms, fused)
 
     def train(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
         """One step on each batch of training examples, in order.
 
         Returns:
-            The logits that the steps saw, examples x 10.
+            The logits that the steps saw, examples x classes.
         """
         self.model.train()
         return torch.cat([self.step(start, stop) for start, stop in batches]).cpu().numpy()
@@ -202,12 +207,12 @@ class Learner:
 
     @torch.no_grad()
     def predict(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
-        """Logits of the test examples in evaluation mode, examples x 10."""
+        """Logits of the test examples in evaluation mode, examples x classes."""
         self.model.eval()
         return torch.cat([self.model(self.batch("test", start, stop)) for start, stop in batches]).cpu().numpy()
 
     def batch(self, split: str, start: int, stop: int) -> torch.Tensor:
-        """The images from `start` to before `stop` as floats in [0, 1], examples x 3 x 32 x 32."""
+        """The images from `start` to before `stop` as floats in [0, 1], examples x channels x height x width."""
         layout = self.format if split == "train" else torch.channels_last
         floats = self.images[split][start:stop].permute(0, 3, 1, 2).to(self.dtype, memory_format=layout)
         return floats.div_(255)
@@ -224,27 +229,14 @@ class Learner:
         """Set some or all of the model's `state_dict` entries."""
         set_weights(self.model, weights)
 
-    def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Adam's first and second moments by the weights' names; empty before the first step."""
-        parameters = [(name, self.optimizer.state[p]) for name, p in self.model.named_parameters()]
-        first, second = (
-            {name: state[key].cpu().numpy().copy() for name, state in parameters if state}
-            for key in ("exp_avg", "exp_avg_sq")
-        )
-        return first, second
+    def optimizer_state(self) -> dict[str, dict[str, np.ndarray]]:
+        """The optimizer's arrays by slot and the weights' names; empty before the first step."""
+        return adam.pytorch_state(self.optimizer, self.model.named_parameters())
 
-    def set_moments(self, steps: int, first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> None:
-        """Set the number of steps taken and Adam's moments of some or all weights."""
-        self.steps = self.optimizer.taken = steps
-        for name, parameter in self.model.named_parameters():
-            state = self.optimizer.state[parameter]
-            where = {"device": parameter.device} if self.optimizer.defaults["fused"] else {}
-            state["step"] = torch.tensor(float(steps), **where)
-            for key, values in (("exp_avg", first), ("exp_avg_sq", second)):
-                moment = torch.zeros_like(parameter, memory_format=torch.preserve_format)
-                if name in values:
-                    moment.copy_(torch.from_numpy(np.asarray(values[name])))
-                state[key] = moment
+    def set_optimizer_state(self, steps: int, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+        """Set the number of steps taken and the optimizer's arrays of some or all weights; the others are zero."""
+        self.steps = steps
+        adam.set_pytorch_state(self.optimizer, self.model.named_parameters(), steps, state)
 
     def random(self) -> dict[str, np.ndarray]:
         """The states of the random generators."""
@@ -258,45 +250,3 @@ class Learner:
         torch.set_rng_state(torch.from_numpy(states["cpu"]))
         if self.images["train"].is_cuda:
             torch.cuda.set_rng_state(torch.from_numpy(states["cuda"]))
-
-
-def vgg16() -> nn.Module:
-    """Torchvision's VGG16 without its average pool, so that the head is 512-4096-4096-10 as in the 2021 study."""
-    model = torchvision.models.vgg16(num_classes=CLASSES)
-    model.avgpool = nn.Identity()
-    first = nn.Linear(512, 4096)
-    # As torchvision initialises the layer that this one replaces.
-    nn.init.normal_(first.weight, 0, 0.01)
-    nn.init.constant_(first.bias, 0)
-    model.classifier[0] = first
-    return model
-
-
-def resnet50() -> nn.Module:
-    """Torchvision's ResNet50."""
-    return torchvision.models.resnet50(num_classes=CLASSES)
-
-
-def densenet121() -> nn.Module:
-    """Torchvision's DenseNet121."""
-    return torchvision.models.densenet121(num_classes=CLASSES)
-
-
-def smallcnn() -> nn.Module:
-    """Three convolutions with batch normalisation, dropout and a dense layer, all with PyTorch's layer defaults."""
-    layers: dict[str, nn.Module] = {}
-    width = 3
-    for k, filters in enumerate((16, 32, 64), start=1):
-        layers[f"conv{k}"] = nn.Conv2d(width, filters, kernel_size=3, padding=1)
-        layers[f"batchnorm{k}"] = nn.BatchNorm2d(filters)
-        layers[f"relu{k}"] = nn.ReLU()
-        layers[f"pool{k}"] = nn.MaxPool2d(2) if k < 3 else nn.AdaptiveAvgPool2d(1)
-        width = filters
-    layers |= {"flatten": nn.Flatten(), "dropout": nn.Dropout(0.5), "dense": nn.Linear(width, CLASSES)}
-    model = nn.Sequential()
-    for name, layer in layers.items():
-        model.add_module(name, layer)
-    return model
-
-
-MODELS = {"vgg16": vgg16, "resnet50": resnet50, "densenet121": densenet121, "smallcnn": smallcnn}

@@ -1,4 +1,4 @@
-"""How PyTorch does what TensorFlow does, mechanism by mechanism; `semantics.MECHANISMS` has the formulas."""
+"""How PyTorch's layers do what Keras' do, mechanism by mechanism; `study.semantics.MECHANISMS` has the formulas."""
 
 from collections.abc import Callable, Mapping
 
@@ -7,10 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from uncrossed.study.trial import Trial
-
-# Keras forms powers of its betas after rounding them to float32, also in float64.
-BETAS_IN_KERAS = tuple(float(np.float32(beta)) for beta in (0.9, 0.999))
+from uncrossed.training.architectures import Network
 
 
 class BiasedBatchNorm2d(nn.BatchNorm2d):
@@ -34,60 +31,57 @@ class BiasedBatchNorm2d(nn.BatchNorm2d):
 class SharedDropout(nn.Module):
     """Dropout whose factors are drawn outside PyTorch; `draw`, set before each step, gives them for a shape."""
 
-    draw: Callable[[tuple[int, ...]], np.ndarray]
+    draw: Callable[..., np.ndarray]
+
+    def __init__(self, rate: float):
+        """Take the share that is dropped."""
+        super().__init__()
+        self.rate = rate
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Multiply by the factors in training; the identity in evaluation."""
-        return x * torch.from_numpy(self.draw(tuple(x.shape))).to(x) if self.training else x
+        return x * torch.from_numpy(self.draw(tuple(x.shape), self.rate)).to(x) if self.training else x
 
 
-class EpsilonHatAdam(torch.optim.Adam):
-    """Adam with epsilon before bias correction, as in Keras.
+class PaddedConv2d(nn.Conv2d):
+    """A convolution with stride 2 that pads on the right and below only, as Keras' 'same' does for even sizes."""
 
-    Attributes:
-        taken: how many steps were taken; on a GPU PyTorch's own count is there.
-    """
-
-    taken = 0
-
-    def step(self) -> None:
-        """PyTorch's own step, with the epsilon and the learning rate that make it Keras' step."""
-        self.taken += 1
-        for group in self.param_groups:
-            group.setdefault("epsilon_hat", group["eps"])
-            group.setdefault("learning_rate", group["lr"])
-            ours, theirs = (_corrections(betas, self.taken) for betas in (group["betas"], BETAS_IN_KERAS))
-            group["eps"] = group["epsilon_hat"] / ours[1]
-            group["lr"] = group["learning_rate"] * (theirs[1] / theirs[0]) / (ours[1] / ours[0])
-        super().step()
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Convolve examples x channels x height x width."""
+        height, width = (size % 2 for size in x.shape[2:])
+        return super().forward(functional.pad(x, (width, 1, height, 1)))
 
 
-def _corrections(betas: tuple[float, float], step: int) -> tuple[float, float]:
-    return 1 - betas[0] ** step, (1 - betas[1] ** step) ** 0.5
-
-
-def imitate(model: nn.Module, row: Trial, mechanisms: Mapping[str, str]) -> None:
+def imitate(model: nn.Module, network: Network, mechanisms: Mapping[str, str]) -> None:
     """Change a stock model in place; its initial weights stay, a bias that it gains is zero.
 
     Args:
-        model: as torchvision ships it.
-        row: whose architecture it has.
-        mechanisms: what it has to do otherwise, as `semantics.effective` says.
+        model: as torchvision or the architecture's file has it.
+        network: what the model is of.
+        mechanisms: what it has to do otherwise, as `mechanisms.effective` says.
     """
+    architecture = network.architecture
     if "stride" in mechanisms:
-        for stage in (model.layer2, model.layer3, model.layer4):
-            stage[0].conv1.stride, stage[0].conv2.stride = stage[0].conv2.stride, stage[0].conv1.stride
+        for names, _ in architecture.STRIDE:
+            first, second = (model.get_submodule(name) for name in names)
+            first.stride, second.stride = second.stride, first.stride
+    if "padding" in mechanisms:
+        for name, _ in architecture.PADDING:
+            convolution = model.get_submodule(name)
+            convolution.__class__, convolution.padding = PaddedConv2d, (0, 0)
     for name, module in list(model.named_modules()):
         if isinstance(module, nn.Conv2d) and "conv_bias" in mechanisms:
-            module.bias = nn.Parameter(torch.zeros(module.out_channels))
+            biased = architecture.CONV_BIAS == "tensorflow"
+            module.bias = nn.Parameter(torch.zeros(module.out_channels)) if biased else None
         if isinstance(module, nn.BatchNorm2d):
+            momentum, epsilon = architecture.BATCHNORM["tensorflow"]
             if "batchnorm_momentum" in mechanisms:
-                module.momentum = 0.01
+                module.momentum = round(1 - momentum, 12)
             if "batchnorm_epsilon" in mechanisms:
-                module.eps = 1e-3 if row.architecture == "smallcnn" else 1.001e-5
+                module.eps = epsilon
             if "batchnorm_variance" in mechanisms:
                 module.__class__ = BiasedBatchNorm2d
         if isinstance(module, nn.Dropout) and mechanisms.keys() & {"dropout", "dropout_masks"}:
-            new = nn.Identity() if "dropout" in mechanisms else SharedDropout()
+            new = nn.Identity() if "dropout" in mechanisms else SharedDropout(module.p)
             parent, _, child = name.rpartition(".")
             setattr(model.get_submodule(parent), child, new)

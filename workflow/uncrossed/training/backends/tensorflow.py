@@ -1,27 +1,25 @@
-"""TensorFlow's side: keras.applications' models, Keras' Adam, one traced step; stock unless the row says otherwise."""
+"""TensorFlow's side: Keras' model, optimizer and one traced step; stock unless the row says otherwise."""
 
 import contextlib
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
 
-from uncrossed.datasets.dataset_file import CLASSES
-from uncrossed.study.identity import cpu
-from uncrossed.study.semantics import effective
-from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import draws
+from uncrossed.training.architectures import Network
 from uncrossed.training.arrays import to_pytorch, to_tensorflow
-from uncrossed.training.backends import DeviceError
-from uncrossed.training.backends.tensorflow_as_pytorch import BiasCorrectedAdam, SharedDropout, imitate
+from uncrossed.training.backends import DeviceError, cpu
+from uncrossed.training.backends.tensorflow_as_pytorch import SharedDropout, imitate
+from uncrossed.training.mechanisms import effective
+from uncrossed.training.optimizers import adam
 
 FRAMEWORK = "tensorflow"
-SHAPE = (32, 32, 3)
 # Keras' epsilon and layout of images as it ships.
 SHIPPED = 1e-7, "channels_last"
 # One call takes several steps on small batches, of this many examples together, in trainings of so many steps that the
@@ -29,7 +27,7 @@ SHIPPED = 1e-7, "channels_last"
 TOGETHER, LONG = 256, 2000
 
 
-def configure(settings: Settings) -> str:
+def configure(settings: Any) -> str:
     """Set threads, precision, determinism and kernels; return the device kind.
 
     TensorFlow's kernels share a pool of its own, which has the threads that it is told to have.
@@ -88,22 +86,26 @@ def surroundings(precision: str) -> Iterator[None]:
         np.random.set_state(states[1])
 
 
-def structure(row: Trial, mechanisms: Mapping[str, str]) -> keras.Model:
-    """The row's model, with 10 logits; its weights are whatever the process draws."""
-    model = MODELS[row.architecture]()
-    return imitate(model, row, mechanisms) if mechanisms else model
+def structure(network: Network, mechanisms: Mapping[str, str]) -> keras.Model:
+    """The network's model; its weights are whatever the process draws."""
+    model = network.model(FRAMEWORK)
+    if isinstance(model, keras.Sequential):
+        # Its variables are named after it, and it after how many the process has made; and only others can be changed.
+        stock, model = model, keras.models.clone_model(keras.Model(model.inputs, model.outputs))
+        model.set_weights(stock.get_weights())
+    return imitate(model, network, mechanisms) if mechanisms else model
 
 
-def build(row: Trial, mechanisms: Mapping[str, str]) -> keras.Model:
-    """The row's untrained model; weights are drawn from the row's seed."""
-    keras.utils.set_random_seed(row.seed)
-    model = structure(row, mechanisms)
+def build(seed: int, network: Network, mechanisms: Mapping[str, str]) -> keras.Model:
+    """The network's untrained model; weights are drawn from the seed."""
+    keras.utils.set_random_seed(seed)
+    model = structure(network, mechanisms)
     if "initializer" in mechanisms:
-        known = to_pytorch(row.architecture, {variable.path: variable.numpy() for variable in model.weights})
+        scheme, key = mechanisms["initializer"], mechanisms.get("initial_weights", FRAMEWORK)
+        known = to_pytorch(network.layers, {variable.path: variable.numpy() for variable in model.weights})
         shapes = {name: array.shape for name, array in known.items()}
-        key = mechanisms.get("initial_weights", FRAMEWORK)
-        drawn = draws.initial_weights(row.architecture, mechanisms["initializer"], row.seed, shapes, key)
-        set_weights(model, to_tensorflow(row.architecture, drawn))
+        drawn = draws.initial_weights(network.layers, network.scheme(scheme), seed, shapes, key, scheme)
+        set_weights(model, to_tensorflow(network.layers, drawn))
     return model
 
 
@@ -115,7 +117,7 @@ def set_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
 
 
 def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The gradient of the training loss, a mean over examples, with respect to the logits; examples x 10."""
+    """The gradient of the training loss, a mean over examples, with respect to the logits; examples x classes."""
     tensor = tf.constant(logits)
     with tf.GradientTape() as tape:
         tape.watch(tensor)
@@ -127,36 +129,46 @@ class Learner:
     """A model in training, its optimizer, and the images on its device.
 
     Attributes:
-        model: maps float images, examples x 32 x 32 x 3 in [0, 1], to logits, examples x 10.
-        optimizer: Adam, as shipped unless the row says otherwise.
+        model: maps float images, examples x height x width x channels in [0, 1], to logits, examples x classes.
+        optimizer: as shipped unless the row says otherwise.
         steps: how many optimizer steps were taken.
     """
 
     def __init__(
-        self, row: Trial, settings: Settings, images: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
+        self,
+        row: Any,
+        network: Network,
+        settings: Any,
+        images: Mapping[str, np.ndarray],
+        labels: Mapping[str, np.ndarray],
     ):
-        """Build model and optimizer; move the images (uint8 NHWC) and labels (uint8) of both splits to the device."""
+        """Build model and optimizer; move the images (uint8 NHWC) and labels (integers) of both splits to the device.
+
+        Args:
+            row: hyperparameters, seed and semantics.
+            network: the row's architecture on the images' shape and classes.
+            settings: device, precision and more.
+            images: of each split.
+            labels: of each split.
+        """
         self.images = {split: tf.constant(array) for split, array in images.items()}
         self.labels = {split: tf.constant(array, tf.int32) for split, array in labels.items()}
-        self.dtype = getattr(tf, settings.precision)
+        self.dtype, self.classes = getattr(tf, settings.precision), network.classes
         self.seed, self.steps = row.seed, 0
-        mechanisms = effective(row.semantics, FRAMEWORK, row.architecture)
-        self.model = build(row, mechanisms)
+        mechanisms = effective(row.semantics, FRAMEWORK, network.architecture.touching)
+        self.model = build(row.seed, network, mechanisms)
         weights = {id(variable) for variable in self.model.weights}
         # Of dropout layers; their paths depend on what the process built before.
         self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
         self.masked = [layer for layer in self.model.layers if isinstance(layer, SharedDropout)]
-        self.features = self.masked[0].output.shape[-1] if self.masked else 0
         # It computes in the precision that is set when it is made.
         self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        adam = BiasCorrectedAdam if "adam_epsilon" in mechanisms else keras.optimizers.Adam
-        self.optimizer = adam(learning_rate=row.learning_rate, epsilon=row.adam_epsilon)
-        self.optimizer.build(self.model.trainable_variables)
+        self.optimizer = adam.tensorflow(self.model.trainable_variables, row, mechanisms)
         steps = row.epochs * math.ceil(len(labels["train"]) / row.batch_size)
         self.together = max(1, TOGETHER // row.batch_size) if steps >= LONG and not self.masked else 1
         # Bounds are tensors, so that one trace serves every batch, the smaller last one included.
         bounds = [tf.TensorSpec((), tf.int32)] * 2
-        masks = [tf.TensorSpec((None, self.features), tf.float32)] * len(self.masked)
+        masks = [tf.TensorSpec((None, *layer.output.shape[1:]), tf.float32) for layer in self.masked]
         self.traced_step = tf.function(self.step, [*bounds, *masks], autograph=False, jit_compile=False)
         several = [tf.TensorSpec((None, 2), tf.int32)]
         self.traced_steps = tf.function(self.several_steps, several, autograph=False, jit_compile=False)
@@ -166,7 +178,7 @@ class Learner:
         """One step on each batch of training examples, in order.
 
         Returns:
-            The logits that the steps saw, examples x 10.
+            The logits that the steps saw, examples x classes.
         """
         logits, batches = [], iter(batches)
         while several := list(islice(batches, self.together)):
@@ -174,8 +186,10 @@ class Learner:
                 logits.append(self.traced_steps(several))
             else:
                 ((start, stop),) = several
-                shape = (stop - start, self.features)
-                masks = [draws.dropout_mask(self.seed, self.steps, k, shape) for k in range(len(self.masked))]
+                masks = [
+                    draws.dropout_mask(self.seed, self.steps, k, (stop - start, *layer.output.shape[1:]), layer.rate)
+                    for k, layer in enumerate(self.masked)
+                ]
                 logits.append(self.traced_step(start, stop, *masks))
             self.steps += len(several)
         return tf.concat(logits, axis=0).numpy()
@@ -198,11 +212,11 @@ class Learner:
             return k + 1, logits.write(k, self.step(batches[k, 0], batches[k, 1]))
 
         count = tf.shape(batches)[0]
-        none = tf.TensorArray(self.dtype, count, infer_shape=False, element_shape=(None, CLASSES))
+        none = tf.TensorArray(self.dtype, count, infer_shape=False, element_shape=(None, self.classes))
         return tf.while_loop(lambda k, _: k < count, step, (0, none), parallel_iterations=1)[1].concat()
 
     def predict(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
-        """Logits of the test examples in evaluation mode, examples x 10."""
+        """Logits of the test examples in evaluation mode, examples x classes."""
         return tf.concat([self.traced_predict(start, stop) for start, stop in batches], axis=0).numpy()
 
     def predict_batch(self, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
@@ -210,7 +224,7 @@ class Learner:
         return self.model(self.batch("test", start, stop), training=False)
 
     def batch(self, split: str, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """The images from `start` to before `stop` as floats in [0, 1], examples x 32 x 32 x 3."""
+        """The images from `start` to before `stop` as floats in [0, 1], examples x height x width x channels."""
         return tf.cast(self.images[split][start:stop], self.dtype) / 255
 
     def weights(self) -> dict[str, np.ndarray]:
@@ -221,22 +235,14 @@ class Learner:
         """Set some or all of the model's variables by their Keras path."""
         set_weights(self.model, weights)
 
-    def moments(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Adam's first and second moments by the weights' paths; zeros before the first step."""
-        paths = [variable.path for variable in self.model.trainable_variables]
-        first, second = (
-            {path: moment.numpy() for path, moment in zip(paths, moments, strict=True)}
-            for moments in (self.optimizer._momentums, self.optimizer._velocities)
-        )
-        return first, second
+    def optimizer_state(self) -> dict[str, dict[str, np.ndarray]]:
+        """The optimizer's arrays by slot and the weights' paths; zeros before the first step."""
+        return adam.tensorflow_state(self.optimizer, self.model.trainable_variables)
 
-    def set_moments(self, steps: int, first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> None:
-        """Set the number of steps taken and Adam's moments of some or all weights."""
+    def set_optimizer_state(self, steps: int, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+        """Set the number of steps taken and the optimizer's arrays of some or all weights; the others are zero."""
         self.steps = steps
-        self.optimizer.iterations.assign(steps)
-        for k, variable in enumerate(self.model.trainable_variables):
-            for moments, values in ((self.optimizer._momentums, first), (self.optimizer._velocities, second)):
-                moments[k].assign(values.get(variable.path, np.zeros(variable.shape)))
+        adam.set_tensorflow_state(self.optimizer, self.model.trainable_variables, steps, state)
 
     def random(self) -> dict[str, np.ndarray]:
         """The states of the random generators."""
@@ -246,34 +252,3 @@ class Learner:
         """Set the states of the random generators."""
         for k, generator in enumerate(self.generators):
             generator.assign(states[str(k)])
-
-
-def vgg16() -> keras.Model:
-    """keras.applications' VGG16 for 32 x 32 images."""
-    return keras.applications.VGG16(weights=None, input_shape=SHAPE, classes=CLASSES, classifier_activation=None)
-
-
-def resnet50() -> keras.Model:
-    """keras.applications' ResNet50 for 32 x 32 images."""
-    return keras.applications.ResNet50(weights=None, input_shape=SHAPE, classes=CLASSES, classifier_activation=None)
-
-
-def densenet121() -> keras.Model:
-    """keras.applications' DenseNet121 for 32 x 32 images."""
-    return keras.applications.DenseNet121(weights=None, input_shape=SHAPE, classes=CLASSES, classifier_activation=None)
-
-
-def smallcnn() -> keras.Model:
-    """Three convolutions with batch normalisation and a dense layer, all with Keras' layer defaults."""
-    inputs = outputs = keras.Input(SHAPE, name="images")
-    for k, filters in enumerate((16, 32, 64), start=1):
-        outputs = layers.Conv2D(filters, 3, padding="same", name=f"conv{k}")(outputs)
-        outputs = layers.BatchNormalization(name=f"batchnorm{k}")(outputs)
-        outputs = layers.ReLU(name=f"relu{k}")(outputs)
-        pool = layers.MaxPooling2D if k < 3 else layers.GlobalAveragePooling2D
-        outputs = pool(name=f"pool{k}")(outputs)
-    outputs = layers.Dense(CLASSES, name="dense")(outputs)
-    return keras.Model(inputs, outputs, name="smallcnn")
-
-
-MODELS = {"vgg16": vgg16, "resnet50": resnet50, "densenet121": densenet121, "smallcnn": smallcnn}

@@ -1,4 +1,4 @@
-"""How TensorFlow does what PyTorch does, mechanism by mechanism; `semantics.MECHANISMS` has the formulas."""
+"""How Keras' layers do what PyTorch's do, mechanism by mechanism; `study.semantics.MECHANISMS` has the formulas."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from uncrossed.study.trial import Trial
-
-# After which layers PyTorch's models drop out.
-DROPOUT_AFTER = {"vgg16": ("fc1", "fc2"), "smallcnn": ("pool3",)}
-STRIDED_STAGES = ("conv3", "conv4", "conv5")
+from uncrossed.training.architectures import Network
 
 
 @keras.saving.register_keras_serializable("uncrossed")
@@ -35,80 +31,82 @@ class SharedDropout(layers.Layer):
 
     mask: tf.Tensor
 
+    def __init__(self, rate: float, **options: Any):
+        """Take the share that is dropped."""
+        super().__init__(**options)
+        self.rate = rate
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes it again."""
+        return {**super().get_config(), "rate": self.rate}
+
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Multiply by the factors in training; the identity in evaluation."""
         return inputs * tf.cast(self.mask, inputs.dtype) if training else inputs
 
 
-class BiasCorrectedAdam(keras.optimizers.Adam):
-    """Adam with epsilon after bias correction and corrections in float64, as in PyTorch."""
-
-    def __init__(self, learning_rate: float, epsilon: float):
-        """Take constants that are never rounded to float32."""
-        super().__init__(learning_rate=learning_rate, epsilon=epsilon)
-        self.exact_learning_rate = learning_rate
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """Update one variable; Keras' own learning rate is ignored."""
-        index = self._get_variable_index(variable)
-        m, v = self._momentums[index], self._velocities[index]
-        step = tf.cast(self.iterations + 1, tf.float64)
-        correction1 = 1 - tf.constant(self.beta_1, tf.float64) ** step
-        correction2 = tf.sqrt(1 - tf.constant(self.beta_2, tf.float64) ** step)
-        step_size = tf.cast(self.exact_learning_rate / correction1, gradient.dtype)
-        m.assign_add((gradient - m) * (1 - self.beta_1))
-        v.assign(v * self.beta_2 + (1 - self.beta_2) * gradient * gradient)
-        variable.assign_sub(step_size * m / (tf.sqrt(v) / tf.cast(correction2, gradient.dtype) + self.epsilon))
-
-
-def imitate(model: keras.Model, row: Trial, mechanisms: Mapping[str, str]) -> keras.Model:
+def imitate(model: keras.Model, network: Network, mechanisms: Mapping[str, str]) -> keras.Model:
     """A changed copy of a stock model, with its initial weights; it is returned as it is where nothing changes.
 
     Args:
-        model: as keras.applications ships it.
-        row: whose architecture it has.
-        mechanisms: what it has to do otherwise, as `semantics.effective` says.
+        model: as keras.applications or the architecture's file has it.
+        network: what the model is of.
+        mechanisms: what it has to do otherwise, as `mechanisms.effective` says.
     """
     structural = mechanisms.keys() - {"initializer", "initial_weights", "adam_epsilon"}
     if not structural:
         return model
+    architecture = network.architecture
+    # Of pairs of convolutions the first loses its stride and the second gets it.
+    pairs = [names for _, names in architecture.STRIDE] if "stride" in mechanisms else []
+    slowed, strided = {first for first, _ in pairs}, {second for _, second in pairs}
+    padded = {name for _, name in architecture.PADDING} if "padding" in mechanisms else set()
+    # Those that are padded by a layer of their own keep it, with the other padding.
+    padded = {name for name in padded if model.get_layer(name).padding == "same"}
 
     def clone(layer: layers.Layer) -> layers.Layer:
         kind, config = type(layer), layer.get_config()
         if isinstance(layer, layers.BatchNormalization):
+            momentum, epsilon = architecture.BATCHNORM["pytorch"]
             if "batchnorm_momentum" in mechanisms:
-                config["momentum"] = 0.9
+                config["momentum"] = 1 - momentum
             if "batchnorm_epsilon" in mechanisms:
-                config["epsilon"] = 1e-5
+                config["epsilon"] = epsilon
             if "batchnorm_variance" in mechanisms:
                 kind = UnbiasedBatchNormalization
-        if isinstance(layer, layers.Conv2D):
+        if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
             if "conv_bias" in mechanisms:
-                config["use_bias"] = False
-            if "stride" in mechanisms and layer.name in _strided(1):
+                config["use_bias"] = architecture.CONV_BIAS == "pytorch"
+            if layer.name in slowed:
                 config["strides"] = 1
-            if "stride" in mechanisms and layer.name in _strided(2):
+            if layer.name in strided:
                 config |= {"strides": 2, "padding": "valid"}
+            if layer.name in padded:
+                config["padding"] = "valid"
+        if isinstance(layer, layers.ZeroPadding2D) and "padding" in mechanisms:
+            (top, bottom), (left, right) = layer.padding
+            if (top, left) != (bottom, right):
+                config["padding"] = ((bottom, bottom), (right, right))
+        if isinstance(layer, layers.Dropout) and "dropout_masks" in mechanisms:
+            return SharedDropout(layer.rate, name=layer.name)
         return kind.from_config(config)
 
-    dropout = SharedDropout if "dropout_masks" in mechanisms else lambda name: layers.Dropout(0.5, name=name)
-    places = DROPOUT_AFTER.get(row.architecture, ()) if "dropout" in mechanisms else ()
+    inserted = {} if architecture.DROPOUT_IN_BOTH or "dropout" not in mechanisms else architecture.DROPOUT
+    kind = SharedDropout if "dropout_masks" in mechanisms else layers.Dropout
+    names = {name: f"dropout{number}" for number, name in enumerate(inserted, start=1)}
 
     def call(layer: layers.Layer, *arguments: Any, **options: Any) -> Any:
-        if "stride" in mechanisms and layer.name in _strided(2):
+        if layer.name in strided | padded:
             # Symmetric padding, where 'same' at stride 2 would pad on the right and below only.
             arguments = (layers.ZeroPadding2D(1, name=f"{layer.name}_pad")(arguments[0]), *arguments[1:])
-        outputs = layer(*arguments, **options)
-        if layer.name in places:
-            outputs = dropout(name=f"dropout{places.index(layer.name) + 1}")(outputs)
-        return outputs
+        if layer.name in inserted:
+            dropped = kind(inserted[layer.name], name=names[layer.name])(arguments[0])
+            arguments = (dropped, *arguments[1:])
+        return layer(*arguments, **options)
 
     changed = keras.models.clone_model(model, clone_function=clone, call_function=call)
     stock = {variable.path: variable for variable in model.weights}
     for variable in changed.weights:
-        variable.assign(stock[variable.path])
+        if variable.path in stock:
+            variable.assign(stock[variable.path])
     return changed
-
-
-def _strided(convolution: int) -> set[str]:
-    return {f"{stage}_block1_{convolution}_conv" for stage in STRIDED_STAGES}

@@ -1,0 +1,130 @@
+"""The rooms of the package: no module imports from a room above its own, and none imports itself by way of others."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conftest import REPOSITORY
+from uncrossed.results import layout
+from uncrossed.study.study import STATEMENT
+
+PACKAGE = REPOSITORY / "workflow/uncrossed"
+# From low to high.
+ROOMS = (
+    *("common", "training", "datasets", "study", "results", "job", "analysis", "explain", "search", "reading"),
+    *("release", "study2021", "report", "bench", "doctor", "cli"),
+)
+# Arrows that still run up: the module, and the rooms above it that it imports from.
+EXCEPTIONS = {
+    "datasets/dataset_file.py": {"study"},
+    "study/study.py": {"search"},
+    "training/backends/__init__.py": {"study"},
+    "training/backends/pytorch.py": {"datasets", "study"},
+    "training/backends/pytorch_as_tensorflow.py": {"study"},
+    "training/backends/tensorflow.py": {"datasets", "study"},
+    "training/backends/tensorflow_as_pytorch.py": {"study"},
+    "training/loop.py": {"datasets", "job", "results", "study"},
+}
+# Arrows that close a circle within a room: the module, and what it imports though that imports it too.
+CIRCLES = {("analysis/figures.py", "analysis/statistics.py")}
+
+
+def modules() -> Iterator[Path]:
+    """The package's modules, but for the two that are all of it at once: its front and its command."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if name(path) not in ("__init__.py", "__main__.py"):
+            yield path
+
+
+def name(path: Path) -> str:
+    """A module's path in the package."""
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room(path: Path) -> str:
+    """The room in which a module lies, or that it is."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[Path]:
+    """The modules of the package that a module imports, wherever in it that stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for parts in (dotted.split(".") for dotted in names):
+            if parts[0] == "uncrossed":
+                yield _file(parts[1:])
+
+
+def _file(parts: list[str]) -> Path:
+    """The module that a dotted name begins with; what follows is defined in it."""
+    for length in range(len(parts), 0, -1):
+        place = PACKAGE.joinpath(*parts[:length])
+        for path in (place.with_suffix(".py"), place / "__init__.py"):
+            if path.exists():
+                return path
+    return PACKAGE / "__init__.py"
+
+
+@pytest.fixture(scope="module")
+def imports() -> dict[Path, set[Path]]:
+    """Of each module the modules that it imports."""
+    return {path: set(imported(path)) - {path} for path in modules()}
+
+
+def test_every_module_lies_in_a_room(imports):
+    assert {room(path) for path in imports} == set(ROOMS)
+
+
+def test_no_import_runs_up_the_house(imports):
+    upward: dict[str, set[str]] = {}
+    for path, others in imports.items():
+        above = {room(other) for other in others if ROOMS.index(room(other)) > ROOMS.index(room(path))}
+        if above:
+            upward[name(path)] = above
+    assert upward == EXCEPTIONS, "an arrow runs up, or one of EXCEPTIONS does not any more: remove it there"
+
+
+def test_no_module_needs_itself(imports):
+    """Within a room too no modules import each other, directly or by way of others; but for what is excepted."""
+    lower = {}
+    for path, others in imports.items():
+        allowed = (other for other in others if ROOMS.index(room(other)) <= ROOMS.index(room(path)))
+        lower[path] = {other for other in allowed if (name(path), name(other)) not in CIRCLES}
+    done: set[Path] = set()
+
+    def visit(path: Path, way: tuple[Path, ...]) -> None:
+        assert path not in way, " -> ".join(map(name, (*way, path)))
+        if path not in done:
+            for other in lower.get(path, ()):
+                visit(other, (*way, path))
+            done.add(path)
+
+    for path in lower:
+        visit(path, ())
+
+
+def written(path: Path) -> Iterator[str]:
+    """The names below `tables/` and `figures/` that stand in a module's or a rule file's code."""
+    yield from re.findall(r"(?:tables|figures)/[\w{}*-]+\.[a-z]+", path.read_text(encoding="utf-8"))
+
+
+def test_whatever_makes_a_table_or_a_figure_says_whether_it_is_listed():
+    """A new output is in SHA256SUMS by its kind, or is named among those that depend on clocks and machines."""
+    rules = [REPOSITORY / "Snakefile", *(REPOSITORY / "workflow/rules").glob("*.smk")]
+    for path in (*modules(), *rules):
+        for output in written(path):
+            never = any(Path(output).match(pattern) for pattern in layout.NEVER_LISTED)
+            assert layout.is_listed(output) != never, f"{path}: {output}"
+
+
+def test_the_study_keeps_its_statement_where_results_look_for_it():
+    assert layout.STATEMENT == STATEMENT

@@ -1,0 +1,134 @@
+"""Commands that say why two models differ, or whether they do: `architecture`, `trace`, `prove`."""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from uncrossed.cli.words import fail, json_object
+from uncrossed.common import environment
+from uncrossed.common.errors import InputError
+from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.study.architectures import PACKAGED
+from uncrossed.study.architectures import given as given_architecture
+from uncrossed.study.trial import FRAMEWORKS, Job
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to the command line's grammar."""
+    group = commands.add_parser("architecture", help="check an architecture of one's own")
+    group = group.add_subparsers(required=True, metavar="DO")
+    command = group.add_parser("check", help="build both sides and name what is missing or wrong, in order")
+    command.add_argument("file", help="FILE.py, or a name of the package's")
+    like = BUILT_IN["cifar10"]
+    command.add_argument(
+        "--shape",
+        type=int,
+        nargs=3,
+        default=like.shape,
+        metavar=("HEIGHT", "WIDTH", "CHANNELS"),
+        help="of the images that it is tried with (%(default)s)",
+    )
+    command.add_argument("--classes", type=int, default=like.classes, help="(%(default)s)")
+    command.set_defaults(run=check_architecture)
+
+    command = commands.add_parser("trace", help="find the first step and layer where a row's two sides part, and why")
+    command.add_argument("--row", help="a manifest row as JSON, or a file that holds it")
+    command.add_argument("--settings", help="settings as JSON, or a file that holds them (the defaults, float64)")
+    command.add_argument("--dataset", type=Path, help="a dataset file")
+    command.add_argument("--architecture", type=Path, help="the file of the row's architecture, if it is a user's own")
+    command.add_argument("--steps", type=int, default=10, help="optimizer steps (%(default)s)")
+    command.add_argument("--output", type=Path, required=True, help="a folder for what both sides record")
+    command.add_argument("--record", choices=FRAMEWORKS, help="record this side only, in its own environment")
+    command.add_argument("--compare", action="store_true", help="compare what is recorded; needs no framework")
+    command.set_defaults(run=trace_row)
+
+    command = commands.add_parser("prove", help="prove that nothing is left when every mechanism is aligned")
+    command.add_argument("--architecture", action="append", metavar="NAME", help="or FILE.py; default: all")
+    command.add_argument("--threads", type=int, default=1)
+    command.add_argument("--json", type=Path, help="write all gates here too")
+    command.set_defaults(run=prove)
+
+
+def check_architecture(options: argparse.Namespace) -> int:
+    """Print what is wrong with an architecture; exit 1 when something is."""
+    from uncrossed.explain.check import check
+
+    architecture = given_architecture(options.file)
+    faults = list(check(architecture, tuple(options.shape), options.classes))
+    for fault in faults:
+        print(f"{architecture.path}: {fault}")
+    if not faults:
+        touching = ", ".join(sorted(architecture.touching))
+        print(f"{architecture.name}: {architecture.description}\nboth sides agree once these are aligned: {touching}")
+    return 1 if faults else 0
+
+
+def trace_row(options: argparse.Namespace) -> int:
+    """Record one side or both, and compare."""
+    from uncrossed.datasets import dataset_file
+    from uncrossed.explain import trace
+    from uncrossed.training.backends import DeviceError
+
+    if options.compare:
+        print(trace.printed(*trace.compare(options.output)))
+        return 0
+    if not options.row or not options.dataset:
+        raise InputError("a trace needs --row and --dataset, or --compare")
+    if options.steps < 1:
+        raise InputError(f"--steps: found {options.steps}; allowed: an integer >= 1")
+    settings = json_object(options.settings, "--settings") if options.settings else {"precision": "float64"}
+    job = Job.check({"row": json_object(options.row, "--row"), "settings": settings}, "--row or --settings")
+    data = dataset_file.read(options.dataset)
+    architecture = given_architecture(job.row.architecture, options.architecture)
+    job.row.check_examples(len(data.labels["train"]), architecture)
+    if options.record:
+
+        def report(label: str) -> None:
+            print(f"{options.record}: {label}", file=sys.stderr)
+
+        try:
+            trace.record(
+                options.record, job.row, architecture, job.settings, data, options.steps, options.output, report
+            )
+        except (DeviceError, ModuleNotFoundError) as error:
+            return fail(error, 1)
+        return 0
+    common = ["--row", options.row, "--settings", json.dumps(settings), "--dataset", options.dataset]
+    common += ["--architecture", options.architecture] if options.architecture else []
+    common += ["--steps", options.steps, "--output", options.output]
+    for framework in FRAMEWORKS:
+        command = [sys.executable, "-m", "uncrossed", "trace", "--record", framework, *map(str, common)]
+        if subprocess.run(command, env=environment.of_jobs()).returncode:
+            return fail(f"trace: recording {framework} failed", 1)
+    print(trace.printed(*trace.compare(options.output)))
+    return 0
+
+
+def prove(options: argparse.Namespace) -> int:
+    """Print the table of all gates; exit 1 when one fails."""
+    from uncrossed.common import files
+    from uncrossed.explain import proof
+    from uncrossed.training.backends import DeviceError
+
+    if options.threads < 1:
+        raise InputError(f"--threads: found {options.threads}; allowed: an integer >= 1")
+
+    def report(gate: proof.Gate) -> None:
+        state = "passed" if gate.passed else "FAILED"
+        flipped = f" {gate.flipped} flipped:" if gate.flipped else ""
+        where = f"{gate.architecture} {gate.semantics} epsilon {gate.adam_epsilon:g}:{flipped}"
+        print(f"{state} {where} {gate.gate} {gate.value:.2e}, limit {gate.limit:g}", file=sys.stderr, flush=True)
+
+    try:
+        gates = proof.prove(
+            [given_architecture(text) for text in options.architecture or PACKAGED], report, threads=options.threads
+        )
+    except DeviceError as error:
+        return fail(error, 1)
+    print(proof.table(gates))
+    if options.json:
+        files.write_json(options.json, proof.as_json(gates))
+    return 0 if gates and all(gate.passed for gate in gates) else 1

@@ -1,0 +1,141 @@
+"""One training as a process: from its job to the trial file, with all that may happen on the way."""
+
+import os
+import resource
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from uncrossed.common import cpus, files
+from uncrossed.common.errors import InputError
+from uncrossed.datasets import dataset_file
+from uncrossed.job import lock, twins
+from uncrossed.job.checkpoint import Checkpoint
+from uncrossed.job.signals import Interrupted, Stop
+from uncrossed.job.watchdog import Watchdog
+from uncrossed.results import trial_file
+from uncrossed.study.identity import code_sha256
+from uncrossed.study.trial import Job
+from uncrossed.training import backends, loop
+from uncrossed.training.architectures import Architecture
+from uncrossed.training.state import Result
+
+
+def train(
+    framework: str,
+    job: Job,
+    architecture: Architecture,
+    dataset: Path,
+    output: Path,
+    twin: Path | None,
+    checkpoint_seconds: float,
+    patience: float,
+    started: float,
+) -> None:
+    """Train, or copy a twin; write the run record and then the trial file.
+
+    Args:
+        framework: `pytorch` or `tensorflow`.
+        job: the training.
+        architecture: the row's.
+        dataset: the dataset's file.
+        output: the trial file; the run record, the checkpoint and the lock lie beside it.
+        twin: a trial file to copy where it is of the same training.
+        checkpoint_seconds: after so many seconds the end of an epoch saves the state.
+        patience: seconds that a step may take at least; see `watchdog`.
+        started: when the process began, by `time.monotonic`.
+
+    Raises:
+        InputError: what the training needs is missing, damaged or does not fit, or another training is at work.
+        DeviceError: the device, or as many threads, are not there.
+        ModuleNotFoundError: the framework is not installed.
+        Interrupted: SIGTERM or SIGINT came; the state is saved.
+    """
+    checkpoint = Checkpoint(output, checkpoint_seconds)
+    copy = twins.copied(twin, framework, job, architecture) if twin else None
+    if copy:
+        result, name = copy
+        _write(output, result, started, twin=name, seconds_per_epoch=[], resumed=False)
+        checkpoint.remove()
+        print(f"the same training as {name}: copied from {twin}", file=sys.stderr)
+        return
+    # Before the training, for the files may change while it runs.
+    code = code_sha256(framework, architecture)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(output.parent, os.W_OK):
+        raise InputError(f"--output {output}: its folder cannot be written to")
+    data = dataset_file.read(dataset, job.dataset)
+    try:
+        job.row.check_examples(len(data.labels["train"]), architecture)
+    except InputError as error:
+        raise InputError(f"row {job.row.trial}: {error}") from error
+    if job.settings.threads > (usable := cpus.usable()):
+        few = f"this job may use {usable:g} CPUs: it is slower than with as many threads as CPUs"
+        print(f"warning: the study has `threads: {job.settings.threads}`, and {few}", file=sys.stderr)
+    stop, watchdog = Stop(), Watchdog(patience, _ends(output))
+
+    def asked() -> bool:
+        watchdog.step()
+        return stop()
+
+    with lock.only_training(output):
+        resumed = checkpoint.path.exists()
+        try:
+            with watchdog:
+                backend = backends.load(framework, job.settings)
+                result, seconds = loop.run(
+                    job, architecture, backend, data, code, checkpoint, asked, _progress, _report
+                )
+        except loop.Stopped as error:
+            raise Interrupted(stop.signal, error) from error
+        seconds = [round(value, 3) for value in seconds]
+        _write(output, result, started, seconds_per_epoch=seconds, resumed=resumed)
+        checkpoint.remove()
+
+
+def written(output: Path) -> tuple[Path, ...]:
+    """The files that a training writes: its trial file, run record and checkpoint."""
+    return output, output.with_suffix(".json"), Checkpoint(output, 0).path
+
+
+def _progress(batches: list[loop.Batch], epoch: int) -> Any:
+    return tqdm(batches, desc=f"epoch {epoch}", unit="batch", leave=False, disable=None)
+
+
+def _report(epoch: loop.EpochReport) -> None:
+    values = ", ".join(f"{name} {value:.4f}" for name, value in epoch.values.items())
+    tqdm.write(f"epoch {epoch.epoch}/{epoch.epochs}: {values}, {epoch.seconds:.1f} s", file=sys.stderr)
+
+
+def _ends(output: Path) -> Callable[[str], None]:
+    """What ends the process of a training that hangs; it is told why."""
+
+    def end(why: str) -> None:
+        # Whoever should read the message may hang, too.
+        threading.Timer(5, os._exit, [1]).start()
+        lock.lock_path(output).unlink(missing_ok=True)
+        again = "run again it goes on from its checkpoint"
+        print(f"uncrossed: {output}: {why}: the training hangs and is ended; {again}", file=sys.stderr, flush=True)
+        os._exit(1)
+
+    return end
+
+
+def _write(output: Path, result: Result, started: float, **record: Any) -> None:
+    """Write the run record and then the trial file: where that exists, the training is complete."""
+    attributes = result.attributes
+    about = {
+        "run": uuid.uuid4().hex,
+        "device": attributes["device"],
+        "versions": attributes["versions"],
+        "seconds": round(time.monotonic() - started, 3),
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+    files.write_json(output.with_suffix(".json"), about | record)
+    trial_file.write(output, result)

@@ -1,0 +1,108 @@
+"""The dataset card: what a study is, how it was made, numbers, known defects, licence, citation."""
+
+import pandas as pd
+
+from uncrossed.analysis import statistics
+from uncrossed.study.study import Study
+
+TITLE = "CrossedWires: A Dataset of Syntactically Equivalent but Semantically Disparate Deep Learning Models"
+CITATION = f"""@article{{crossedwires,
+  title = {{{TITLE}}},
+  author = {{Zvyagin, Max and Brettin, Thomas and Ramanathan, Arvind and Jha, Sumit Kumar}},
+  journal = {{arXiv:2108.12768}},
+  year = {{2021}}
+}}"""
+
+
+def description(study: Study) -> str:
+    """The study in one sentence."""
+    data = study.dataset
+    return (
+        f"Pairs of models of one architecture and one set of hyperparameters, trained on {data.name} "
+        f"({data.train_examples} training and {data.test_examples} test examples), once in PyTorch and once in "
+        "TensorFlow: hyperparameters, learning curves, predictions and weights."
+    )
+
+
+def text(study: Study, table: pd.DataFrame) -> str:
+    """The card.
+
+    Args:
+        study: the built study.
+        table: its pairs, as `statistics.prepared` gives them.
+    """
+    states = "\n".join(f"| {state} | {(table['state'] == state).sum()} |" for state in statistics.STATES)
+    names = "\n".join(
+        f"| {architecture} | {semantics} | {count} |"
+        for (architecture, semantics), count in table.groupby(["architecture", "semantics"]).size().items()
+    )
+    differences = table["difference"].abs().dropna()
+    largest = f"The largest difference of test accuracies is {differences.max():.4f}. " if len(differences) else ""
+    low, high = statistics.chance_interval(study.dataset.test_examples, study.dataset.classes)
+    return f"""---
+license: cc-by-4.0
+pretty_name: "CrossedWires: {study.name}"
+---
+
+# CrossedWires: {study.name}
+
+{description(study)}
+{largest}Why they differ is what the dataset is for.
+
+## How it was made
+
+By `uncrossed`, a Snakemake workflow, from `manifest.csv` and the study in `provenance.json`. A row, the study's
+settings and the dataset determine a trial file byte for byte on the same software and kind of device: build it again
+and compare `SHA256SUMS`. The order of examples, what a loss and an accuracy are, and what is stored are the same code
+for both frameworks; models, initial weights and Adam are the frameworks' own, save what a row's `semantics` aligns.
+
+## Numbers
+
+{len(table)} pairs:
+
+| architecture | semantics | pairs |
+|---|---|---|
+{names}
+
+## Files
+
+| file | what it is |
+|---|---|
+| `trials/{{trial}}/{{framework}}.h5` | a trained model: weights, curves, predictions, and all that determined them |
+| `trials/{{trial}}/{{framework}}.json` | the run: seconds, memory, device, versions |
+| `tables/trials.csv`, `.parquet` | one row per trial: hyperparameters, accuracies, losses, statuses, `difference` |
+| `tables/curves.parquet`, `runs.parquet` | one row per trial, framework and epoch; one per run |
+| `manifest.csv`, `provenance.json` | what it was built from |
+| `croissant.json` | this description for machines |
+| `RELEASE_SHA256SUMS` | checksums of everything here: `sha256sum -c RELEASE_SHA256SUMS` |
+
+```python
+import h5py
+
+with h5py.File("trials/TRIAL/pytorch.h5") as file:
+    accuracy = file["curves/test_accuracy"][:]  # one value per epoch
+    logits = file["predictions/logits"][:]  # test examples x classes, after the last epoch
+    last = max(file["weights"], key=int)  # one group per kept epoch
+    weights = file["weights"][last]  # PyTorch's names and layouts; in tensorflow.h5 Keras' own
+```
+
+Curves are means over examples, defined alike on both sides. The semantics `native` leaves each framework as it ships.
+
+## Known defects
+
+| pairs | count |
+|---|---|
+{states}
+
+A model is at chance where its test accuracy is not above {high:.4f}, the upper end of the 99 % interval of guessing
+({low:.4f} to {high:.4f}). Where a training loss was not finite a model `diverged`: it stopped there, its accuracy
+means nothing, and `both_completed` is false.
+
+## Licence and citation
+
+CC-BY-4.0. Cite the original study:
+
+```bibtex
+{CITATION}
+```
+"""

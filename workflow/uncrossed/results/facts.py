@@ -1,0 +1,237 @@
+"""What one file of a study says, and what is wrong with it: its hashes, and whether its parts contradict one another.
+
+HDF5 may crash or hang on a damaged file, so one whose bytes are not known to be right is read in a process of its own.
+"""
+
+import json
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from uncrossed.common.errors import InputError, UnreadableError
+from uncrossed.common.files import sha256
+from uncrossed.datasets import dataset_file
+from uncrossed.results import layout, origin, trial_file
+from uncrossed.results.recompute import trained
+from uncrossed.study.trial import Trial
+from uncrossed.training import loop
+
+# A rate at which a step may be too small to change a weight of 0.01 in float32, where gradients are about 1e-3.
+TINY, GRADIENT = 1e-8, 1e-3
+# Enough for any file.
+SECONDS = 600
+# How a process ends that HDF5 has crashed; one that is killed otherwise says nothing of the file.
+CRASHES = {-number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)}
+CRASHES |= {-signal.SIGBUS} if hasattr(signal, "SIGBUS") else set()
+
+
+class TrialFacts(NamedTuple):
+    """What a sound trial file says; records are JSON, which takes less memory than dictionaries do.
+
+    Attributes:
+        framework: the framework.
+        row: its row without notes, as JSON.
+        training: the row as far as it determines this framework's weights, as JSON.
+        origin: what else the training is, by `origin.text`.
+        content_sha256: of the result.
+        last_weights: the hashes of the arrays of the last kept epoch, in model order.
+        completed: whether all losses were finite.
+        last_values: of each curve the last value.
+        tiny_steps: whether its learning rate may be too small to move weights.
+        unmoved: whether no weight has another value than the kept initial one; None where that is not known.
+    """
+
+    framework: str
+    row: str
+    training: str
+    origin: str
+    content_sha256: str
+    last_weights: tuple[str, ...]
+    completed: bool
+    last_values: dict[str, float]
+    tiny_steps: bool
+    unmoved: bool | None
+
+
+class Examined(NamedTuple):
+    """What one file was found to be.
+
+    Attributes:
+        facts: of a sound trial file; of any other file there are none.
+        fault: what is wrong with it, or None.
+        damaged: whether it is proven not to be what was once written, so that it may be moved aside.
+    """
+
+    facts: TrialFacts | None = None
+    fault: str | None = None
+    damaged: bool = False
+
+
+class Contents(NamedTuple):
+    """What reading a trial file or dataset gives: its facts, which a dataset has none of, or what is wrong with it."""
+
+    facts: TrialFacts | None = None
+    fault: str | None = None
+
+
+def examine(path: Path, listed: str | None, process: "Hdf5Process") -> Examined:
+    """Check a file of any kind.
+
+    Args:
+        path: of the file.
+        listed: its SHA-256 in a list of checksums, if it is in one.
+        process: reads HDF5 files.
+    """
+    try:
+        matches = listed is not None and sha256(path) == listed
+        if matches:
+            # Its bytes are right, so that HDF5 reads them, and its hashes are too: only what is compared is read again.
+            contents = read(path, check_hashes=False) if layout.is_trial_file(path) else Contents()
+        elif path.suffix == ".h5":
+            contents = process.read(path)
+        elif path.suffix == ".json" and listed is None:
+            if "seconds_per_epoch" not in json.loads(path.read_bytes()):
+                raise ValueError("no run record: it has no 'seconds_per_epoch'")
+            contents = Contents()
+        else:
+            return Examined(fault="its SHA-256 is not the listed one", damaged=True)
+    except OSError as error:
+        return Examined(fault=f"cannot be read ({error.strerror or error})")
+    except (UnreadableError, dataset_file.OtherVersionError) as error:
+        return Examined(fault=str(error).removeprefix(f"{path}: "))
+    except (ValueError, KeyError, TypeError) as error:
+        return Examined(fault=f"damaged ({error})", damaged=True)
+    if contents.fault and matches:
+        return Examined(fault=f"its SHA-256 is the listed one, but: {contents.fault}")
+    if contents.fault:
+        return Examined(fault=contents.fault, damaged=True)
+    if listed and not matches:
+        return Examined(fault="sound, but another than is listed; build the study again")
+    return Examined(facts=contents.facts)
+
+
+def read(path: Path, check_hashes: bool = True) -> Contents:
+    """Read a trial file or a dataset; the second is always checked by its hashes.
+
+    Raises:
+        UnreadableError: the operating system does not give it.
+        OtherVersionError: a dataset that this version cannot judge.
+    """
+    try:
+        if not layout.is_trial_file(path):
+            name = dataset_file.read(path).identity.name
+            return Contents(fault=None if name == path.stem else f"holds dataset {name}")
+        with trial_file.opened(path) as file:
+            if check_hashes:
+                trial_file.check(file, path)
+            return _trial_contents(file, path)
+    except (UnreadableError, dataset_file.OtherVersionError):
+        raise
+    except InputError as error:
+        return Contents(fault=str(error).removeprefix(f"{path}: "))
+    except (*trial_file.DAMAGE, MemoryError, OverflowError) as error:
+        return Contents(fault=f"damaged ({type(error).__name__}: {error})")
+
+
+def _trial_contents(file: h5py.File, path: Path) -> Contents:
+    attributes = trial_file.decoded(file)
+    row = Trial.check(attributes["row"], "row")
+    for what, said, _ in trial_file.misplaced(attributes, *layout.place(path)):
+        return Contents(fault=f"holds {what} {said}")
+    curves = {name: file[f"curves/{name}"][:] for name in trial_file.CURVES}
+    if fault := _contradiction(file, row, curves):
+        return Contents(fault=fault)
+    epochs = trial_file.kept_epochs(file)
+    first, last = _weights_sha256(file, epochs[0]), _weights_sha256(file, epochs[-1])
+    last_epoch = trial_file.epochs_trained(curves) - 1
+    facts = TrialFacts(
+        framework=attributes["framework"],
+        row=row_text(row),
+        training=row.training(attributes["framework"]),
+        origin=origin.text(attributes),
+        content_sha256=attributes["content_sha256"],
+        last_weights=tuple(last.values()),
+        completed=attributes["status"] == "completed",
+        last_values={name: float(values[last_epoch]) for name, values in curves.items()},
+        tiny_steps=row.learning_rate * GRADIENT / (GRADIENT + row.adam_epsilon) < TINY,
+        unmoved=all(first[name] == last[name] for name in trained(last)) if epochs[0] == 0 else None,
+    )
+    return Contents(facts)
+
+
+def row_text(row: Trial) -> str:
+    """A row without its notes, as `TrialFacts` holds it."""
+    return json.dumps(row.deciding(), sort_keys=True)
+
+
+def _weights_sha256(file: h5py.File, epoch: int) -> dict[str, str]:
+    group = file[trial_file.weights_group(epoch)]
+    return {str(name): str(group[name].attrs["sha256"]) for name in group.attrs["names"]}
+
+
+def _contradiction(file: h5py.File, row: Trial, curves: dict[str, np.ndarray]) -> str | None:
+    """Where a trial file's curves are not those of its row, its status or its logits."""
+    if any(len(values) != row.epochs for values in curves.values()):
+        return f"its curves have {[len(values) for values in curves.values()]} values, its row {row.epochs} epochs"
+    completed = bool(np.isfinite(curves["train_loss"]).all())
+    if completed != (file.attrs["status"] == "completed"):
+        return f"its status is {file.attrs['status']}, but its training losses are {'' if completed else 'not '}finite"
+    if not completed:
+        return None
+    loss, accuracy = loop.measure(file["predictions/logits"][:], file["predictions/labels"][:])
+    for name, counted in (("test loss", loss), ("test accuracy", accuracy)):
+        recorded = curves[name.replace(" ", "_")][-1]
+        if not np.isclose(recorded, counted, rtol=1e-9, atol=1e-9, equal_nan=True):
+            return f"records {name} {recorded:.6f}, but its logits have {counted:.6f}"
+    return None
+
+
+class Hdf5Process:
+    """A process that reads HDF5 files, started again whenever one crashes it. Threads may share it, one at a time."""
+
+    def __enter__(self) -> "Hdf5Process":
+        """Start it."""
+        self.pool, self.lock = _process(), threading.Lock()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.pool.shutdown(cancel_futures=True)
+
+    def read(self, path: Path) -> Contents:
+        """What `read` returns.
+
+        Raises:
+            UnreadableError: as `read`; or the process did not end by itself, as for want of memory.
+            OtherVersionError: as `read`.
+            OSError: the operating system does not give the file.
+        """
+        with self.lock:
+            process = None
+            try:
+                reading = self.pool.submit(read, path)
+                (process,) = self.pool._processes.values()
+                return reading.result(timeout=SECONDS)
+            except (BrokenProcessPool, TimeoutError) as error:
+                endless = isinstance(error, TimeoutError)
+                if process:
+                    process.kill()  # if it is not dead already
+                    process.join()
+                self.pool.shutdown(cancel_futures=True)
+                self.pool = _process()
+                if endless:
+                    sha256(path)  # raises, or never ends, where it is the file system that gives nothing
+                elif process is None or process.exitcode not in CRASHES:
+                    raise UnreadableError(f"{path}: cannot be read (its reader was killed)") from error
+                return Contents(fault=f"damaged (HDF5 {'never ends reading' if endless else 'crashes on'} it)")
+
+
+def _process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))
