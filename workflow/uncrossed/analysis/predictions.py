@@ -1,8 +1,6 @@
 """What trial files alone can say: how two models' predictions and weights differ, and what each takes for what."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,11 +9,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import parsing
-from uncrossed.datasets.definition import DatasetIdentity
-from uncrossed.results import trial_file
+from uncrossed.results import architectures, trial_file
 from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import BUILT_IN, load
 from uncrossed.training.arrays import Layer, to_pytorch
 from uncrossed.training.state import Weights
 
@@ -123,7 +118,7 @@ def compare(folder: Path, trials: pd.DataFrame, partial: bool = False) -> tuple[
         attributes = trial_file.read_attributes(paths[0])
         if attributes["row"]["semantics"].get("initial_weights") == "shared":
             weights = [_last_weights(path) for path in paths]
-            layers = name_map(folder, row["architecture"], attributes["dataset"])
+            layers = architectures.name_map(folder, row["architecture"], attributes["dataset"])
             apart += [about | found for found in distances(layers, *weights)]
     return pd.DataFrame(compared), pd.DataFrame(apart)
 
@@ -234,25 +229,6 @@ def _guesses(side: Predictions) -> tuple[np.ndarray, np.ndarray, int]:
     finite = np.isfinite(side.logits).all(axis=1)
     guesses, labels = side.logits[finite].argmax(axis=1), side.labels[finite].astype(np.int64)
     return guesses, labels, int((~finite).sum())
-
-
-def name_map(folder: Path, architecture: str, dataset: dict[str, Any]) -> tuple[Layer, ...]:
-    """The name map of an architecture of a study: the package's, or what lies beside the results.
-
-    Args:
-        folder: the study's.
-        architecture: its name.
-        dataset: as a trial file says it.
-
-    Raises:
-        InputError: the map is missing or damaged.
-    """
-    if architecture in BUILT_IN:
-        identity = DatasetIdentity.check(dataset, f"{folder}: dataset")
-        return load(architecture).on(identity.shape, identity.classes).layers
-    with parsing(folder / f"architectures/{architecture}.json", "build the study again") as stream:
-        layers = [Layer(**values) for values in json.loads(stream.readall())]
-        return tuple(replace(layer, flattened=layer.flattened and tuple(layer.flattened)) for layer in layers)
 
 
 def distances(layers: Iterable[Layer], pytorch: Weights, tensorflow: Weights) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, parsing, write_text
-from uncrossed.results import built, layout, origin, trial_file, trials_table
+from uncrossed.results import architectures, built, layout, origin, trial_file, trials_table
 from uncrossed.study import manifest
 from uncrossed.study.semantics import MECHANISMS, NATIVE, resolve
 from uncrossed.study.trial import FRAMEWORKS, Trial
@@ -109,11 +109,9 @@ def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
         low, high = (0.0, 1.0) if name.endswith("accuracy") else (0.0, values.max() if len(values) else 1.0)
         lines += ["", f"{name.replace('_', ' ')} by epoch, from {low:g} to {high:.3g}"]
         lines += [f"  {framework:10} {_bars(side.to_numpy(), low, high)}" for framework, side in sides.items()]
-    settings = resolve(row["semantics"])
+    settings, touching = resolve(row["semantics"]), architectures.touching(folder, row["architecture"])
     apart = [
-        mechanism
-        for mechanism, about in MECHANISMS.items()
-        if row["architecture"] in about.touches and settings[mechanism] == NATIVE[mechanism]
+        mechanism for mechanism in MECHANISMS if mechanism in touching and settings[mechanism] == NATIVE[mechanism]
     ]
     return "\n".join([*lines, "", f"not aligned: {', '.join(apart) or 'nothing; what differs is rounding'}"])
 

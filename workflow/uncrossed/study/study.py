@@ -340,11 +340,15 @@ class Study:
             raise InputError(f"{folder}: {len(found)} of {len(self.trials)} rows are suggested; build the others first")
         manifest.write(Path(folder) / "manifest.csv", found)
         write_json(Path(folder) / STATEMENT, self.statement())
-        # Of an architecture of the study's own the file, as a text, and its name map, which is read without running it.
+        # Of an architecture of the study's own the file, as a text, and what is read without running it.
         for name, path in self.architectures.own.items():
             network = self.architectures[name].on(self.dataset.shape, self.dataset.classes)
             write_text(Path(folder) / f"architectures/{name}.py", read_text(path))
-            write_json(Path(folder) / f"architectures/{name}.json", [asdict(layer) for layer in network.layers])
+            statement = {
+                "touching": sorted(network.architecture.touching),
+                "layers": [asdict(layer) for layer in network.layers],
+            }
+            write_json(Path(folder) / f"architectures/{name}.json", statement)
 
     def contradiction(self, attributes: Mapping[str, Any]) -> str | None:
         """Where the root attributes of a trial file say something else than the study; None where they do not."""
