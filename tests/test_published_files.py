@@ -516,7 +516,7 @@ def test_a_cache_that_cannot_be_written_is_read(server, monkeypatch):
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(cache, "complete", refuse)
-    monkeypatch.setattr(cache, "_alone", refuse)
+    monkeypatch.setattr(cache, "_locked", refuse)
     monkeypatch.setattr(cache, "write_json", refuse)
     server.reset()
     assert_small(side(server.url).weights)
@@ -582,7 +582,7 @@ sys.modules["torch"] = sys.modules["tensorflow"] = None
 for read in (lambda: trial.pytorch.weights, trial.pytorch.model, lambda: trial.tensorflow.weights):
     try:
         read()
-    except uncrossed.errors.InputError as error:
+    except uncrossed.common.errors.InputError as error:
         print(error)
 """
     lines = run(sys.executable, "-c", program).stdout.splitlines()

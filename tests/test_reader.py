@@ -620,7 +620,7 @@ def test_a_bucket_is_read_from_the_emulator_where_one_is_named(server, monkeypat
     assert len(package.open("gs://bucket/a study/")) == 6
     monkeypatch.delenv("STORAGE_EMULATOR_HOST")
     asked = []
-    monkeypatch.setattr(remote.Remote, "read", lambda self, name: asked.append(self.where(name)) or b"")
+    monkeypatch.setattr(remote.RemoteFolder, "read", lambda self, name: asked.append(self.where(name)) or b"")
     with pytest.raises(InputError):
         package.open("gs://bucket/prefix")
     assert "https://storage.googleapis.com/bucket/prefix/tables/trials.parquet" in asked

@@ -132,7 +132,7 @@ def unreadable(path: Path) -> None:
 MODEL = "trials/resnet50-0001/pytorch.h5"
 
 
-@pytest.mark.parametrize("name", ["SHA256SUMS", LIST, "tables/trials.parquet", "README.md", MODEL])
+@pytest.mark.parametrize("name", ["SHA256SUMS", LIST, "README.md", MODEL])
 def test_what_cannot_be_read_is_not_published_and_not_called_damaged(name, folder, tmp_path):
     unreadable(folder / name)
     output = publish(folder, f"file://{tmp_path}/out", tmp_path / "r.json", code=1).stdout
@@ -140,7 +140,7 @@ def test_what_cannot_be_read_is_not_published_and_not_called_damaged(name, folde
     assert "damaged" not in output
 
 
-@pytest.mark.parametrize("name", ["SHA256SUMS", "tables/trials.parquet", MODEL, MODEL.replace("h5", "json")])
+@pytest.mark.parametrize("name", ["SHA256SUMS", MODEL, MODEL.replace("h5", "json")])
 def test_what_cannot_be_read_is_not_released_and_not_called_damaged(name, folder):
     unreadable(folder / name)
     output = uncrossed("release", folder, code=1).stdout

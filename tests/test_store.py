@@ -142,6 +142,12 @@ def test_what_fails_to_be_read_is_not_called_damaged(tmp_path, monkeypatch):
             trial_file.read(other)
 
 
+def test_a_command_that_cannot_read_a_file_ends_with_its_exit_code():
+    """The end of the interpreter does not crash either, whatever the error keeps of HDF5."""
+    output = uncrossed("compare", "/proc/self/mem", "/proc/self/mem", code=1).stdout
+    assert output == "uncrossed: /proc/self/mem: cannot be read (Input/output error)\n"
+
+
 def test_another_schema_is_refused(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.attrs["schema"] = "something-else"

@@ -44,6 +44,13 @@ def add_commands(commands: Any) -> None:
     )
     command.add_argument("--recompute", action="store_true", help="compute logits again from the weights, too")
     command.add_argument("--dataset", type=Path, help="the dataset's file for that; default: beside the study")
+    command.add_argument(
+        "--architecture",
+        action="append",
+        default=[],
+        metavar="NAME=FILE.py",
+        help="the file of an architecture that is the study's own, for that: it is run; may be repeated",
+    )
     command.set_defaults(run=verify_study)
 
 
@@ -96,7 +103,13 @@ def verify_study(options: argparse.Namespace) -> int:
     """Name each fault of a study's files, and what could not be checked."""
     from uncrossed.results.verify import verify
 
-    seen = verify(options.place, options.quarantine, options.recompute, options.dataset, options.ignore_missing)
+    files = {}
+    for text in options.architecture:
+        name, separator, file = text.partition("=")
+        if not separator or not Path(file).is_file():
+            raise InputError(f"--architecture: found '{text}'; allowed: NAME=FILE.py, a file that is there")
+        files[name] = Path(file)
+    seen = verify(options.place, options.quarantine, options.recompute, options.dataset, options.ignore_missing, files)
     for fault in seen.faults:
         print(fault)
     for warning in seen.warnings:

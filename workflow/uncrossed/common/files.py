@@ -11,6 +11,7 @@ import io
 import json
 import os
 import stat
+import traceback
 import uuid
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -240,8 +241,11 @@ def reading(path: str | os.PathLike[str]) -> Iterator[LocalFile]:
         try:
             yield stream
         except Exception as error:
-            if stream.fault and error is not stream.fault:
-                raise stream.fault from error
+            if stream.fault:
+                # The error keeps its frames, and these what h5py opened, whose end after HDF5's crashes the process.
+                traceback.clear_frames(error.__traceback__)
+                if error is not stream.fault:
+                    raise stream.fault from error
             raise
 
 

@@ -46,23 +46,27 @@ def judge_by_content(workflow: Any, study: Study, rows: Mapping[str, Trial], res
         raise InputError(f"Snakemake's records have format {RECORD_FORMAT_VERSION}; allowed: {FORMAT}, of 9.27.1")
     if workflow.exec_mode != ExecMode.DEFAULT:
         return
-    trainings = {f"{results}/trials/{trial}/{name}": (rows[trial], name) for trial in rows for name in FRAMEWORKS}
+    # By their paths without the suffix: a run record is judged with the trial file that it lies beside.
+    unknown = {f"{results}/trials/{trial}/{name}": (rows[trial], name) for trial in rows for name in FRAMEWORKS}
     # Snakemake asks several times for each file.
     verdicts: dict[tuple[str, int], bool] = {}
 
     def metadata(persistence: PersistenceBase, target: Any) -> MetadataRecord | None:
-        # The run record is judged with the trial file that it lies beside: Snakemake asks for both.
         training, _, _ = str(target).rpartition(".")
-        if training not in trainings or _is_known(persistence, f"{training}.h5"):
-            return RECORDED(persistence, target)
         path = f"{training}.h5"
-        place = path, os.stat(path).st_mtime_ns
-        if place not in verdicts:
+        if training not in unknown:
+            return RECORDED(persistence, target)
+        if _is_known(persistence, path):
+            # What this run makes from now on it records itself.
+            del unknown[training]
+            return RECORDED(persistence, target)
+        made = path, os.stat(path).st_mtime_ns
+        if made not in verdicts:
             try:
-                verdicts[place] = is_wanted(path, study.attributes(*trainings[training]))
+                verdicts[made] = is_wanted(path, study.attributes(*unknown[training]))
             except UnreadableError as error:
                 raise WorkflowError(str(error)) from error
-        return None if verdicts[place] else OF_ANOTHER_TRAINING
+        return None if verdicts[made] else OF_ANOTHER_TRAINING
 
     PersistenceBase.metadata = metadata
 

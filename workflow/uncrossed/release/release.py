@@ -49,7 +49,7 @@ def make(folder: str | os.PathLike[str]) -> list[str]:
     write_json(folder / layout.CROISSANT, metadata.croissant(study, table, listed))
     write_text(folder / layout.CARD, card.text(study, table))
     names = [*listed, layout.SUMS, layout.RUNS, *METADATA]
-    trials = sorted(manifest.read(folder / layout.MANIFEST))
+    trials = sorted(manifest.read(folder / layout.MANIFEST, architectures=None))
     names += [layout.run_record(trial, framework) for trial in trials for framework in FRAMEWORKS]
     names += [layout.suggestion(trial) for trial in trials if study.search]
     made = (folder / layout.SUMS).stat().st_mtime_ns

@@ -1,7 +1,7 @@
 """What a study's results say of its architectures, without running a file that lies beside them.
 
-Of the package's own it is in the package. Of a study's own `architectures/NAME.json` has it, and `NAME.py` the file as a
-text: whoever trusts it gives it to the commands that build models.
+Of the package's own it is in the package. Of a study's own `architectures/NAME.json` has it, and `NAME.py` the file as
+a text: whoever trusts it gives it to the commands that build models.
 """
 
 import json

@@ -16,7 +16,7 @@ def rows(folder: str | os.PathLike[str]) -> dict[str, Trial]:
         InputError: as `manifest.read`; where there is no manifest, with the command that makes it.
     """
     check(folder)
-    return manifest.read(Path(folder) / layout.MANIFEST)
+    return manifest.read(Path(folder) / layout.MANIFEST, architectures=None)
 
 
 def check(folder: str | os.PathLike[str]) -> None:

@@ -84,7 +84,7 @@ def read_built(folder: str | os.PathLike[str]) -> dict[str, str]:
     """
     path = Path(folder) / layout.SUMS
     digests, _ = read(path, "build the study first")
-    for name in layout.must_be_listed(manifest.read(Path(folder) / layout.MANIFEST)):
+    for name in layout.must_be_listed(manifest.read(Path(folder) / layout.MANIFEST, architectures=None)):
         if name not in digests:
             raise InputError(f"{path}: does not list {name}; run `uncrossed checksums {folder}`")
     return digests

@@ -95,8 +95,8 @@ def _computed(path: Path, data: Path, own: Path | None) -> tuple[bool, str | Non
         settings = settings.model_copy(update={"device": "cpu"})
         device = backend.configure(settings)
     known = Architectures({row.architecture: own} if own else {})
-    if row.architecture not in known:
-        raise InputError(f"computing logits again needs the file of {row.architecture}: --architecture FILE.py")
+    if (name := row.architecture) not in known:
+        raise InputError(f"computing logits again needs the file of {name}: --architecture {name}=FILE.py, if trusted")
     network = known[row.architecture].on(dataset.shape, dataset.classes)
     learner = backend.Learner(row, network, settings, dataset.images, dataset.labels)
     initial, last = learner.weights(), result.weights[max(result.weights)]

@@ -53,6 +53,7 @@ def verify(
     recompute: bool = False,
     dataset: str | os.PathLike[str] | None = None,
     ignore_missing: bool = False,
+    architectures: Mapping[str, Path] | None = None,
 ) -> Findings:
     """Check all trial files and run records of a study, what its lists of checksums hold, and the datasets beside it.
 
@@ -64,6 +65,7 @@ def verify(
         recompute: build each model, and compute its initial weights and its logits again; needs the frameworks.
         dataset: the dataset's file for that; default: beside the study.
         ignore_missing: check what is there, as of a copy of some trials.
+        architectures: files of the study's own ones, by name, for `recompute`: they are run.
 
     Returns:
         All is well where there are neither faults nor things unchecked.
@@ -93,7 +95,7 @@ def verify(
     if listed:
         unlisted = [name for name in layout.must_be_listed(rows) if name not in listed]
         faults += [f"{source.where(layout.SUMS)}: does not list {name}" for name in unlisted]
-    models = Models(source.root.parent / "datasets" if local else None, dataset) if recompute else None
+    models = Models(source.root.parent / "datasets" if local else None, dataset, architectures) if recompute else None
     facts: dict[str, TrialFacts] = {}
     for name, examined in _examine_all(source, names, listed, rows, models, ignore_missing):
         where = _where(source, name)
@@ -161,7 +163,7 @@ def _read_manifest(source: LocalFolder | RemoteFolder) -> tuple[Mapping[str, Tri
     """The rows of the manifest, of which there are none where it is not there; and why it cannot be read, if so."""
     try:
         with _local_copy(source, layout.MANIFEST) as path:
-            return manifest.read(path), None
+            return manifest.read(path, architectures=None), None
     except MissingFileError:
         return {}, None
     except InputError as error:

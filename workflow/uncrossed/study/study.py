@@ -244,7 +244,7 @@ class Study:
             return {}
         # Of a study that is built the batches were checked before, and its architectures may be a stranger's.
         examples = None if self.built else self.dataset.train_examples
-        return manifest.read(self.manifest, self.semantics, examples, self.architectures)
+        return manifest.read(self.manifest, self.semantics, examples, None if self.built else self.architectures)
 
     def suggested(self, results: str | os.PathLike[str]) -> dict[str, Trial]:
         """The rows that the search has suggested so far, in its order.
