@@ -174,7 +174,7 @@ def test_the_last_of_ten_thousand_epochs(folder):
     path = folder / f"trials/{FIRST}/pytorch.h5"
     weights = {9_999: {"w": np.zeros(1)}, 10_000: {"w": np.ones(1)}}
     change(path, lambda result: setattr(result, "weights", weights))
-    assert facts.read(path).facts.last_weights == (trial_file.array_sha256(np.ones(1)),)
+    assert facts.read(path, {}).facts.last_weights == (trial_file.array_sha256(np.ones(1)),)
     checksums.make(folder)
     side = package.open(folder).trial(FIRST).pytorch
     assert side.epochs == (9_999, 10_000)
@@ -280,10 +280,10 @@ def test_what_cannot_be_read_is_said_so_and_never_moved(name, how, said, folder)
 def test_a_reader_that_is_killed_says_nothing_of_the_file_and_one_that_crashes_does(number, folder):
     path = folder / f"trials/{FIRST}/pytorch.h5"
     with Hdf5Process() as process, ThreadPoolExecutor(1) as pool:
-        assert process.read(path).fault is None
+        assert process.read(path, {}).fault is None
         (identifier,) = process.pool._processes
         os.kill(identifier, signal.SIGSTOP)
-        reading = pool.submit(process.read, path)
+        reading = pool.submit(process.read, path, {})
         time.sleep(0.5)
         os.kill(identifier, number)
         os.kill(identifier, signal.SIGCONT)
@@ -292,7 +292,7 @@ def test_a_reader_that_is_killed_says_nothing_of_the_file_and_one_that_crashes_d
         else:
             with pytest.raises(UnreadableError, match="cannot be read"):
                 reading.result(60)
-        assert process.read(path).fault is None
+        assert process.read(path, {}).fault is None
 
 
 def test_what_is_listed_is_never_moved(folder):

@@ -9,7 +9,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
-from uncrossed.results import architectures, trial_file
+from uncrossed.results import architectures, layout, trial_file
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.training.arrays import Layer, to_pytorch
 from uncrossed.training.state import Weights
@@ -41,7 +41,7 @@ def size(folder: Path, trials: Iterable[str]) -> Size | None:
     """
     for trial in trials:
         for framework in FRAMEWORKS:
-            path = folder / "trials" / trial / f"{framework}.h5"
+            path = folder / layout.trial_file(trial, framework)
             if path.is_file():
                 dataset = trial_file.read_attributes(path)["dataset"]
                 with trial_file.opened(path) as file:
@@ -69,7 +69,8 @@ def read(path: Path) -> Predictions:
         InputError: a missing or damaged file, or a label that is no class.
     """
     with trial_file.opened(path) as file:
-        found = Predictions(*(_checked(path, file[f"predictions/{name}"]) for name in Predictions._fields))
+        names = (f"predictions/{name}" for name in Predictions._fields)
+        found = Predictions(*(trial_file.read_array(file, name, path) for name in names))
     classes = found.logits.shape[1]
     if found.labels.size and found.labels.max() >= classes:
         raise InputError(f"{path}: label {found.labels.max()}, but {classes} classes")
@@ -78,15 +79,7 @@ def read(path: Path) -> Predictions:
 
 def _last_weights(path: Path) -> Weights:
     with trial_file.opened(path) as file:
-        group = file["weights"][max(file["weights"], key=int)]
-        return {str(name): _checked(path, group[name]) for name in group.attrs["names"]}
-
-
-def _checked(path: Path, dataset: Any) -> np.ndarray:
-    array = np.asarray(dataset[()])
-    if trial_file.array_sha256(array) != dataset.attrs["sha256"]:
-        raise InputError(f"{path}: array '{dataset.name[1:]}' does not match its sha256; build it again")
-    return array
+        return trial_file.read_weights(file, trial_file.kept_epochs(file)[-1], path)
 
 
 def compare(folder: Path, trials: pd.DataFrame, partial: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -107,7 +100,7 @@ def compare(folder: Path, trials: pd.DataFrame, partial: bool = False) -> tuple[
     compared, apart = [], []
     known = trials[trials["difference"].notna()]
     for row in tqdm(known.to_dict("records"), desc="predictions", unit="trial", disable=None):
-        paths = [folder / "trials" / row["trial"] / f"{framework}.h5" for framework in FRAMEWORKS]
+        paths = [folder / layout.trial_file(row["trial"], framework) for framework in FRAMEWORKS]
         if partial and not all(path.is_file() for path in paths):
             continue
         about = {name: row[name] for name in ("trial", "architecture", "semantics")}

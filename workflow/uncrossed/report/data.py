@@ -218,7 +218,7 @@ def _read_trial_files(page: Page, folder: Path, partial: bool) -> None:
                 pair[framework] = curves[trial, framework]
             if not with_files:
                 continue
-            name = f"trials/{trial}/{framework}.h5"
+            name = layout.trial_file(trial, framework)
             try:
                 attributes = _attributes(folder / name, trial, framework)
                 predictions[framework] = read_predictions(folder / name)

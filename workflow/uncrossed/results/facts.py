@@ -6,6 +6,7 @@ HDF5 may crash or hang on a damaged file, so one whose bytes are not known to be
 import json
 import signal
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -20,11 +21,15 @@ from uncrossed.common.files import sha256
 from uncrossed.datasets import dataset_file
 from uncrossed.results import layout, origin, trial_file
 from uncrossed.results.recompute import trained
+from uncrossed.study.semantics import MECHANISMS
 from uncrossed.study.trial import Trial
 from uncrossed.training import loop
+from uncrossed.training.architectures import BUILT_IN, Architecture, load
 
 # A rate at which a step may be too small to change a weight of 0.01 in float32, where gradients are about 1e-3.
 TINY, GRADIENT = 1e-8, 1e-3
+# Of a study's own architectures, by name, the mechanisms that make a difference for them.
+Own = Mapping[str, frozenset[str]]
 # Enough for any file.
 SECONDS = 600
 # How a process ends that HDF5 has crashed; one that is killed otherwise says nothing of the file.
@@ -60,6 +65,12 @@ class TrialFacts(NamedTuple):
     unmoved: bool | None
 
 
+class Touched(NamedTuple):
+    """What is known of an architecture whose file is not run: the mechanisms that make a difference for it."""
+
+    touching: frozenset[str]
+
+
 class Examined(NamedTuple):
     """What one file was found to be.
 
@@ -81,21 +92,22 @@ class Contents(NamedTuple):
     fault: str | None = None
 
 
-def examine(path: Path, listed: str | None, process: "Hdf5Process") -> Examined:
+def examine(path: Path, listed: str | None, process: "Hdf5Process", own: Own) -> Examined:
     """Check a file of any kind.
 
     Args:
         path: of the file.
         listed: its SHA-256 in a list of checksums, if it is in one.
         process: reads HDF5 files.
+        own: of the study's own architectures the mechanisms that make a difference.
     """
     try:
         matches = listed is not None and sha256(path) == listed
         if matches:
             # Its bytes are right, so that HDF5 reads them, and its hashes are too: only what is compared is read again.
-            contents = read(path, check_hashes=False) if layout.is_trial_file(path) else Contents()
+            contents = read(path, own, check_hashes=False) if layout.is_trial_file(path) else Contents()
         elif path.suffix == ".h5":
-            contents = process.read(path)
+            contents = process.read(path, own)
         elif path.suffix == ".json" and listed is None:
             if "seconds_per_epoch" not in json.loads(path.read_bytes()):
                 raise ValueError("no run record: it has no 'seconds_per_epoch'")
@@ -117,8 +129,13 @@ def examine(path: Path, listed: str | None, process: "Hdf5Process") -> Examined:
     return Examined(facts=contents.facts)
 
 
-def read(path: Path, check_hashes: bool = True) -> Contents:
+def read(path: Path, own: Own, check_hashes: bool = True) -> Contents:
     """Read a trial file or a dataset; the second is always checked by its hashes.
+
+    Args:
+        path: of the file.
+        own: as `examine` takes it.
+        check_hashes: whether a trial file is checked by its hashes.
 
     Raises:
         UnreadableError: the operating system does not give it.
@@ -131,7 +148,7 @@ def read(path: Path, check_hashes: bool = True) -> Contents:
         with trial_file.opened(path) as file:
             if check_hashes:
                 trial_file.check(file, path)
-            return _trial_contents(file, path)
+            return _trial_contents(file, path, own)
     except (UnreadableError, dataset_file.OtherVersionError):
         raise
     except InputError as error:
@@ -140,7 +157,7 @@ def read(path: Path, check_hashes: bool = True) -> Contents:
         return Contents(fault=f"damaged ({type(error).__name__}: {error})")
 
 
-def _trial_contents(file: h5py.File, path: Path) -> Contents:
+def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
     attributes = trial_file.decoded(file)
     row = Trial.check(attributes["row"], "row")
     for what, said, _ in trial_file.misplaced(attributes, *layout.place(path)):
@@ -154,7 +171,7 @@ def _trial_contents(file: h5py.File, path: Path) -> Contents:
     facts = TrialFacts(
         framework=attributes["framework"],
         row=row_text(row),
-        training=row.training(attributes["framework"]),
+        training=row.training(attributes["framework"], _architecture(row, own)),
         origin=origin.text(attributes),
         content_sha256=attributes["content_sha256"],
         last_weights=tuple(last.values()),
@@ -164,6 +181,13 @@ def _trial_contents(file: h5py.File, path: Path) -> Contents:
         unmoved=all(first[name] == last[name] for name in trained(last)) if epochs[0] == 0 else None,
     )
     return Contents(facts)
+
+
+def _architecture(row: Trial, own: Own) -> Architecture | Touched:
+    if row.architecture in BUILT_IN:
+        return load(row.architecture)
+    # Without a statement rows of other semantics are other trainings.
+    return Touched(own.get(row.architecture, frozenset(MECHANISMS)))
 
 
 def row_text(row: Trial) -> str:
@@ -205,7 +229,7 @@ class Hdf5Process:
         """End it."""
         self.pool.shutdown(cancel_futures=True)
 
-    def read(self, path: Path) -> Contents:
+    def read(self, path: Path, own: Own) -> Contents:
         """What `read` returns.
 
         Raises:
@@ -216,7 +240,7 @@ class Hdf5Process:
         with self.lock:
             process = None
             try:
-                reading = self.pool.submit(read, path)
+                reading = self.pool.submit(read, path, own)
                 (process,) = self.pool._processes.values()
                 return reading.result(timeout=SECONDS)
             except (BrokenProcessPool, TimeoutError) as error:

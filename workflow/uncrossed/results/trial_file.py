@@ -20,7 +20,7 @@ import numpy as np
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import DAMAGE, hdf5, new_hdf5
-from uncrossed.training.state import CURVES, Result
+from uncrossed.training.state import CURVES, Result, Weights
 
 SCHEMA = "uncrossed-trial-1"
 # Attributes that are JSON objects; the others are plain strings.
@@ -161,6 +161,21 @@ def read_array(file: h5py.File, name: str, where: object) -> np.ndarray:
     if array_sha256(array) != file[name].attrs["sha256"]:
         raise ArrayError(f"{where}: array '{name}' does not match its sha256")
     return array
+
+
+def read_weights(file: h5py.File, epoch: int, where: object) -> Weights:
+    """The weights after a kept epoch by name, in model order; each array is checked.
+
+    Args:
+        file: an open trial file.
+        epoch: one of `kept_epochs`.
+        where: what errors call the file.
+
+    Raises:
+        ArrayError: an array does not match its hash.
+    """
+    group = weights_group(epoch)
+    return {name: read_array(file, f"{group}/{name}", where) for name in _names(file, epoch)}
 
 
 def misplaced(attributes: Mapping[str, Any], trial: str, framework: str) -> Iterator[tuple[str, Any, str]]:

@@ -11,8 +11,8 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from tqdm import tqdm
@@ -21,6 +21,7 @@ from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import LocalFile, ours, reading
 from uncrossed.common.remote import LocalFolder, MissingFileError, RemoteFolder, folder_at
 from uncrossed.results import checksums, layout, statements, trials_table
+from uncrossed.results.architectures import STATEMENTS, touching
 from uncrossed.results.facts import Examined, Hdf5Process, TrialFacts, examine, row_text
 from uncrossed.results.recompute import Models
 from uncrossed.study import manifest
@@ -202,7 +203,7 @@ def _examine_all(
                 return Examined(fault=None if ignore_missing else f"{where}: missing, but listed")
             except InputError as error:
                 return Examined(fault=str(error))
-            facts, fault, damaged = examine(path, listed.get(name), process)
+            facts, fault, damaged = examine(path, listed.get(name), process, own)
             if facts and models:
                 unmoved, fault = models.check(path)
                 facts = facts._replace(unmoved=unmoved)
@@ -212,6 +213,7 @@ def _examine_all(
                 fault = "its row is another than in manifest.csv"
         return Examined(facts, fault and f"{where}: {fault}", damaged)
 
+    own = _own_architectures(source, names)
     with Hdf5Process() as process, ThreadPoolExecutor(WORKERS) as pool:
         try:
             examined = pool.map(one, names)
@@ -220,6 +222,19 @@ def _examine_all(
             pool.shutdown(cancel_futures=True)
             if models:
                 models.close()
+
+
+def _own_architectures(source: LocalFolder | RemoteFolder, names: list[str]) -> dict[str, frozenset[str]]:
+    """The mechanisms that make a difference for each of the study's own architectures, whose files are not run."""
+    own = {}
+    if isinstance(source, LocalFolder):
+        names = [os.path.relpath(path, source.root) for path in ours(source.root, STATEMENTS)]
+    for name in names:
+        if PurePath(name).match(STATEMENTS):
+            # One that is missing or damaged is named by its checksum.
+            with suppress(InputError), _local_copy(source, name) as path:
+                own[path.stem] = touching(path.parents[1], path.stem)
+    return own
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from typing import Any
 
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.files import write_json
-from uncrossed.results import trial_file
+from uncrossed.results import layout, trial_file
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.search import Search, read_suggestion, suggestion_path
 from uncrossed.study.semantics import resolve
@@ -47,7 +47,7 @@ def read_seen(folder: str | os.PathLike[str], trial: str, search: Search) -> See
     row = read_suggestion(folder, trial, search)["row"]
     sides, contents = {}, []
     for framework in FRAMEWORKS:
-        path = Path(folder) / "trials" / trial / f"{framework}.h5"
+        path = Path(folder) / layout.trial_file(trial, framework)
         attributes, curves = trial_file.read_curves(path)
         for key, value in row.deciding().items():
             if attributes["row"].get(key) != value:
