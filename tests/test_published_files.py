@@ -215,10 +215,10 @@ def test_weights_are_the_state_dicts_arrays(architecture, place, capfd):
 def test_a_model_has_the_published_weights_and_is_ready_to_evaluate(place, server):
     import torch
 
-    from uncrossed.training.backends import pytorch as backend
+    from uncrossed.training.architectures import load
 
     torch.manual_seed(1)
-    model = backend.densenet121()
+    model = load("densenet121").pytorch((32, 32, 3), 10)
     images = torch.rand(4, 3, 32, 32)
     model(images)  # moves the running statistics
     torch.save(model.state_dict(), server.folder / f"{weights_of('densenet121')}.pt_model.pt")
