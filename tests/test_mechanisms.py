@@ -248,6 +248,7 @@ def test_no_share_is_said_of_a_gap_within_the_floors():
     assert found["share"].isna().all()
     one_seed = attribute(ablated({"native": 0.4, "aligned": 0.0}, 0.01, seeds=1), BASES)
     assert not one_seed["above_floors"].any(), "one seed has no floor"
+    assert one_seed[["gap_low", "gap_high"]].isna().all(axis=None), "and no bounds"
 
 
 def test_diverged_pairs_are_left_out_of_an_attribution():

@@ -191,6 +191,31 @@ def test_a_published_table_alone_works(tmp_path):
     assert data(tmp_path)["trials"] == ["a", "<b>"]
 
 
+def test_no_text_of_a_study_is_read_as_html(tmp_path):
+    evil = """"><script>alert(1)<script>'&amp;"""
+    folder = tmp_path / evil
+    (folder / "tables").mkdir(parents=True)
+    table = pd.DataFrame({"trial": [evil], "architecture": [evil], "semantics": [evil], evil: [evil]})
+    table = table.assign(pytorch_test_accuracy=[0.9], tensorflow_test_accuracy=[0.4])
+    table.to_parquet(folder / "tables/trials.parquet")
+    alone = {"base": evil, "architecture": evil, "variant": "only", "mechanism": evil, "share": 0.9, "native_gap": 0.5}
+    pd.DataFrame([alone]).to_csv(folder / "tables/attribution.csv", index=False)
+    summary = {"architecture": evil, "semantics": evil, "statistic": evil, "value": 1.0}
+    pd.DataFrame([summary]).to_csv(folder / "tables/summary.csv", index=False)
+    for name in ("trajectory", "published"):
+        pd.DataFrame({evil: [evil]}).to_csv(folder / f"tables/{name}.csv", index=False)
+    (folder / "figures").mkdir()
+    (folder / f"figures/{evil}.svg").write_text(SVG)
+    (folder / "figures/captions.json").write_text(json.dumps({evil: evil}))
+    report.make(folder)
+    text = page(folder)
+    # As often as it is shown it is escaped, once.
+    escaped = "&#34;&gt;&lt;script&gt;alert(1)&lt;script&gt;&#39;&amp;amp;"
+    json_too = r"\"\u003e\u003cscript\u003ealert(1)\u003cscript\u003e\u0027\u0026amp;"
+    in_link = "%22%3E%3Cscript%3Ealert%281%29%3Cscript%3E%27%26amp%3B"
+    assert text.count("alert") == text.count(escaped) + text.count(json_too) + text.count(in_link)
+
+
 def test_it_takes_floors_bounds_and_causes_from_the_tables_that_have_them(study):
     lines = ["architecture,semantics,statistic,value,low,high"]
     lines += ["vgg16,native,difference_mean,0.5,0.41,0.59", "vgg16,native,seed_floor,0.02,0.01,0.03"]

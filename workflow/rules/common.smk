@@ -21,6 +21,7 @@ from uncrossed.study import resources
 from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
+from uncrossed.study.architectures import STATEMENT, TEXT
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.search import suggestion_path
 from uncrossed.results import layout

@@ -8,9 +8,8 @@ rule manifest:
         f"{RESULTS}/manifest.csv",
         f"{RESULTS}/study.json",
         expand(
-            f"{RESULTS}/architectures/{{name}}.{{kind}}",
+            [f"{RESULTS}/{TEXT}", f"{RESULTS}/{STATEMENT}"],
             name=STUDY.architectures.own,
-            kind=["json", "py"],
         ),
     log:
         f"{RESULTS}/logs/manifest.log",
@@ -22,7 +21,9 @@ rule manifest:
         rows=manifest.sha256(STUDY.rows.values()),
         # Tracked; the study itself, with paths of this machine, is not.
         statement=json.dumps(STUDY.statement(), sort_keys=True),
-        architectures=[STUDY.architectures[name].sha256 for name in STUDY.architectures.own],
+        architectures=[
+            STUDY.architectures[name].sha256 for name in STUDY.architectures.own
+        ],
         study=handed,
     shell:
         "python -m uncrossed manifest keep {params.folder:q} --study {params.study:q} --rows {params.rows} > {log:q} 2>&1"

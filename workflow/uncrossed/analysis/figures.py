@@ -17,10 +17,11 @@ import pandas as pd
 from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.analysis.statistics import INPUTS, STATES, value
 from uncrossed.common.files import write_json
-from uncrossed.training.architectures import BUILT_IN
 
 DIFFERENCE = "difference of test accuracy\n(PyTorch minus TensorFlow)"
 ABSOLUTE = "|difference of test accuracy|"
+# Architectures that come first, and look the same in every study, whatever others there are; the others follow by name.
+FIRST = ("vgg16", "resnet50", "densenet121", "smallcnn")
 # The k-th architecture has the k-th of each, where the last is followed by the first: no two of 35 look the same.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v")
@@ -44,7 +45,7 @@ class Shown:
 
     Attributes:
         rows: pairs of one semantics whose difference is known, as `statistics.prepared` returns.
-        architectures: those of all pairs of that semantics, the package's first.
+        architectures: those of all pairs of that semantics, in the order of FIRST.
         semantics: its text.
         summary: what `statistics.summarise` returns.
         plt: pyplot.
@@ -83,9 +84,9 @@ class Shown:
         return "; ".join(found) + "." if found else "No pair completed."
 
     def style(self, architecture: str) -> tuple[Any, ...]:
-        """What tells an architecture apart, the same in every study for the package's: see COLOURS."""
-        others = [name for name in self.architectures if name not in BUILT_IN]
-        place = [*BUILT_IN, *others].index(architecture)
+        """What tells an architecture apart: see COLOURS."""
+        others = [name for name in self.architectures if name not in FIRST]
+        place = [*FIRST, *others].index(architecture)
         return tuple(looks[place % len(looks)] for looks in (COLOURS, MARKERS, DASHES, HATCHES))
 
     def panels(self, width: float, height: float, xlabel: str, ylabel: str, **options: Any) -> tuple[Any, Any]:
@@ -127,7 +128,7 @@ def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str,
     counts = trials["semantics"].value_counts()
     semantics = min(counts.index, key=lambda name: (-counts[name], name != "native", name))
     some = trials[trials["semantics"] == semantics]
-    names = sorted(some["architecture"].unique(), key=lambda a: [*BUILT_IN, a].index(a))
+    names = sorted(some["architecture"].unique(), key=lambda name: ([*FIRST, name].index(name), name))
     shown = Shown(some[some["difference"].notna()], names, semantics, summary, pyplot())
     captions = {}
     for name, make in FIGURES.items():

@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from typing import Any
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.files import write_json
 from uncrossed.results import layout, trial_file
+from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.search import Search, read_suggestion, suggestion_path
 from uncrossed.study.semantics import resolve
 from uncrossed.study.space import Interval, Stream
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS, Trial
+from uncrossed.training.architectures import Architecture
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ def suggest(study: Study, trial: str, folder: str | os.PathLike[str]) -> dict[st
                     f"{getattr(seen.row, name)}; allowed in its subspace: {interval.low:g} to {interval.high:g}"
                 )
     semantics = resolve(search.semantics, study.semantics)
-    row, guided = next_row(search, trial, history, study.dataset.train_examples, semantics)
+    row, guided = next_row(search, trial, history, study.dataset.train_examples, semantics, study.architectures)
     everything = json.dumps([[seen.row.deciding(), seen.contents] for seen in history], sort_keys=True)
     return {
         "row": row.model_dump(mode="json"),
@@ -118,7 +121,12 @@ def suggest(study: Study, trial: str, folder: str | os.PathLike[str]) -> dict[st
 
 
 def next_row(
-    search: Search, trial: str, history: list[Seen], examples: int, semantics: dict[str, str]
+    search: Search,
+    trial: str,
+    history: list[Seen],
+    examples: int,
+    semantics: dict[str, str],
+    architectures: Mapping[str, Architecture] = PACKAGED,
 ) -> tuple[Trial, bool]:
     """The next row of a subspace after a history, and whether that guided it."""
     place = search.places[trial]
@@ -127,7 +135,8 @@ def next_row(
     guided = place.number >= search.start and search.algorithm != "random"
     values = {"trial": trial, "architecture": place.architecture, "seed": stream.integer(2**32), "space": place.space}
     point = _ask(search, subspace, history, stream.integer(2**31), search.algorithm if guided else "random")
-    point["batch_size"] = _allowed(values, point, subspace["batch_size"], examples)
+    architecture = architectures[place.architecture]
+    point["batch_size"] = _allowed(values, point, subspace["batch_size"], examples, architecture)
     return Trial.check({**values, **point, "semantics": semantics}, f"suggested row {trial}"), guided
 
 
@@ -136,13 +145,13 @@ def keep(folder: str | os.PathLike[str], trial: str, made: dict[str, Any]) -> No
     write_json(suggestion_path(folder, trial), made)
 
 
-def _allowed(values: dict, point: dict, interval: Interval, examples: int) -> int:
+def _allowed(values: dict, point: dict, interval: Interval, examples: int, architecture: Architecture) -> int:
     """The batch size nearest to the suggested one that the dataset allows, the smaller of two."""
     low, high, wanted = int(interval.low), int(min(interval.high, examples)), point["batch_size"]
     for size in sorted(range(max(low, wanted - 50), min(high, wanted + 50) + 1), key=lambda n: (abs(n - wanted), n)):
         row = Trial.check({**values, **point, "batch_size": size}, f"suggested row {values['trial']}")
         try:
-            row.check_examples(examples)
+            row.check_examples(examples, architecture)
         except InputError:
             continue
         return size

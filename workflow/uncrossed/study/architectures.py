@@ -6,6 +6,9 @@ from pathlib import Path
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.training.architectures import BUILT_IN, Architecture, load
 
+# Beside a study's results, of an architecture of its own: the file as a text, and what is read without running it.
+TEXT, STATEMENT = "architectures/{name}.py", "architectures/{name}.json"
+
 
 class Architectures(Mapping[str, Architecture]):
     """Each architecture by its name; a file is read, and so run, when it is asked for."""

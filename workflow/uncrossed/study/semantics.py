@@ -39,7 +39,7 @@ class Mechanism:
 
 MECHANISMS: dict[str, Mechanism] = {
     "initializer": Mechanism(
-        "vgg16: kernels N(0, 2/fan_out), dense N(0, 0.01^2), biases 0; resnet50: kernels N(0, 2/fan_out); densenet121:"
+        "vgg16: kernels N(0, 2/fan_out), dense N(0, 0.01^2), biases 0; resnets: kernels N(0, 2/fan_out); densenet121:"
         " kernels N(0, 2/fan_in), dense bias 0; else weights and biases U(±1/√fan_in)",
         "kernels U(±√(6/(fan_in + fan_out))), biases 0",
         "torchvision vgg.py, resnet.py, densenet.py; torch.nn.Linear; keras GlorotUniform",

@@ -17,7 +17,7 @@ from uncrossed.common.errors import InputError, nearest, shown
 from uncrossed.common.files import read_text, write_json, write_text
 from uncrossed.datasets.dataset_file import check_identity, read_identity
 from uncrossed.datasets.definition import BUILT_IN, Definition
-from uncrossed.study import manifest
+from uncrossed.study import architectures, manifest
 from uncrossed.study.architectures import Architectures
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.search import EXAMPLE, Search, read_suggestion, suggestion_path
@@ -314,7 +314,7 @@ class Study:
         """What is kept of the study beside its results: all keys but paths of this machine."""
         keys = self._keys()
         keys.pop("manifest", None)
-        keys["architectures"] = {name: f"architectures/{name}.py" for name in self.architectures.own}
+        keys["architectures"] = {name: architectures.TEXT.format(name=name) for name in self.architectures.own}
         for definition in keys["datasets"].values():
             if "://" not in str(definition.get("source", "")):
                 definition.pop("source", None)
@@ -340,15 +340,14 @@ class Study:
             raise InputError(f"{folder}: {len(found)} of {len(self.trials)} rows are suggested; build the others first")
         manifest.write(Path(folder) / "manifest.csv", found)
         write_json(Path(folder) / STATEMENT, self.statement())
-        # Of an architecture of the study's own the file, as a text, and what is read without running it.
         for name, path in self.architectures.own.items():
             network = self.architectures[name].on(self.dataset.shape, self.dataset.classes)
-            write_text(Path(folder) / f"architectures/{name}.py", read_text(path))
+            write_text(Path(folder) / architectures.TEXT.format(name=name), read_text(path))
             statement = {
                 "touching": sorted(network.architecture.touching),
                 "layers": [asdict(layer) for layer in network.layers],
             }
-            write_json(Path(folder) / f"architectures/{name}.json", statement)
+            write_json(Path(folder) / architectures.STATEMENT.format(name=name), statement)
 
     def contradiction(self, attributes: Mapping[str, Any]) -> str | None:
         """Where the root attributes of a trial file say something else than the study; None where they do not."""

@@ -27,6 +27,7 @@ from uncrossed.datasets.definition import BUILT_IN
 from uncrossed.results import layout
 from uncrossed.results.tables import AGAIN
 from uncrossed.study import manifest
+from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.semantics import resolve, spell
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
@@ -44,7 +45,6 @@ LONG = 25
 # Two accuracies and their difference, each rounded to nine decimals.
 ROUNDING = 2e-9
 TEST_EXAMPLES = BUILT_IN["cifar10"].test_examples
-CLASSES = 10
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ def trials(table: pd.DataFrame, examples: int = BUILT_IN["cifar10"].train_exampl
             refused.append(str(error))
             continue
         try:
-            row.check_examples(examples)
+            row.check_examples(examples, PACKAGED[row.architecture])
         except InputError as error:
             refused.append(f"{where}: {error}")
             continue
