@@ -227,11 +227,11 @@ def _examine_all(
 
 def _own_architectures(source: LocalFolder | RemoteFolder, names: list[str]) -> dict[str, frozenset[str]]:
     """The mechanisms that make a difference for each of the study's own architectures, whose files are not run."""
-    own, statements = {}, STATEMENT.format(name="*")
+    own, pattern = {}, STATEMENT.format(name="*")
     if isinstance(source, LocalFolder):
-        names = [os.path.relpath(path, source.root) for path in ours(source.root, statements)]
+        names = [os.path.relpath(path, source.root) for path in ours(source.root, pattern)]
     for name in names:
-        if PurePath(name).match(statements):
+        if PurePath(name).match(pattern):
             # One that is missing or damaged is named by its checksum.
             with suppress(InputError), _local_copy(source, name) as path:
                 own[path.stem] = touching(path.parents[1], path.stem)
