@@ -107,7 +107,8 @@ def ablate(options: argparse.Namespace) -> None:
     made = manifest.ablate((rows[name] for name in names), seeds, architectures)
     manifest.write(options.output, made)
     counts = [
-        len({row.training(framework, architectures[row.architecture]) for row in made}) for framework in FRAMEWORKS
+        len({row.training(framework, architectures[row.architecture].touching) for row in made})
+        for framework in FRAMEWORKS
     ]
     print(
         f"{options.output}: {len(made)} trials; {counts[0]} PyTorch and {counts[1]} TensorFlow trainings, "

@@ -69,7 +69,7 @@ def record(
     index = {}
     network = architecture.on(dataset.shape, dataset.classes)
     for label, variant in variants(row, architecture).items():
-        training = variant.training(framework, architecture)
+        training = variant.training(framework, architecture.touching)
         if training not in recorded:
             report(label)
             recorded[training] = f"{framework}-{label}.h5"

@@ -31,7 +31,7 @@ def copied(twin: Path, framework: str, job: Job, architecture: Architecture) -> 
     dataset = job.dataset.model_dump(mode="json") if job.dataset else attributes["dataset"]
     for what, theirs, ours in (
         ("framework", attributes["framework"], framework),
-        ("row", row.training(framework, architecture), job.row.training(framework, architecture)),
+        ("row", row.training(framework, architecture.touching), job.row.training(framework, architecture.touching)),
         ("settings", attributes["settings"], job.settings.model_dump(mode="json")),
         ("dataset", attributes["dataset"], dataset),
         ("code", attributes["code_sha256"], code_sha256(framework, architecture)),

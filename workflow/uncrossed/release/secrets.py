@@ -117,7 +117,7 @@ def _anywhere(name: str) -> str:
 
 
 # Words that the writers of SVG and Parquet files bring.
-FORMATS = "butt creator dcmitype defs library mathdefault miter rotate standalone translate tspan xmlns"
+FORMATS = "butt creator dcmitype defs library mathdefault miter rotate standalone translate tspan xlink xmlns"
 
 
 @functools.cache

@@ -16,9 +16,6 @@ from uncrossed.study.architectures import STATEMENT
 from uncrossed.training.architectures import BUILT_IN, load
 from uncrossed.training.arrays import Layer
 
-# Where they lie in the study's folder.
-STATEMENTS = "architectures/*.json"
-
 
 def name_map(folder: str | os.PathLike[str], architecture: str, dataset: dict[str, Any]) -> tuple[Layer, ...]:
     """The name map of an architecture of a study.

@@ -24,7 +24,7 @@ from uncrossed.results.recompute import trained
 from uncrossed.study.semantics import MECHANISMS
 from uncrossed.study.trial import Trial
 from uncrossed.training import loop
-from uncrossed.training.architectures import BUILT_IN, Architecture, load
+from uncrossed.training.architectures import BUILT_IN, load
 
 # A rate at which a step may be too small to change a weight of 0.01 in float32, where gradients are about 1e-3.
 TINY, GRADIENT = 1e-8, 1e-3
@@ -63,12 +63,6 @@ class TrialFacts(NamedTuple):
     last_values: dict[str, float]
     tiny_steps: bool
     unmoved: bool | None
-
-
-class Touched(NamedTuple):
-    """What is known of an architecture whose file is not run: the mechanisms that make a difference for it."""
-
-    touching: frozenset[str]
 
 
 class Examined(NamedTuple):
@@ -171,7 +165,7 @@ def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
     facts = TrialFacts(
         framework=attributes["framework"],
         row=row_text(row),
-        training=row.training(attributes["framework"], _architecture(row, own)),
+        training=row.training(attributes["framework"], _touching(row, own)),
         origin=origin.text(attributes),
         content_sha256=attributes["content_sha256"],
         last_weights=tuple(last.values()),
@@ -183,11 +177,11 @@ def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
     return Contents(facts)
 
 
-def _architecture(row: Trial, own: Own) -> Architecture | Touched:
+def _touching(row: Trial, own: Own) -> frozenset[str]:
     if row.architecture in BUILT_IN:
-        return load(row.architecture)
+        return load(row.architecture).touching
     # Without a statement rows of other semantics are other trainings.
-    return Touched(own.get(row.architecture, frozenset(MECHANISMS)))
+    return own.get(row.architecture, frozenset(MECHANISMS))
 
 
 def row_text(row: Trial) -> str:

@@ -21,10 +21,11 @@ from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import LocalFile, ours, reading
 from uncrossed.common.remote import LocalFolder, MissingFileError, RemoteFolder, folder_at
 from uncrossed.results import checksums, layout, statements, trials_table
-from uncrossed.results.architectures import STATEMENTS, touching
+from uncrossed.results.architectures import touching
 from uncrossed.results.facts import Examined, Hdf5Process, TrialFacts, examine, row_text
 from uncrossed.results.recompute import Models
 from uncrossed.study import manifest
+from uncrossed.study.architectures import STATEMENT
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 QUARANTINED = ".quarantined"
@@ -226,11 +227,11 @@ def _examine_all(
 
 def _own_architectures(source: LocalFolder | RemoteFolder, names: list[str]) -> dict[str, frozenset[str]]:
     """The mechanisms that make a difference for each of the study's own architectures, whose files are not run."""
-    own = {}
+    own, pattern = {}, STATEMENT.format(name="*")
     if isinstance(source, LocalFolder):
-        names = [os.path.relpath(path, source.root) for path in ours(source.root, STATEMENTS)]
+        names = [os.path.relpath(path, source.root) for path in ours(source.root, pattern)]
     for name in names:
-        if PurePath(name).match(STATEMENTS):
+        if PurePath(name).match(pattern):
             # One that is missing or damaged is named by its checksum.
             with suppress(InputError), _local_copy(source, name) as path:
                 own[path.stem] = touching(path.parents[1], path.stem)

@@ -210,7 +210,7 @@ def ablate(
             for label, semantics in variants(architecture.touching).items():
                 values = {"trial": f"{base.trial}-{label}-{seed}", "seed": seed, "semantics": semantics}
                 row = Trial.check({**base.model_dump(), **values, "base": base.trial}, f"ablated trial {base.trial}")
-                trainings = tuple(row.training(framework, architecture) for framework in FRAMEWORKS)
+                trainings = tuple(row.training(framework, architecture.touching) for framework in FRAMEWORKS)
                 if trainings not in seen:
                     rows.append(row)
                 seen.add(trainings)

@@ -368,7 +368,7 @@ class Study:
         """
         equal: dict[str, list[Trial]] = {}
         for row in self.rows.values():
-            equal.setdefault(row.training(framework, self.architectures[row.architecture]), []).append(row)
+            equal.setdefault(row.training(framework, self.architectures[row.architecture].touching), []).append(row)
 
         def order(row: Trial) -> tuple[bool, int, str]:
             missing = not Path(results, "trials", row.trial, f"{framework}.h5").exists()

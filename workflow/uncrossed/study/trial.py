@@ -4,6 +4,7 @@ A `Job` has one canonical JSON form with all defaults filled in; the build hands
 """
 
 import json
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -58,10 +59,15 @@ class Trial(Model):
         changed = {name: setting for name, setting in self.semantics.items() if setting != NATIVE[name]}
         return values | {"semantics": changed}
 
-    def training(self, framework: str, architecture: Architecture) -> str:
-        """What determines one framework's weights, as JSON: rows where it is equal train to the same weights there."""
+    def training(self, framework: str, touching: Collection[str]) -> str:
+        """What determines one framework's weights, as JSON: rows where it is equal train to the same weights there.
+
+        Args:
+            framework: `pytorch` or `tensorflow`.
+            touching: the mechanisms that make a difference for the row's architecture.
+        """
         values = self.model_dump(mode="json", exclude={"space", "base", "trial", "semantics"})
-        mechanisms = effective(self.semantics, framework, architecture.touching)
+        mechanisms = effective(self.semantics, framework, touching)
         return json.dumps(values | {"mechanisms": mechanisms}, sort_keys=True)
 
     def check_examples(self, examples: int, architecture: Architecture) -> None:
