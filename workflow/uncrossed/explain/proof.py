@@ -43,7 +43,7 @@ LIMITS = {
     "free run over a one-ulp run": float("inf"),  # reported, not judged
     "saturated loss": 1e-12,
 }
-# In its place where every gate fails already with all mechanisms aligned.
+# A gate for a flip that none can detect, as all of them fail already with everything aligned; its value is then 0.
 NO_GATE = "arrays without counterpart"
 # A tiny and a large epsilon of Adam, each with a learning rate that trains.
 EPSILONS = {1e-8: 1e-4, 0.5: 0.05}

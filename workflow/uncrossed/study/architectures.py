@@ -6,7 +6,8 @@ from pathlib import Path
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.training.architectures import BUILT_IN, Architecture, load
 
-# Beside a study's results, of an architecture of its own: the file as a text, and what is read without running it.
+# An architecture of a study's own is kept beside its results: its file as a text, and a statement of what others need
+# to know of it without running it.
 TEXT, STATEMENT = "architectures/{name}.py", "architectures/{name}.json"
 
 

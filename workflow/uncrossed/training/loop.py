@@ -128,7 +128,7 @@ def run(
     status = "completed"
     while True:
         epoch, started = state.epoch, time.perf_counter() - state.seconds[-1]
-        # Without those whose steps an interrupted run has taken.
+        # An interrupted run may have taken the first steps of this epoch.
         left = [(first, end) for first, end in train_batches if first >= len(state.logits)]
         if left:
             seen = learner.train(_until(stop, progress(left, epoch)))

@@ -28,7 +28,7 @@ def effective(settings: Mapping[str, str], framework: str, touching: Collection[
     }
     if found.get("initial_weights") == "shared":
         found["initializer"] = settings["initializer"]
-    # Masks are shared where there is dropout on this side: shipped, or after the other side's example.
+    # A side without dropout, as it ships or because it imitates the other, has no masks to share.
     if "dropout" in touching and "dropout_masks" in found:
         side = settings.get("dropout", "native")
         if (framework if side == "native" else side) != "pytorch":

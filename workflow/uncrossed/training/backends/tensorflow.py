@@ -158,7 +158,7 @@ class Learner:
         mechanisms = effective(row.semantics, FRAMEWORK, network.architecture.touching)
         self.model = build(row.seed, network, mechanisms)
         weights = {id(variable) for variable in self.model.weights}
-        # Of dropout layers; their paths depend on what the process built before.
+        # Random generators of dropout layers: numbered, for their paths depend on what the process built before.
         self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
         self.masked = [layer for layer in self.model.layers if isinstance(layer, SharedDropout)]
         # It computes in the precision that is set when it is made.

@@ -61,7 +61,7 @@ def imitate(model: keras.Model, network: Network, mechanisms: Mapping[str, str])
     pairs = [names for _, names in architecture.STRIDE] if "stride" in mechanisms else []
     slowed, strided = {first for first, _ in pairs}, {second for _, second in pairs}
     padded = {name for _, name in architecture.PADDING} if "padding" in mechanisms else set()
-    # Those that are padded by a layer of their own keep it, with the other padding.
+    # Only those that pad by themselves: where a layer before them does it, that layer is changed.
     padded = {name for name in padded if model.get_layer(name).padding == "same"}
 
     def clone(layer: layers.Layer) -> layers.Layer:
