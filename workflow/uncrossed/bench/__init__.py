@@ -261,7 +261,7 @@ def bench(
 
 def machine() -> dict[str, Any]:
     """What was measured on: processor, cores, Python, versions."""
-    from uncrossed.study.identity import cpu
+    from uncrossed.training.backends import cpu
 
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
