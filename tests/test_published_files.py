@@ -218,7 +218,7 @@ def test_a_model_has_the_published_weights_and_is_ready_to_evaluate(place, serve
     from uncrossed.training.architectures import load
 
     torch.manual_seed(1)
-    model = load("densenet121").pytorch((32, 32, 3), 10)
+    model = load("densenet121").on((32, 32, 3), 10).model("pytorch")
     images = torch.rand(4, 3, 32, 32)
     model(images)  # moves the running statistics
     torch.save(model.state_dict(), server.folder / f"{weights_of('densenet121')}.pt_model.pt")
