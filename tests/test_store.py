@@ -142,7 +142,7 @@ def test_another_schema_is_refused(tmp_path):
 def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path):
     # A limit on the size of files stands in for the disk's: the kernel refuses the write in the same place.
     (tmp_path / "a.h5").write_bytes(b"older")
-    program = "import test_store, sys; test_store.store.write(sys.argv[1], test_store.make())"
+    program = "import test_store, sys; test_store.trial_file.write(sys.argv[1], test_store.make())"
     here = os.path.dirname(__file__)
 
     def limit() -> None:
