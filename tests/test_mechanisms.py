@@ -79,7 +79,7 @@ def test_a_wrong_imitation_fails_the_proof():
     program = """
 from uncrossed.cli.main import main
 from uncrossed.training.architectures import load
-load('smallcnn')._module.DROPOUT_IN_BOTH = True
+load('smallcnn')._module.BATCHNORM = {'pytorch': (0.1, 1e-5), 'tensorflow': (0.99, 1e-4)}
 main(['prove', '--architecture', 'smallcnn'])
 """
     assert "**failed**" in run(sys.executable, "-c", program, code=1).stdout
@@ -304,7 +304,7 @@ def test_a_trace_says_what_cannot_be_read_and_what_is_damaged(tmp_path):
     row = {"trial": "a", "architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 30}
     row |= {"adam_epsilon": 0.1, "epochs": 1}
     for framework in FRAMEWORKS:
-        about = {"row": row, "precision": "float64", "steps": 1, "files": {"aligned": f"{framework}.h5"}}
+        about = {"row": row, "precision": "float64", "steps": 1, "files": {"aligned": f"{framework}.h5"}, "layers": []}
         (tmp_path / f"{framework}.json").write_text(json.dumps(about))
         (tmp_path / f"{framework}.h5").mkdir()
     compare = ["trace", "--compare", "--output", tmp_path]

@@ -143,7 +143,8 @@ def compare(folder: str | os.PathLike[str]) -> tuple[Trial, list[Trace]]:
     sides = []
     for framework in FRAMEWORKS:
         with files.parsing(folder / f"{framework}.json", "record that side first") as stream:
-            sides.append(json.loads(stream.readall()))
+            side = json.loads(stream.readall())
+            sides.append({key: side[key] for key in ("row", "precision", "steps", "files", "layers")})
     for key in ("row", "precision", "steps"):
         if sides[0][key] != sides[1][key]:
             raise InputError(

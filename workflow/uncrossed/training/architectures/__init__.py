@@ -166,7 +166,6 @@ BUILT_IN = {
 }
 
 
-@cache
 def load(name: str, path: Path | None = None) -> Architecture:
     """An architecture of the package by its name, or a user's by name and file.
 
@@ -174,4 +173,9 @@ def load(name: str, path: Path | None = None) -> Architecture:
         KeyError: the package has none of that name, and no file is given.
         InputError: as `Architecture`.
     """
-    return Architecture(name, path or BUILT_IN[name])
+    return _read(name, path or BUILT_IN[name])
+
+
+@cache
+def _read(name: str, path: Path) -> Architecture:
+    return Architecture(name, path)
