@@ -159,11 +159,7 @@ def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(tmp_path):
     # A limit on the size of files stands in for the disk's: the kernel refuses the write in the same place.
     (tmp_path / "a.h5").write_bytes(b"older")
     program = "import test_store, sys; test_store.trial_file.write(sys.argv[1], test_store.make())"
-<<<<<<< HEAD
     path = f"{REPOSITORY / 'tests'}:{REPOSITORY / 'workflow'}"
-=======
-    here = os.path.dirname(__file__)
->>>>>>> house-jobs
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
