@@ -191,6 +191,21 @@ def test_a_published_table_alone_works(tmp_path):
     assert data(tmp_path)["trials"] == ["a", "<b>"]
 
 
+def test_semantics_are_called_as_an_ablation_calls_them_in_an_ablation_alone(study):
+    trials = pd.read_parquet(study / "tables/trials.parquet")
+    trials["semantics"] = ["published", "dropout=pytorch"] * 3 + ["native"]
+    trials.assign(architecture="vgg16").to_parquet(study / "tables/trials.parquet")
+    report.make(study)
+    assert "vgg16published3" in words(study)
+    assert "The 3 pairs of vgg16 are on average" in words(study), "the only native pair diverged"
+    assert "vgg16dropout aligned alone" in words(study)
+    (study / "tables/attribution.csv").write_text(
+        "base,architecture,variant,mechanism,share\na,vgg16,only,dropout,0.5\n"
+    )
+    report.make(study)
+    assert "vgg16batchnorm_variance aligned alone3" in words(study)
+
+
 def test_no_text_of_a_study_is_read_as_html(tmp_path):
     evil = """"><script>alert(1)<script>'&amp;"""
     folder = tmp_path / evil

@@ -101,13 +101,12 @@ def _said(summary: pd.DataFrame | None, group: Group) -> dict[str, Estimate]:
 
 
 def leading(found: Iterable[Group]) -> list[Group]:
-    """For each architecture its native group, else its largest, if any pair completed; those furthest apart first."""
+    """For each architecture its native group, else its largest, of those with pairs; those furthest apart first."""
     first: dict[str, Group] = {}
-    for group in sorted(found, key=lambda group: (group.semantics != "native", -group.pairs)):
+    with_pairs = (group for group in found if group.pairs)
+    for group in sorted(with_pairs, key=lambda group: (group.semantics != "native", -group.pairs)):
         first.setdefault(group.architecture, group)
-    return sorted(
-        (group for group in first.values() if group.pairs), key=lambda group: (-group.apart[0], group.architecture)
-    )
+    return sorted(first.values(), key=lambda group: (-group.apart[0], group.architecture))
 
 
 def add_floors(group: Group, attribution: pd.DataFrame) -> None:

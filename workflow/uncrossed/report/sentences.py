@@ -16,7 +16,7 @@ from uncrossed.analysis.groups import Group
 from uncrossed.analysis.intervals import Estimate
 from uncrossed.analysis.statistics import ACCURACIES
 from uncrossed.report.data import STATUSES, Page, plain
-from uncrossed.study.semantics import resolve, spell, variants
+from uncrossed.study.semantics import NAMED, resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
 
 NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
@@ -250,14 +250,17 @@ def comparison(page: Page) -> Grid:
             cells += [f"PyTorch {one.ahead}, TensorFlow {one.behind}"]
         known = [getattr(one, name) for name in floors]
         cells += [estimate(floor) if math.isfinite(floor[0]) else NONE for floor in known]
-        rows.append([one.architecture, _label(one), str(one.pairs), *cells])
+        ablated = bool(page.explanations.get(one.architecture))
+        rows.append([one.architecture, _label(one.semantics, ablated), str(one.pairs), *cells])
     return Grid(columns, rows)
 
 
-def _label(one: Group) -> str:
-    """A group's semantics as an ablation calls them, where it has them."""
+def _label(semantics: str, ablated: bool) -> str:
+    """Semantics as an ablation calls them, where it has them; outside one a built-in name stays that name."""
+    if semantics in NAMED and not ablated:
+        return semantics
     labels = {spell(resolve(text)): label for label, text in variants().items()}
-    label = labels.get(one.semantics, one.semantics)
+    label = labels.get(semantics, semantics)
     kind, _, mechanism = label.partition("-")
     return {"only": f"{mechanism} aligned alone", "without": f"all aligned but {mechanism}"}.get(kind, label)
 
