@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 TABLE = Path(__file__).with_name("speeds.csv")
 TIME_MARGIN, TIME_MORE = 2.0, 300.0
-# Libraries' pages count as memory: after a fresh installation 250 MB more of the same files were seen to be mapped, as the
-# page cache holds them in larger pieces; Snakemake beside the training takes 200.
+# Libraries' pages count as memory: after a fresh installation 250 MB more of the same files were seen to be mapped, as
+# the page cache holds them in larger pieces; Snakemake beside the training takes 200.
 MEMORY_MARGIN, MEMORY_MORE = 1.5, 500.0
 # How many times as long trainings in float64, or on CPUs without oneDNN, take at most: 3.0 to 4.8 with vgg16.
 SLOW = 5.0
