@@ -17,13 +17,15 @@ BATCH = 128
 
 def steps(seconds: float) -> None:
     """Print the images per second of this process."""
+    from uncrossed.training import backends
+    from uncrossed.study.trial import Settings
+
+    settings = Settings(threads=2)
+    backends.load("pytorch", settings).configure(settings)
+
     import torch
     import torchvision
 
-    from uncrossed.study.trial import Settings
-    from uncrossed.training.backends.pytorch import configure
-
-    configure(Settings(threads=2))
     model = torchvision.models.resnet50(num_classes=10).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
     images = torch.rand(BATCH, 3, 32, 32).to(memory_format=torch.channels_last)
@@ -54,8 +56,7 @@ def main() -> None:
     found: dict[tuple[str, bool], list[float]] = {(spin, busy): [] for busy in (False, True) for spin in SPINS}
     for _ in range(options.rounds):
         for (spin, busy), rates in found.items():
-            environment = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_DYNAMIC": "FALSE"}
-            environment |= {"GOMP_SPINCOUNT": spin} if spin else {}
+            environment = {**os.environ} | ({"GOMP_SPINCOUNT": spin} if spin else {})
             neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
             command = [sys.executable, __file__, "--steps", "--seconds", str(options.seconds)]
             try:
