@@ -63,11 +63,11 @@ RETRAIN_NOTHING = {
     "a new dataset format": ("datasets/formats/other.py", "", '"""Other."""\n'),
     "a comment": ("training/draws.py", "import hashlib", "import hashlib  # a comment"),
     "a docstring": ("training/backends/pytorch.py", "stock unless a row says otherwise", "as shipped otherwise"),
-    "a formula's description": ("study/semantics.py", "kernels U(", "kernels drawn from U("),
+    "a formula's description": ("study/mechanisms.py", "kernels U(", "kernels drawn from U("),
     "a renamed helper of reading": ("common/files.py", "def remove_left", "def remove_what_is_left"),
     "a changed download": ("common/remote.py", '"User-Agent": "uncrossed"', '"User-Agent": "uncrossed/2"'),
     "another form of trial files": ("results/trial_file.py", "uncrossed-trial-1", "uncrossed-trial-2"),
-    "another form of checkpoints": ("job/checkpoint.py", "uncrossed-checkpoint-2", "uncrossed-checkpoint-3"),
+    "another form of checkpoints": ("job/checkpoint_file.py", "uncrossed-checkpoint-3", "uncrossed-checkpoint-4"),
     "a changed statistic": ("analysis/statistics.py", "import numpy as np", "import numpy as np\n\nOTHER = 1"),
     "the identity's own code": ("study/identity.py", "def _path", "OTHER = 1\n\n\ndef _path"),
 }
@@ -86,7 +86,7 @@ RETRAIN = {
     "how an accuracy is counted": ("training/loop.py", "wide.argmax(axis=1) == labels", "True", "", ALL),
     "the draws": ("training/draws.py", "np.sqrt(6 / (fan_in", "np.sqrt(5 / (fan_in", "", ALL),
     "the name map": ("training/arrays.py", '"kernel", (2, 3, 1, 0)', '"kernel", (3, 2, 1, 0)', "", ALL),
-    "what a semantics does": ("training/mechanisms.py", "value != framework", "True", "", ALL),
+    "what a semantics does": ("training/effective.py", "value != framework", "True", "", ALL),
     "Adam's imitation": (
         "training/optimizers/adam.py",
         "variable.assign_sub(step_size",

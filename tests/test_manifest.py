@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from conftest import REPOSITORY, uncrossed
 from uncrossed.common.errors import InputError
 from uncrossed.study import manifest
-from uncrossed.study.semantics import NATIVE, resolve, spell
+from uncrossed.study.mechanisms import NATIVE, resolve, spell
 from uncrossed.study.space import PUBLISHED, Interval
 
 HEADER = "trial,architecture,learning_rate,batch_size,adam_epsilon,epochs\n"

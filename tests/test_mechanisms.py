@@ -15,7 +15,7 @@ from uncrossed.analysis.attribution import attribute
 from uncrossed.explain.proof import EPSILONS, LIMITS
 from uncrossed.results import tables, trial_file
 from uncrossed.study import manifest
-from uncrossed.study.semantics import (
+from uncrossed.study.mechanisms import (
     MECHANISMS,
     NAMED,
     NATIVE,
@@ -31,7 +31,7 @@ from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.training.architectures import BUILT_IN, load
 from uncrossed.training.arrays import to_pytorch
 from uncrossed.training.draws import dropout_mask
-from uncrossed.training.mechanisms import effective
+from uncrossed.training.effective import effective
 
 CHECKS = Path(__file__).with_name("checks")
 

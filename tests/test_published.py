@@ -16,7 +16,7 @@ from conftest import REPOSITORY, need, uncrossed
 from uncrossed.cli import main
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.study import manifest
-from uncrossed.study.semantics import resolve
+from uncrossed.study.mechanisms import resolve
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.study2021 import published
@@ -197,7 +197,7 @@ def test_no_row_is_dropped_without_a_word(tables, tmp_path, capfd):
     assert "refused: resnet50-00000000: column 'batch_size': found 49999" in said
     assert "refused: resnet50-00000001: column 'epochs': found 0; allowed: an integer from 1" in said
     assert "refused: resnet50-00000002: column 'learning_rate': found nan" in said
-    assert said.endswith("2 trials (1 vgg16, 1 resnet50); 3 of 5 published ones refused\n")
+    assert said.endswith("2 trials (1 resnet50, 1 vgg16); 3 of 5 published ones refused\n")
     assert list(manifest.read(tmp_path / "m.csv")) == ["resnet50-00000003", "vgg16-00000000"]
     assert tmp_path.joinpath("m.csv").read_text().count(",published\n") == 2
 
@@ -295,7 +295,7 @@ def test_the_committed_manifest_is_what_the_command_makes(tmp_path):
     options = ["--output", tmp_path / "m.csv", "--reference", tmp_path / "r.parquet"]
     said = uncrossed("manifest", "import-published", "--folder", TABLES, *options).stdout
     assert (tmp_path / "m.csv").read_bytes() == MANIFEST.read_bytes()
-    assert said.endswith("1200 trials (400 vgg16, 400 resnet50, 400 densenet121); 0 of 1200 published ones refused\n")
+    assert said.endswith("1200 trials (400 densenet121, 400 resnet50, 400 vgg16); 0 of 1200 published ones refused\n")
     for known in (
         "vgg16: all accuracies and 399 of 400 learning rates are rounded to 9 decimals",
         *("vgg16-d24e215e: no curves", "vgg16-d24f6410: no curves", "resnet50-3450eb44: its state is 'running'"),

@@ -29,7 +29,7 @@ from uncrossed.release.card import TITLE
 from uncrossed.report import report
 from uncrossed.results import checksums, tables
 from uncrossed.study import manifest
-from uncrossed.study.semantics import resolve
+from uncrossed.study.mechanisms import resolve
 
 # How often an upload is killed at a random moment; more by UNCROSSED_INTERRUPTIONS=50.
 INTERRUPTIONS = int(os.environ.get("UNCROSSED_INTERRUPTIONS", 5))

@@ -79,11 +79,11 @@ def empty(path: Path) -> None:
 
 def foreign(path: Path) -> None:
     """A well-formed checkpoint of a training that ran under another version of PyTorch."""
-    from uncrossed.job import checkpoint
+    from uncrossed.job import checkpoint_file
 
-    state, identity = checkpoint._read(path)
+    state, identity = checkpoint_file._read(path)
     identity["versions"]["torch"] = "1.6.0"
-    checkpoint.Checkpoint(path.with_name("a.h5"), 0).save(identity, state)
+    checkpoint_file.CheckpointFile(path.with_name("a.h5"), 0).save(identity, state)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from uncrossed.common.errors import InputError
 from uncrossed.search import suggestion as searching
 from uncrossed.search.figures import expected_best
 from uncrossed.search.suggestion import Seen
+from uncrossed.study.mechanisms import NATIVE
 from uncrossed.study.search import DIMENSIONS, Search
-from uncrossed.study.semantics import NATIVE
 from uncrossed.study.space import Interval, Space
 from uncrossed.study.study import Study
 from uncrossed.training.architectures import load
@@ -111,7 +111,7 @@ def test_every_point_of_any_box_lies_in_a_subspace_that_overlaps_as_stated(data,
         ({"split": ["epochs", "epochs"]}, "twice"),
         ({"overlap": 1.5}, "from 0 to 1"),
         ({"pending": 0}, "an integer >= 1"),
-        ({"architectures": ["lenet"]}, "found 'lenet'"),
+        ({"architectures": ["lenet"]}, "unknown architecture 'lenet'"),
         ({"semantics": "alligned"}, "did you mean 'aligned'"),
         ({"serch": 1}, "unknown key"),
     ],

@@ -17,8 +17,8 @@ BATCH = 128
 
 def steps(seconds: float) -> None:
     """Print the images per second of this process."""
-    from uncrossed.training import backends
     from uncrossed.study.trial import Settings
+    from uncrossed.training import backends
 
     settings = Settings(threads=2)
     backends.load("pytorch", settings).configure(settings)

@@ -17,8 +17,8 @@ import numpy as np
 
 from uncrossed.search import suggestion as searching
 from uncrossed.search.suggestion import Seen
+from uncrossed.study.mechanisms import NATIVE
 from uncrossed.study.search import Search
-from uncrossed.study.semantics import NATIVE
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 BOX = {

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 from uncrossed.datasets import dataset_file
-from uncrossed.job.checkpoint import Checkpoint
+from uncrossed.job.checkpoint_file import CheckpointFile
 from uncrossed.results import trial_file
+from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.trial import Job, Settings
 from uncrossed.training import backends
 from uncrossed.training.loop import Stopped, run
@@ -18,11 +19,12 @@ framework, dataset, folder = sys.argv[1], dataset_file.read(sys.argv[2]), Path(s
 settings = Settings(keep_epochs=(0, 1))
 backend = backends.load(framework, settings)
 # Each with dropout that its framework draws, and with an optimizer that is the other's.
+architecture = PACKAGED["smallcnn"]
 for semantics in {"pytorch": ("native", "aligned-tensorflow"), "tensorflow": ("dropout=pytorch", "aligned")}[framework]:
     values = {"trial": "t", "architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 30, "adam_epsilon": 0.1}
     job = Job(row={**values, "epochs": 2, "seed": 3, "semantics": semantics}, settings=settings)
     whole, output = folder / f"{framework}-whole.h5", folder / f"{framework}.h5"
-    trial_file.write(whole, run(job, backend, dataset, code="")[0])
+    trial_file.write(whole, run(job, architecture, backend, dataset, code="")[0])
     moments = 0
     for moment in itertools.count(1):
         asked, stops = 0, 0
@@ -36,7 +38,9 @@ for semantics in {"pytorch": ("native", "aligned-tensorflow"), "tensorflow": ("d
         for attempt in (stop, stop, lambda: False):
             asked = 0
             try:
-                result, _ = run(job, backend, dataset, code="", checkpoint=Checkpoint(output, 0), stop=attempt)
+                result, _ = run(
+                    job, architecture, backend, dataset, code="", saved=CheckpointFile(output, 0), stop=attempt
+                )
                 break
             except Stopped:
                 stops += 1
@@ -46,7 +50,7 @@ for semantics in {"pytorch": ("native", "aligned-tensorflow"), "tensorflow": ("d
         trial_file.write(output, result)
         if output.read_bytes() != whole.read_bytes():
             sys.exit(f"{framework} {semantics}: stopped at moment {moment}, it ends with other bytes")
-        Checkpoint(output, 0).remove()
+        CheckpointFile(output, 0).remove()
     # Three steps and two questions after them, two batches of evaluation, twice.
     if moments < 10:
         sys.exit(f"{framework} {semantics}: only {moments} moments")

@@ -23,7 +23,7 @@ from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
 from uncrossed.results import built, tables
 from uncrossed.study import manifest
-from uncrossed.study.semantics import MECHANISMS, variants
+from uncrossed.study.mechanisms import MECHANISMS, variants
 
 COLUMNS = [
     *("base", "architecture", "variant", "mechanism", "seeds", "gap", "gap_low", "gap_high", "native_gap"),

@@ -12,7 +12,7 @@ from uncrossed.common.errors import InputError
 from uncrossed.results import architectures, layout, trial_file
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.training.arrays import Layer, to_pytorch
-from uncrossed.training.state import Weights
+from uncrossed.training.checkpoint import Arrays
 
 BINS = 15
 # With more classes than that a table of disagreement has no recalls.
@@ -77,7 +77,7 @@ def read(path: Path) -> Predictions:
     return found
 
 
-def _last_weights(path: Path) -> Weights:
+def _last_weights(path: Path) -> Arrays:
     with trial_file.opened(path) as file:
         return trial_file.read_weights(file, trial_file.kept_epochs(file)[-1], path)
 
@@ -224,7 +224,7 @@ def _guesses(side: Predictions) -> tuple[np.ndarray, np.ndarray, int]:
     return guesses, labels, int((~finite).sum())
 
 
-def distances(layers: Iterable[Layer], pytorch: Weights, tensorflow: Weights) -> Iterator[dict[str, Any]]:
+def distances(layers: Iterable[Layer], pytorch: Arrays, tensorflow: Arrays) -> Iterator[dict[str, Any]]:
     """How far two models' arrays are apart, in model order, of the arrays that both have.
 
     Args:

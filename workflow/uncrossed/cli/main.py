@@ -7,11 +7,25 @@ import argparse
 import os
 import sys
 
-from uncrossed.cli import analysis, explain, manifest, release, results, search, tools, training
+from uncrossed.cli import (
+    analysis,
+    bench,
+    datasets,
+    doctor,
+    explain,
+    job,
+    release,
+    report,
+    results,
+    search,
+    study,
+    study2021,
+)
 from uncrossed.cli.words import fail
 from uncrossed.common.errors import InputError, UnreadableError
 
-GROUPS = (manifest, training, search, results, analysis, release, explain, tools)
+# Each has the commands of the room of its name.
+GROUPS = (study, datasets, job, search, results, analysis, report, release, study2021, explain, bench, doctor)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from uncrossed.explain.proof import LIMITS, Pair, first_gates
-from uncrossed.study.semantics import resolve
+from uncrossed.study.mechanisms import resolve
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends, draws
 from uncrossed.training.architectures import Architecture, Network

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from uncrossed.datasets.definition import BUILT_IN
-from uncrossed.study.semantics import MECHANISMS, flipped, resolve
+from uncrossed.study.mechanisms import MECHANISMS, flipped, resolve
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends
 from uncrossed.training.architectures import Architecture, Network

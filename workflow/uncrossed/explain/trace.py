@@ -17,7 +17,7 @@ import numpy as np
 from uncrossed.common import files
 from uncrossed.common.errors import InputError
 from uncrossed.datasets.dataset_file import Dataset
-from uncrossed.study.semantics import MECHANISMS, NATIVE, flipped, resolve
+from uncrossed.study.mechanisms import MECHANISMS, NATIVE, flipped, resolve
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training.architectures import Architecture, Network
 from uncrossed.training.arrays import to_pytorch

@@ -16,7 +16,7 @@ from uncrossed.common import cpus, files
 from uncrossed.common.errors import InputError
 from uncrossed.datasets import dataset_file
 from uncrossed.job import lock, twins
-from uncrossed.job.checkpoint import Checkpoint
+from uncrossed.job.checkpoint_file import CheckpointFile
 from uncrossed.job.signals import Interrupted, Stop
 from uncrossed.job.watchdog import Watchdog
 from uncrossed.results import trial_file
@@ -24,7 +24,7 @@ from uncrossed.study.identity import code_sha256
 from uncrossed.study.trial import Job
 from uncrossed.training import backends, loop
 from uncrossed.training.architectures import Architecture
-from uncrossed.training.state import Result
+from uncrossed.training.result import Result
 
 
 def train(
@@ -57,7 +57,7 @@ def train(
         ModuleNotFoundError: the framework is not installed.
         Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
-    checkpoint = Checkpoint(output, checkpoint_seconds)
+    checkpoint = CheckpointFile(output, checkpoint_seconds)
     copy = twins.copied(twin, framework, job, architecture) if twin else None
     if copy:
         result, name = copy
@@ -101,7 +101,7 @@ def train(
 
 def written(output: Path) -> tuple[Path, ...]:
     """The files that a training writes: its trial file, run record and checkpoint."""
-    return output, output.with_suffix(".json"), Checkpoint(output, 0).path
+    return output, output.with_suffix(".json"), CheckpointFile(output, 0).path
 
 
 def _progress(batches: list[loop.Batch], epoch: int) -> Any:

@@ -7,7 +7,7 @@ from uncrossed.results import trial_file
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.trial import Job, Trial
 from uncrossed.training.architectures import Architecture
-from uncrossed.training.state import Result
+from uncrossed.training.result import Result
 
 
 def copied(twin: Path, framework: str, job: Job, architecture: Architecture) -> tuple[Result, str] | None:

@@ -14,7 +14,7 @@ from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.study.architectures import Architectures
 from uncrossed.study.trial import Trial
 from uncrossed.training.architectures import Network
-from uncrossed.training.mechanisms import effective
+from uncrossed.training.effective import effective
 
 
 def build(

@@ -16,7 +16,7 @@ from uncrossed.analysis.groups import Group
 from uncrossed.analysis.intervals import Estimate
 from uncrossed.analysis.statistics import ACCURACIES
 from uncrossed.report.data import STATUSES, Page, plain
-from uncrossed.study.semantics import NAMED, resolve, spell, variants
+from uncrossed.study.mechanisms import NAMED, resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
 
 NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}

@@ -21,7 +21,7 @@ from uncrossed.common.files import sha256
 from uncrossed.datasets import dataset_file
 from uncrossed.results import layout, origin, trial_file
 from uncrossed.results.recompute import trained
-from uncrossed.study.semantics import MECHANISMS
+from uncrossed.study.mechanisms import MECHANISMS
 from uncrossed.study.trial import Trial
 from uncrossed.training import loop
 from uncrossed.training.architectures import BUILT_IN, load

@@ -14,7 +14,7 @@ from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, parsing, write_text
 from uncrossed.results import architectures, built, layout, origin, trial_file, trials_table
 from uncrossed.study import manifest
-from uncrossed.study.semantics import MECHANISMS, NATIVE, resolve
+from uncrossed.study.mechanisms import MECHANISMS, NATIVE, resolve
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 AGAIN = "build the tables again"

@@ -20,7 +20,8 @@ import numpy as np
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import DAMAGE, hdf5, new_hdf5
-from uncrossed.training.state import CURVES, Result, Weights
+from uncrossed.training.checkpoint import Arrays
+from uncrossed.training.result import CURVES, Result
 
 SCHEMA = "uncrossed-trial-1"
 # Attributes that are JSON objects; the others are plain strings.
@@ -163,7 +164,7 @@ def read_array(file: h5py.File, name: str, where: object) -> np.ndarray:
     return array
 
 
-def read_weights(file: h5py.File, epoch: int, where: object) -> Weights:
+def read_weights(file: h5py.File, epoch: int, where: object) -> Arrays:
     """The weights after a kept epoch by name, in model order; each array is checked.
 
     Args:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from uncrossed.common.errors import InputError
 from uncrossed.results import trial_file
-from uncrossed.study.semantics import spell
+from uncrossed.study.mechanisms import spell
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.files import write_json
 from uncrossed.results import layout, trial_file
 from uncrossed.study.architectures import PACKAGED
+from uncrossed.study.mechanisms import resolve
 from uncrossed.study.search import Search, read_suggestion, suggestion_path
-from uncrossed.study.semantics import resolve
 from uncrossed.study.space import Interval, Stream
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS, Trial

@@ -12,7 +12,7 @@ from pathlib import Path
 from uncrossed.common.errors import InputError, nearest, shown
 from uncrossed.common.files import read_text, write_text
 from uncrossed.study.architectures import PACKAGED, Architectures
-from uncrossed.study.semantics import resolve, spell, variants
+from uncrossed.study.mechanisms import resolve, spell, variants
 from uncrossed.study.space import PUBLISHED, Space
 from uncrossed.study.trial import FRAMEWORKS, Trial
 from uncrossed.training.architectures import Architecture
@@ -163,7 +163,7 @@ def sha256(rows: Iterable[Trial]) -> str:
 
 
 def ablated(rows: Iterable[Trial]) -> dict[str, dict[str, str]]:
-    """The base trials of an ablation: for each, its rows' trial names with their labels of `semantics.variants`.
+    """The base trials of an ablation: for each, its rows' trial names with their labels of `mechanisms.variants`.
 
     A base counts where it has native and aligned rows, and where its rows differ in semantics and seed only.
     """

@@ -20,8 +20,8 @@ from uncrossed.datasets.definition import BUILT_IN, Definition
 from uncrossed.study import architectures, manifest
 from uncrossed.study.architectures import Architectures
 from uncrossed.study.identity import code_sha256
+from uncrossed.study.mechanisms import NAMED, NATIVE, resolve
 from uncrossed.study.search import EXAMPLE, Search, read_suggestion, suggestion_path
-from uncrossed.study.semantics import NAMED, NATIVE, resolve
 from uncrossed.study.trial import Job, Settings, Trial
 
 # Beside a study's results: what they were built from.
@@ -394,7 +394,10 @@ class Study:
             raise InputError(
                 f"{self.path}: search.box.batch_size: found {high:g}; allowed: up to {examples}, the training examples"
             )
-        normalised = [name for name in search.architectures if self.architectures.find(name).BATCHNORM]
+        try:
+            normalised = [name for name in search.architectures if self.architectures.find(name).BATCHNORM]
+        except InputError as error:
+            raise InputError(f"{self.path}: search.architectures: {error}") from error
         for box in search.space.subspaces() if normalised else ():
             low, high = int(box["batch_size"].low), int(box["batch_size"].high)
             if all((examples - 1) % size == 0 for size in range(low, high + 1)):

@@ -12,9 +12,9 @@ from pydantic import Field, field_validator, model_validator
 from uncrossed.common.checked import Model, Name
 from uncrossed.common.errors import InputError
 from uncrossed.datasets.definition import DatasetIdentity
-from uncrossed.study.semantics import NATIVE, resolve
+from uncrossed.study.mechanisms import NATIVE, resolve
 from uncrossed.training.architectures import Architecture
-from uncrossed.training.mechanisms import effective
+from uncrossed.training.effective import effective
 
 FRAMEWORKS = ("pytorch", "tensorflow")
 # PyTorch refuses scalars that float32 cannot hold, among them a learning rate over its bias correction.

@@ -28,7 +28,7 @@ from uncrossed.results import layout
 from uncrossed.results.tables import AGAIN
 from uncrossed.study import manifest
 from uncrossed.study.architectures import PACKAGED
-from uncrossed.study.semantics import resolve, spell
+from uncrossed.study.mechanisms import resolve, spell
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 BASE_URL = "https://raw.githubusercontent.com/maxzvyagin/crossedwires"

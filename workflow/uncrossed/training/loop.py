@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from uncrossed.training.architectures import Architecture
-from uncrossed.training.state import CURVES, Result, Saved, State
+from uncrossed.training.checkpoint import Checkpoint, Saved
+from uncrossed.training.result import CURVES, Result
 
 # Evaluation takes the test examples in batches of this size; it is part of what determines a result's bits.
 TEST_BATCH = 500
@@ -67,7 +68,7 @@ def run(
     backend: ModuleType,
     dataset: Any,
     code: str,
-    checkpoint: Saved | None = None,
+    saved: Saved | None = None,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[list[Batch], int], Any] = lambda batches, epoch: batches,
     report: Callable[[EpochReport], None] = lambda epoch: None,
@@ -80,7 +81,7 @@ def run(
         backend: a module of `uncrossed.training.backends`.
         dataset: the images and labels, a `uncrossed.datasets.dataset_file.Dataset`.
         code: the identity of the code, as `identity.code_sha256` gives it.
-        checkpoint: where to go on from, and where to write the state at the end of epochs and when stopped.
+        saved: where its checkpoint is read from, and written to at the end of epochs and when stopped.
         stop: asked after every step; the training stops once it is true.
         progress: wraps an epoch's batches, for a progress bar.
         report: called after each epoch.
@@ -91,7 +92,7 @@ def run(
 
     Raises:
         DeviceError: the job asks for a GPU and the framework sees none.
-        Stopped: `stop` was true; the checkpoint holds the state, if it could be written.
+        Stopped: `stop` was true; its checkpoint is saved, if it could be written.
     """
     row, settings = job.row, job.settings
     device = backend.configure(settings)
@@ -110,20 +111,20 @@ def run(
     network = architecture.on(dataset.shape, dataset.classes)
     learner = backend.Learner(row, network, settings, dataset.images, dataset.labels)
     none = np.zeros((0, network.classes), np.float32)
-    state = checkpoint.load(identity) if checkpoint else None
+    state = saved.load(identity) if saved else None
     if state is None:
-        state = State(1, 0, {name: np.full(row.epochs, np.nan) for name in CURVES}, none, np.zeros(1))
-        state.kept = {0: learner.weights()} if 0 in settings.keep_epochs else {}
+        state = Checkpoint(1, 0, {name: np.full(row.epochs, np.nan) for name in CURVES}, none, np.zeros(1))
+        state.kept = {"0": learner.weights()} if 0 in settings.keep_epochs else {}
     else:
         learner.set_weights(state.weights)
         learner.set_optimizer_state(state.steps, state.optimizer)
         learner.set_random(state.random)
 
     def save() -> None:
-        if checkpoint:
+        if saved:
             state.steps, state.weights, state.random = learner.steps, learner.weights(), learner.random()
             state.optimizer = learner.optimizer_state()
-            checkpoint.save(identity, state)
+            saved.save(identity, state)
 
     status = "completed"
     while True:
@@ -148,14 +149,15 @@ def run(
             status = "diverged"
         last = epoch == row.epochs or status == "diverged"
         if last or epoch in settings.keep_epochs:
-            state.kept[epoch] = learner.weights()
+            state.kept[str(epoch)] = learner.weights()
         if last:
             break
         state.epoch, state.logits, state.seconds = epoch + 1, none, np.append(state.seconds, 0)
-        if checkpoint and checkpoint.due():
+        if saved and saved.due():
             save()
     attributes = {**identity, "status": status}
-    return Result(attributes, state.curves, logits, dataset.labels["test"], state.kept), state.seconds.tolist()
+    weights = {int(epoch): arrays for epoch, arrays in state.kept.items()}
+    return Result(attributes, state.curves, logits, dataset.labels["test"], weights), state.seconds.tolist()
 
 
 def _until(stop: Callable[[], bool], batches: Iterable[Batch]) -> Iterator[Batch]:

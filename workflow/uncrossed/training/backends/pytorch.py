@@ -19,7 +19,7 @@ from uncrossed.training import draws
 from uncrossed.training.architectures import Network
 from uncrossed.training.backends import DeviceError, cpu
 from uncrossed.training.backends.pytorch_as_tensorflow import SharedDropout, imitate
-from uncrossed.training.mechanisms import effective
+from uncrossed.training.effective import effective
 from uncrossed.training.optimizers import adam
 
 FRAMEWORK = "pytorch"

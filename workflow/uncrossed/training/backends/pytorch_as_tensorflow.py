@@ -1,4 +1,4 @@
-"""How PyTorch's layers do what Keras' do, mechanism by mechanism; `study.semantics.MECHANISMS` has the formulas."""
+"""How PyTorch's layers do what Keras' do, mechanism by mechanism; `study.mechanisms.MECHANISMS` has the formulas."""
 
 from collections.abc import Callable, Mapping
 
@@ -58,7 +58,7 @@ def imitate(model: nn.Module, network: Network, mechanisms: Mapping[str, str]) -
     Args:
         model: as torchvision or the architecture's file has it.
         network: what the model is of.
-        mechanisms: what it has to do otherwise, as `mechanisms.effective` says.
+        mechanisms: what it has to do otherwise, as `effective.effective` says.
     """
     architecture = network.architecture
     if "stride" in mechanisms:

@@ -16,7 +16,7 @@ from uncrossed.training.architectures import Network
 from uncrossed.training.arrays import to_pytorch, to_tensorflow
 from uncrossed.training.backends import DeviceError, cpu
 from uncrossed.training.backends.tensorflow_as_pytorch import SharedDropout, imitate
-from uncrossed.training.mechanisms import effective
+from uncrossed.training.effective import effective
 from uncrossed.training.optimizers import adam
 
 FRAMEWORK = "tensorflow"

@@ -1,4 +1,4 @@
-"""How Keras' layers do what PyTorch's do, mechanism by mechanism; `study.semantics.MECHANISMS` has the formulas."""
+"""How Keras' layers do what PyTorch's do, mechanism by mechanism; `study.mechanisms.MECHANISMS` has the formulas."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -51,7 +51,7 @@ def imitate(model: keras.Model, network: Network, mechanisms: Mapping[str, str])
     Args:
         model: as keras.applications or the architecture's file has it.
         network: what the model is of.
-        mechanisms: what it has to do otherwise, as `mechanisms.effective` says.
+        mechanisms: what it has to do otherwise, as `effective.effective` says.
     """
     structural = mechanisms.keys() - {"initializer", "initial_weights", "adam_epsilon"}
     if not structural:

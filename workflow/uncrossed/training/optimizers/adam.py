@@ -19,7 +19,7 @@ def pytorch(parameters: Iterable[Any], row: Any, mechanisms: Mapping[str, str], 
     Args:
         parameters: the model's.
         row: has `learning_rate` and `adam_epsilon`.
-        mechanisms: as `mechanisms.effective` gives them.
+        mechanisms: as `effective.effective` gives them.
         fused: one kernel for all that a step does to a weight; equal to the default to rounding. At batch size 10 on a
             CPU a training step of vgg16 takes 0.60 of the time, of resnet50 0.77, of densenet121 0.86.
     """
@@ -95,7 +95,7 @@ def tensorflow(variables: list[Any], row: Any, mechanisms: Mapping[str, str]) ->
     Args:
         variables: the model's trainable ones.
         row: has `learning_rate` and `adam_epsilon`.
-        mechanisms: as `mechanisms.effective` gives them.
+        mechanisms: as `effective.effective` gives them.
     """
     import keras
 

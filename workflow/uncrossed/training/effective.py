@@ -1,6 +1,6 @@
 """What a row's semantics makes a framework do otherwise than it ships.
 
-The mechanisms themselves, with their formulas and sources, are in `uncrossed.study.semantics`.
+The mechanisms themselves, with their formulas and sources, are in `uncrossed.study.mechanisms`.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""Commands that check and make manifests: `manifest check`, `row`, `sample`, `ablate`, `import-published`, `keep`."""
+"""Commands about what is to be built: `manifest check`, `row`, `sample`, `ablate`, `import-published`, `keep`; `speeds`."""
 
 import argparse
 from collections import Counter
@@ -61,6 +61,13 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--study", required=True, help="a study file, or the study as JSON")
     command.add_argument("--rows", help="SHA-256 of the rows that the build was planned with")
     command.set_defaults(run=keep)
+
+    command = commands.add_parser("speeds", help="write what a study's trainings took, for the resources of others")
+    command.add_argument("folder", type=Path, help="results/speeds: trials of several batch sizes per architecture")
+    command.add_argument(
+        "--output", type=Path, default=Path("config/speeds.csv"), help="beside the studies that it is for (%(default)s)"
+    )
+    command.set_defaults(run=update_speeds)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -171,3 +178,13 @@ def _of_search(search: Any) -> str:
 def _of_rows(rows: Collection[Any]) -> str:
     counts = Counter(row.architecture for row in rows)
     return f"{len(rows)} trials ({', '.join(f'{count} {name}' for name, count in sorted(counts.items()))})"
+
+
+def update_speeds(options: argparse.Namespace) -> None:
+    """Measure speeds from a study's run records, and put them into the package's table."""
+    from uncrossed.results import tables
+    from uncrossed.study import resources
+
+    measured = resources.measure(*tables.read_runs(options.folder))
+    resources.update(measured, options.output)
+    print(f"{options.output}: {len(measured)} lines measured")

@@ -1,4 +1,4 @@
-"""Commands that make one dataset or one trial file: `dataset`, `train`."""
+"""The command that makes one trial file: `train`."""
 
 import argparse
 import math
@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from uncrossed.cli.words import fail, is_json, json_object
-from uncrossed.common.errors import InputError, nearest, need_linux
-from uncrossed.datasets.definition import BUILT_IN, Definition
+from uncrossed.common.errors import InputError, need_linux
 from uncrossed.study.architectures import given as given_architecture
 from uncrossed.study.trial import FRAMEWORKS, Job
 
@@ -21,11 +20,6 @@ STARTED = time.monotonic()
 
 def add_commands(commands: Any) -> None:
     """Add them to the command line's grammar."""
-    command = commands.add_parser("dataset", help="fetch, verify and write a dataset")
-    command.add_argument("definition", help="a built-in name, or a definition as JSON")
-    command.add_argument("--output", type=Path, required=True)
-    command.set_defaults(run=build_dataset)
-
     command = commands.add_parser("train", help="train one trial on one framework")
     command.add_argument("framework", choices=FRAMEWORKS)
     command.add_argument("--row", nargs="?", help="a manifest row as JSON, or a file that holds it or a suggestion")
@@ -43,19 +37,6 @@ def add_commands(commands: Any) -> None:
         help="end it where a step takes more seconds than this and 100 times the longest before (%(default)s)",
     )
     command.set_defaults(run=train)
-
-
-def build_dataset(options: argparse.Namespace) -> None:
-    """Write a dataset file."""
-    from uncrossed.datasets.build import build
-
-    if options.definition in BUILT_IN:
-        definition = BUILT_IN[options.definition]
-    elif is_json(options.definition):
-        definition = Definition.check(json_object(options.definition, "definition"), "dataset definition")
-    else:
-        raise InputError(f"unknown dataset '{options.definition}'; {nearest(options.definition, BUILT_IN)}")
-    build(definition, options.output)
 
 
 def train(options: argparse.Namespace) -> int:

@@ -1,8 +1,9 @@
-"""The checkpoint: all that an interrupted training needs to go on and end with the bytes that it would have had.
+"""The file of a checkpoint: every field of `uncrossed.training.checkpoint.Checkpoint`, complete or not at all.
 
 It holds the identity that the trial file will have; one of another row, code, software, device or dataset is not used.
 """
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -16,25 +17,13 @@ import numpy as np
 
 from uncrossed.common.errors import UnreadableError
 from uncrossed.common.files import DAMAGE, complete, reading, remove_left
-from uncrossed.training.state import State
+from uncrossed.training.checkpoint import Checkpoint
 
-SCHEMA = "uncrossed-checkpoint-2"
+SCHEMA = "uncrossed-checkpoint-3"
 BLOCK = 512
 
 
-GROUPS = ("curves", "weights", "random")
-
-
-def arrays(state: State) -> dict[str, np.ndarray]:
-    """Every array of a state by its place in the file, in the order of writing."""
-    groups = {name: getattr(state, name) for name in GROUPS}
-    groups |= {f"kept/{epoch}": weights for epoch, weights in state.kept.items()}
-    groups |= {f"optimizer/{slot}": named for slot, named in state.optimizer.items()}
-    places = {"logits": state.logits, "seconds": state.seconds}
-    return places | {f"{group}/{name}": array for group, named in groups.items() for name, array in named.items()}
-
-
-class Checkpoint:
+class CheckpointFile:
     """The checkpoint of one training, beside its trial file.
 
     Attributes:
@@ -53,8 +42,8 @@ class Checkpoint:
         """Whether the interval has passed since the last one."""
         return time.monotonic() - self.written >= self.interval
 
-    def load(self, identity: dict[str, Any]) -> State | None:
-        """The last state of the same training, if there is one.
+    def load(self, identity: dict[str, Any]) -> Checkpoint | None:
+        """The checkpoint of the same training, if there is one.
 
         A checkpoint that is damaged or of another training is renamed to `*.unusable`, with a message.
 
@@ -66,7 +55,7 @@ class Checkpoint:
                 replace what may be hours of work.
         """
         try:
-            state, theirs = _read(self.path)
+            checkpoint, theirs = _read(self.path)
         except FileNotFoundError:
             return None
         except UnreadableError as error:
@@ -76,25 +65,26 @@ class Checkpoint:
         else:
             differing = sorted(key for key in identity.keys() | theirs.keys() if identity.get(key) != theirs.get(key))
             if not differing:
-                _say(f"{self.path}: going on in epoch {state.epoch} after {state.steps} steps")
-                return state
+                _say(f"{self.path}: going on in epoch {checkpoint.epoch} after {checkpoint.steps} steps")
+                return checkpoint
             reason = "it was made with another " + ", ".join(differing)
         self.path.replace(self.aside)
         _say(f"{self.path}: not used, as {reason}; renamed to {self.aside.name}")
         return None
 
-    def save(self, identity: dict[str, Any], state: State) -> bool:
-        """Write a state, completely or not at all; where the file system refuses, say so and return False."""
-        places = arrays(state)
-        header = {"identity": identity, "epoch": state.epoch, "steps": state.steps, "names": list(places)}
+    def save(self, identity: dict[str, Any], checkpoint: Checkpoint) -> bool:
+        """Write it, completely or not at all; where the file system refuses, say so and return False."""
+        arrays: list[np.ndarray] = []
+        fields = {field.name: getattr(checkpoint, field.name) for field in dataclasses.fields(checkpoint)}
+        header = {"identity": identity, "fields": _numbered(fields, arrays), "arrays": len(arrays)}
         buffer = io.BytesIO()
         # HDF5 leaves the first block to its user: it holds the SHA-256 of the rest.
         with h5py.File(buffer, "w", userblock_size=BLOCK) as file:
             file.attrs["schema"] = SCHEMA
             # Large: attributes are limited to 64 KiB.
-            file["header"] = json.dumps(header, sort_keys=True)
-            for name, array in places.items():
-                file[f"arrays/{name}"] = array
+            file["header"] = json.dumps(header)
+            for number, array in enumerate(arrays):
+                file[f"arrays/{number}"] = array
         content = buffer.getbuffer()
         content[:64] = hashlib.sha256(content[BLOCK:]).hexdigest().encode()
         try:
@@ -114,7 +104,7 @@ class Checkpoint:
         self.aside.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> tuple[State, dict[str, Any]]:
+def _read(path: Path) -> tuple[Checkpoint, dict[str, Any]]:
     with reading(path) as stream:
         content = stream.readall()
     # Before HDF5 sees it: it may crash on what is damaged.
@@ -124,19 +114,25 @@ def _read(path: Path) -> tuple[State, dict[str, Any]]:
         if file.attrs["schema"] != SCHEMA:
             raise ValueError(f"schema {file.attrs['schema']!r}")
         header = json.loads(file["header"][()])
-        places = {name: np.asarray(file[f"arrays/{name}"][()]) for name in header["names"]}
-    state = State(header["epoch"], header["steps"], {}, places.pop("logits"), places.pop("seconds"))
-    for place, array in places.items():
-        group, name = place.split("/", 1)
-        if group == "kept":
-            epoch, name = name.split("/", 1)
-            state.kept.setdefault(int(epoch), {})[name] = array
-        elif group == "optimizer":
-            slot, name = name.split("/", 1)
-            state.optimizer.setdefault(slot, {})[name] = array
-        else:
-            getattr(state, group)[name] = array
-    return state, header["identity"]
+        arrays = [np.asarray(file[f"arrays/{number}"][()]) for number in range(header["arrays"])]
+    return Checkpoint(**_with_arrays(header["fields"], arrays)), header["identity"]
+
+
+def _numbered(value: Any, arrays: list[np.ndarray]) -> Any:
+    """A field's value for JSON: of each array, which is added to `arrays`, a list with its number alone."""
+    if isinstance(value, dict):
+        return {name: _numbered(inner, arrays) for name, inner in value.items()}
+    if not isinstance(value, np.ndarray):
+        return value
+    arrays.append(value)
+    return [len(arrays) - 1]
+
+
+def _with_arrays(value: Any, arrays: list[np.ndarray]) -> Any:
+    """What `_numbered` was given."""
+    if isinstance(value, dict):
+        return {name: _with_arrays(inner, arrays) for name, inner in value.items()}
+    return arrays[value[0]] if isinstance(value, list) else value
 
 
 def _say(message: str) -> None:

@@ -1,7 +1,6 @@
-"""Commands about the machine: `speeds`, `bench`, `doctor`."""
+"""The command that measures speed: `bench`."""
 
 import argparse
-import json
 import math
 import sys
 from pathlib import Path
@@ -14,13 +13,6 @@ from uncrossed.study.trial import FRAMEWORKS
 
 def add_commands(commands: Any) -> None:
     """Add them to the command line's grammar."""
-    command = commands.add_parser("speeds", help="write what a study's trainings took, for the resources of others")
-    command.add_argument("folder", type=Path, help="results/speeds: trials of several batch sizes per architecture")
-    command.add_argument(
-        "--output", type=Path, default=Path("config/speeds.csv"), help="beside the studies that it is for (%(default)s)"
-    )
-    command.set_defaults(run=update_speeds)
-
     command = commands.add_parser(
         "bench", help="images per second beside the bare step and the plain program; start-up"
     )
@@ -34,20 +26,6 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--deterministic-only", action="store_true", help="do not measure what determinism costs")
     command.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     command.set_defaults(run=run_bench)
-
-    command = commands.add_parser("doctor", help="what each framework sees here, what is wrong, and what to do")
-    command.add_argument("--probe", choices=FRAMEWORKS, help=argparse.SUPPRESS)
-    command.set_defaults(run=run_doctor)
-
-
-def update_speeds(options: argparse.Namespace) -> None:
-    """Measure speeds from a study's run records, and put them into the package's table."""
-    from uncrossed.results import tables
-    from uncrossed.study import resources
-
-    measured = resources.measure(*tables.read_runs(options.folder))
-    resources.update(measured, options.output)
-    print(f"{options.output}: {len(measured)} lines measured")
 
 
 def run_bench(options: argparse.Namespace) -> int:
@@ -73,27 +51,3 @@ def run_bench(options: argparse.Namespace) -> int:
     if options.json:
         files.write_json(options.json, measured)
     return 1 if measured["failed"] else 0
-
-
-def run_doctor(options: argparse.Namespace) -> int:
-    """Print facts and problems; exit 1 when there is a problem."""
-    need_linux("doctor is about trainings, which need")
-    from uncrossed import doctor
-
-    if options.probe:
-        print(json.dumps(doctor.probe(options.probe)))
-        return 0
-    facts, problems, unseen = doctor.examine()
-    for name, value in facts:
-        print(f"{name:12} {value}")
-    for problem in problems:
-        print(f"\nPROBLEM: {problem}")
-    if problems:
-        print(f"\n{len(problems)} problems")
-    elif unseen:
-        print("\nno problems in what could be examined")
-    else:
-        print("\nno problems")
-    for what in unseen:
-        print(f"not examined: {what}")
-    return 1 if problems else 0

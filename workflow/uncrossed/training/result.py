@@ -1,0 +1,28 @@
+"""A finished training: what its trial file holds. Plain data; the file is `uncrossed.results.trial_file`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+# A result's curves, in the order in which they are measured and stored.
+CURVES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+@dataclass
+class Result:
+    """A finished training.
+
+    Attributes:
+        attributes: the root attributes, JSON objects decoded.
+        curves: for each of CURVES a float64 array with one value per epoch.
+        logits: float32, test examples x classes, after the last epoch.
+        labels: uint8 or, of more than 256 classes, uint16; test examples.
+        weights: for each kept epoch the arrays by name, in model order.
+    """
+
+    attributes: dict[str, Any]
+    curves: dict[str, np.ndarray]
+    logits: np.ndarray
+    labels: np.ndarray
+    weights: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
