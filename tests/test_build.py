@@ -189,21 +189,6 @@ def test_code_of_the_loop_retrains_both(folder, module):
     assert folder.planned() == BOTH
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("training.py", "TEST_BATCH = 500", "# A comment.\nTEST_BATCH = 500"),
-        ("backends/tensorflow.py", '"""TensorFlow\'s side', '"""The side of TensorFlow'),
-        ("backends/pytorch.py", '    """Torchvision\'s ResNet50."""\n', ""),
-        ("tables.py", "def printed(", "def printed_otherwise("),
-        ("cli.py", "def show(", "def shown("),
-    ],
-)
-def test_comments_docstrings_and_other_code_retrain_nothing(name, old, new, folder, module):
-    module(name, old, new)
-    assert "Nothing to be done" in folder.snakemake("-n").stdout
-
-
 def test_settings_retrain_and_their_defaults_do_not(folder):
     folder.configure(settings={"threads": 1, "precision": "float32"})
     assert folder.planned() == []
