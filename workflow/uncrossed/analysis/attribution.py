@@ -22,7 +22,7 @@ from uncrossed.analysis.statistics import seed_distances
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
 from uncrossed.results import built, tables
-from uncrossed.study import manifest
+from uncrossed.study import layout, manifest
 from uncrossed.study.mechanisms import MECHANISMS, variants
 
 COLUMNS = [
@@ -48,8 +48,8 @@ def make(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, list[str]]:
         raise InputError(
             f"{folder}: no base trial with native and aligned rows; `uncrossed manifest ablate` makes them"
         )
-    draw(found, folder / "figures/attribution.svg")
-    write_text(folder / "tables/attribution.csv", found.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+    draw(found, folder / layout.ATTRIBUTION_FIGURE)
+    write_text(folder / layout.ATTRIBUTION_TABLE, found.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     return found, sorted(bases)
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.analysis.statistics import INPUTS, STATES, value
 from uncrossed.common.files import write_json
+from uncrossed.study import layout
 
 DIFFERENCE = "difference of test accuracy\n(PyTorch minus TensorFlow)"
 ABSOLUTE = "|difference of test accuracy|"
@@ -120,7 +121,7 @@ def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str,
     Args:
         trials: what `statistics.prepared` returns.
         summary: what `statistics.summarise` returns of it.
-        folder: where to.
+        folder: the study's.
 
     Returns:
         The captions by name.
@@ -135,9 +136,9 @@ def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str,
         figure, caption = make(shown)
         captions[name] = f"{caption} Semantics: {semantics}."
         for kind in ("svg", "png"):
-            save(figure, folder / f"{name}.{kind}", kind)
+            save(figure, folder / layout.figure(name, kind), kind)
         shown.plt.close(figure)
-    write_json(folder / "captions.json", captions)
+    write_json(folder / layout.CAPTIONS, captions)
     return captions
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
-from uncrossed.results import architectures, layout, trial_file
+from uncrossed.results import architectures, trial_file
+from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.training.arrays import Layer, to_pytorch
 from uncrossed.training.checkpoint import Arrays

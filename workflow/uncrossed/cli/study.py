@@ -1,4 +1,4 @@
-"""Commands about what is to be built: `manifest check`, `row`, `sample`, `ablate`, `import-published`, `keep`; `speeds`."""
+"""Commands about what is to be built: `manifest`, to check, show, sample, ablate, import and keep them; `speeds`."""
 
 import argparse
 from collections import Counter

@@ -14,7 +14,8 @@ import numpy as np
 from uncrossed.common.errors import InputError, UnknownNameError, nearest
 from uncrossed.common.remote import LocalFolder, RangeFile, RemoteFolder
 from uncrossed.reading import models
-from uncrossed.results import layout, trial_file
+from uncrossed.results import trial_file
+from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
 
 DAMAGE = (*trial_file.DAMAGE, MemoryError, OverflowError)

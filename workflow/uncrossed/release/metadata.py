@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from uncrossed.release import card, provenance
-from uncrossed.results import layout, trial_file
+from uncrossed.results import trial_file
+from uncrossed.study import layout
 from uncrossed.study.study import Study
 
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
@@ -108,12 +109,12 @@ def croissant(study: Study, table: pd.DataFrame, listed: Mapping[str, str]) -> d
         "distribution": [
             # Its types are the table's: in CSV a trial named `001` or `null` is a number or nothing to most readers.
             file(layout.TRIALS_PARQUET, "application/x-parquet", "one row per trial"),
-            file(layout.CURVES, "application/x-parquet", "one row per trial, framework and epoch"),
+            file(layout.CURVES_TABLE, "application/x-parquet", "one row per trial, framework and epoch"),
             file(layout.MANIFEST, "text/csv", "the rows that were built, ready to be built again"),
             models,
         ],
         "recordSet": [
             records("trials", "one record per trial", layout.TRIALS_PARQUET, trials),
-            records("curves", "one record per trial, framework and epoch", layout.CURVES, curves),
+            records("curves", "one record per trial, framework and epoch", layout.CURVES_TABLE, curves),
         ],
     }

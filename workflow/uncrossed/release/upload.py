@@ -29,7 +29,8 @@ from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import partial, remove_left, write_json
 from uncrossed.common.remote import PASSING
 from uncrossed.release import secrets
-from uncrossed.results import checksums, layout
+from uncrossed.results import checksums
+from uncrossed.study import layout
 
 WORKERS = 8
 BLOCK = 2**20
@@ -88,10 +89,10 @@ def publish(
     place, base = destination_at(destination)
     listed, version = _read_list(folder)
     if receipt is not None and Path(receipt).resolve() in {
-        (folder / name).resolve() for name in (*listed, layout.RELEASE_SUMS)
+        (folder / name).resolve() for name in (*listed, layout.RELEASE_CHECKSUMS)
     }:
         raise InputError(f"receipt {receipt}: is a file of the release; allowed: another place")
-    leaks = secrets.scan(folder, [*listed, layout.RELEASE_SUMS])
+    leaks = secrets.scan(folder, [*listed, layout.RELEASE_CHECKSUMS])
     allowed, faults = [line for line in leaks if line in allow], [line for line in leaks if line not in allow]
     if faults:
         for fault in faults:
@@ -118,7 +119,7 @@ def publish(
         path, full = folder / name, base + prefix + name
         size, sha256, crc32c = _hashed(path)
         if sha256 != digest:
-            raise InputError(f"{path}: its SHA-256 is not the one in {layout.RELEASE_SUMS}; it is not published")
+            raise InputError(f"{path}: its SHA-256 is not the one in {layout.RELEASE_CHECKSUMS}; it is not published")
         stored = existing.get(full)
         if stored is None and receipt is None:
             report(f"create {destination.rstrip('/')}/{prefix}{name} ({size} bytes)")
@@ -155,10 +156,10 @@ def publish(
                     raise OSError(f"{destination.rstrip('/')}/{prefix}{name} is gone; publish again")
                 check_same(name, stored, sent["size"], sent["crc32c"])
                 sent["generation"] = stored.generation
-        send(layout.RELEASE_SUMS, version)
+        send(layout.RELEASE_CHECKSUMS, version)
     where = f"{destination.rstrip('/')}/{quote(prefix) if isinstance(place, FolderDestination) else prefix}"
     if receipt is not None:
-        objects = [receipts[name] for name in (*listed, layout.RELEASE_SUMS)]
+        objects = [receipts[name] for name in (*listed, layout.RELEASE_CHECKSUMS)]
         write_json(receipt, {"release": where, "version": version, "allowed": allowed, "objects": objects})
     return where
 
@@ -170,16 +171,18 @@ def _read_list(folder: Path) -> tuple[dict[str, str], str]:
         UnreadableError: the operating system does not give a list.
         InputError: a list is missing or damaged, does not list what it must, or a file is not there.
     """
-    path = folder / layout.RELEASE_SUMS
+    path = folder / layout.RELEASE_CHECKSUMS
     listed, content = checksums.read(path, "run `uncrossed release` first")
     for name, digest in checksums.read_built(folder).items():
         if listed.get(name) != digest:
-            raise InputError(f"{path}: lists {name} otherwise than SHA256SUMS, or not; run `uncrossed release` again")
-    if layout.SUMS not in listed:
-        raise InputError(f"{path}: does not list {layout.SUMS}; run `uncrossed release` again")
+            raise InputError(
+                f"{path}: lists {name} otherwise than {layout.CHECKSUMS}, or not; run `uncrossed release` again"
+            )
+    if layout.CHECKSUMS not in listed:
+        raise InputError(f"{path}: does not list {layout.CHECKSUMS}; run `uncrossed release` again")
     for name in listed:
         if not (folder / name).is_file():
-            raise InputError(f"{folder / name}: listed in {layout.RELEASE_SUMS}, but there is no such file")
+            raise InputError(f"{folder / name}: listed in {layout.RELEASE_CHECKSUMS}, but there is no such file")
     return listed, hashlib.sha256(content).hexdigest()
 
 

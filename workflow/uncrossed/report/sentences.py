@@ -16,6 +16,7 @@ from uncrossed.analysis.groups import Group
 from uncrossed.analysis.intervals import Estimate
 from uncrossed.analysis.statistics import ACCURACIES
 from uncrossed.report.data import STATUSES, Page, plain
+from uncrossed.study import layout
 from uncrossed.study.mechanisms import NAMED, resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
 
@@ -225,7 +226,7 @@ def _cause(one: Explanation, brief: bool = False) -> str:
 
 def bounds(page: Page) -> str:
     """Where the bounds come from, and of what the numbers are."""
-    source = "as tables/summary.csv has them" if page.summary_has_bounds else "by bootstrap over pairs"
+    source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "by bootstrap over pairs"
     return (
         f"In brackets: 95% bounds, {source}. Pairs are apart by the absolute difference; those that did not complete "
         "in both are left out."

@@ -12,7 +12,7 @@ from typing import Any
 
 from uncrossed.common.files import parsing
 from uncrossed.datasets.definition import DatasetIdentity
-from uncrossed.study.architectures import STATEMENT
+from uncrossed.study import layout
 from uncrossed.training.architectures import BUILT_IN, load
 from uncrossed.training.arrays import Layer
 
@@ -47,6 +47,6 @@ def touching(folder: str | os.PathLike[str], architecture: str) -> frozenset[str
 
 
 def _statement(folder: str | os.PathLike[str], architecture: str) -> dict[str, Any]:
-    with parsing(Path(folder) / STATEMENT.format(name=architecture), "build the study again") as stream:
+    with parsing(Path(folder) / layout.architecture_statement(architecture), "build the study again") as stream:
         found = json.loads(stream.readall())
         return {key: found[key] for key in ("layers", "touching")}

@@ -19,8 +19,9 @@ import numpy as np
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import sha256
 from uncrossed.datasets import dataset_file
-from uncrossed.results import layout, origin, trial_file
+from uncrossed.results import origin, trial_file
 from uncrossed.results.recompute import trained
+from uncrossed.study import layout
 from uncrossed.study.mechanisms import MECHANISMS
 from uncrossed.study.trial import Trial
 from uncrossed.training import loop

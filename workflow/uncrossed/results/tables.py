@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, parsing, write_text
-from uncrossed.results import architectures, built, layout, origin, trial_file, trials_table
-from uncrossed.study import manifest
+from uncrossed.results import architectures, built, origin, trial_file, trials_table
+from uncrossed.study import layout, manifest
 from uncrossed.study.mechanisms import MECHANISMS, NATIVE, resolve
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
@@ -66,8 +66,8 @@ def make(
     none = pd.DataFrame(
         {"trial": [], "framework": [], "epoch": []} | {name: [] for name in trial_file.CURVES}, dtype=float
     )
-    _write(pd.concat(curves, ignore_index=True) if curves else none, folder / layout.CURVES)
-    _write(pd.DataFrame(runs), folder / layout.RUNS)
+    _write(pd.concat(curves, ignore_index=True) if curves else none, folder / layout.CURVES_TABLE)
+    _write(pd.DataFrame(runs), folder / layout.RUNS_TABLE)
     return table
 
 
@@ -92,7 +92,7 @@ def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
     Raises:
         InputError: the table of curves is missing or damaged.
     """
-    with parsing(Path(folder) / layout.CURVES, AGAIN) as stream:
+    with parsing(Path(folder) / layout.CURVES_TABLE, AGAIN) as stream:
         curves = pd.read_parquet(stream)
     names = ("learning_rate", "batch_size", "adam_epsilon", "epochs", "seed")
     hyperparameters = [f"{name} {row[name]}" for name in names]
@@ -172,7 +172,7 @@ def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -
     """
     folder = Path(folder)
     path = folder / layout.TRIALS_PARQUET
-    if not path.is_file() and (folder / "trials").is_dir():
+    if not path.is_file() and (folder / layout.TRIALS).is_dir():
         built.check(folder)
         raise InputError(f"{path}: missing; run `uncrossed tables {folder}`, with --partial of what is there alone")
     with parsing(path, AGAIN) as stream:
@@ -185,7 +185,7 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
     Raises:
         InputError: the tables, or the first trial's files, are missing or damaged.
     """
-    trials, path = read(folder), Path(folder) / layout.RUNS
+    trials, path = read(folder), Path(folder) / layout.RUNS_TABLE
     with parsing(path, AGAIN) as stream:
         runs = pd.read_parquet(stream)
     if len(runs):

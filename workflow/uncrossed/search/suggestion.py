@@ -19,10 +19,11 @@ from typing import Any
 
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.files import write_json
-from uncrossed.results import layout, trial_file
+from uncrossed.results import trial_file
+from uncrossed.study import layout
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.mechanisms import resolve
-from uncrossed.study.search import Search, read_suggestion, suggestion_path
+from uncrossed.study.search import Search, read_suggestion
 from uncrossed.study.space import Interval, Stream
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS, Trial
@@ -105,7 +106,7 @@ def suggest(study: Study, trial: str, folder: str | os.PathLike[str]) -> dict[st
         for name, interval in search.space.subspaces()[search.places[trial].space].items():
             if not interval.low <= getattr(seen.row, name) <= interval.high:
                 raise InputError(
-                    f"{suggestion_path(folder, seen.row.trial)}: inconsistent history: {name} is "
+                    f"{Path(folder, layout.suggestion(seen.row.trial))}: inconsistent history: {name} is "
                     f"{getattr(seen.row, name)}; allowed in its subspace: {interval.low:g} to {interval.high:g}"
                 )
     semantics = resolve(search.semantics, study.semantics)
@@ -142,7 +143,7 @@ def next_row(
 
 def keep(folder: str | os.PathLike[str], trial: str, made: dict[str, Any]) -> None:
     """Write a trial's suggestion, as `suggest` makes it, where the study looks for it."""
-    write_json(suggestion_path(folder, trial), made)
+    write_json(Path(folder) / layout.suggestion(trial), made)
 
 
 def _allowed(values: dict, point: dict, interval: Interval, examples: int, architecture: Architecture) -> int:

@@ -12,6 +12,7 @@ from uncrossed.common.files import write_json, write_text
 from uncrossed.results import tables, trials_table
 from uncrossed.search import figures
 from uncrossed.search.suggestion import read_seen, suggest
+from uncrossed.study import layout
 from uncrossed.study.search import DIMENSIONS, read_suggestion
 from uncrossed.study.study import Study
 
@@ -61,13 +62,13 @@ def make(study: Study, results: str | os.PathLike[str]) -> pd.DataFrame:
         records[-1]["row"] = seen.row.model_dump(mode="json")
     table = pd.DataFrame(rows)
     bounds = [{k: [i.low, i.high] for k, i in subspace.items()} for subspace in search.space.subspaces()]
-    write_text(results / "tables/trajectory.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_text(results / layout.TRAJECTORY_TABLE, table.to_csv(index=False, lineterminator="\n"))
     write_json(
-        results / "tables/trajectory.json",
+        results / layout.TRAJECTORY_JSON,
         {"search": search.model_dump(mode="json"), "subspaces": bounds, "trials": records},
     )
-    figures.draw_progress(table, search, results / "figures/search-progress.svg")
-    figures.draw_box(table, search, results / "figures/search-box.svg")
+    figures.draw_progress(table, search, results / layout.SEARCH_PROGRESS_FIGURE)
+    figures.draw_box(table, search, results / layout.SEARCH_BOX_FIGURE)
     return table
 
 
@@ -112,7 +113,7 @@ def read(results: str | os.PathLike[str]) -> pd.DataFrame:
     Raises:
         InputError: there is none.
     """
-    path = Path(results) / "tables/trajectory.csv"
+    path = Path(results) / layout.TRAJECTORY_TABLE
     try:
         return trials_table.read_csv(path)
     except FileNotFoundError as error:

@@ -6,10 +6,6 @@ from pathlib import Path
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.training.architectures import BUILT_IN, Architecture, load
 
-# An architecture of a study's own is kept beside its results: its file as a text, and a statement of what others need
-# to know of it without running it.
-TEXT, STATEMENT = "architectures/{name}.py", "architectures/{name}.json"
-
 
 class Architectures(Mapping[str, Architecture]):
     """Each architecture by its name; a file is read, and so run, when it is asked for."""

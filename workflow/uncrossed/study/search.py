@@ -16,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.files import reading
+from uncrossed.study import layout
 from uncrossed.study.space import Interval, Space
 from uncrossed.study.trial import LARGEST, Trial
 
@@ -152,18 +153,13 @@ class Place:
     number: int
 
 
-def suggestion_path(folder: str | os.PathLike[str], trial: str) -> Path:
-    """Where a suggestion is kept."""
-    return Path(folder) / "trials" / trial / "row.json"
-
-
 def read_suggestion(folder: str | os.PathLike[str], trial: str, search: Search) -> dict[str, Any]:
     """A suggestion that was made: `row`, `guided`, `saw`, `saw_sha256`, `search_sha256`.
 
     Raises:
         InputError: missing, damaged, or of another search.
     """
-    path = suggestion_path(folder, trial)
+    path = Path(folder) / layout.suggestion(trial)
     try:
         with reading(path) as stream:
             made = json.loads(stream.readall())

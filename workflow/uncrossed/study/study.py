@@ -17,15 +17,12 @@ from uncrossed.common.errors import InputError, nearest, shown
 from uncrossed.common.files import read_text, write_json, write_text
 from uncrossed.datasets.dataset_file import check_identity, read_identity
 from uncrossed.datasets.definition import BUILT_IN, Definition
-from uncrossed.study import architectures, manifest
+from uncrossed.study import layout, manifest
 from uncrossed.study.architectures import Architectures
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.mechanisms import NAMED, NATIVE, resolve
-from uncrossed.study.search import EXAMPLE, Search, read_suggestion, suggestion_path
+from uncrossed.study.search import EXAMPLE, Search, read_suggestion
 from uncrossed.study.trial import Job, Settings, Trial
-
-# Beside a study's results: what they were built from.
-STATEMENT = "study.json"
 
 
 class Configuration(Model):
@@ -139,7 +136,7 @@ class Study:
         if not isinstance(values, Mapping):
             raise InputError(f"{path}: expected keys and values; allowed: {', '.join(Configuration.model_fields)}")
         self.configuration = Configuration.check(dict(values), str(path))
-        if self.name == "datasets":
+        if self.name == layout.DATASETS:
             raise InputError(f"{path}: key 'study': 'datasets' is the folder of the datasets; allowed: another name")
         self.dataset, self.built = self._definition(built), built
         try:
@@ -187,7 +184,7 @@ class Study:
         Raises:
             InputError: the file is missing or damaged.
         """
-        path = Path(folder) / STATEMENT
+        path = Path(folder) / layout.STUDY_STATEMENT
         try:
             return cls.stated(path.read_text(encoding="utf-8"), path)
         except FileNotFoundError as error:
@@ -204,7 +201,7 @@ class Study:
         """
         try:
             values = json.loads(text)
-            values = values | ({} if "search" in values else {"manifest": "manifest.csv"})
+            values = values | ({} if "search" in values else {"manifest": layout.MANIFEST})
         except (ValueError, TypeError) as error:
             raise InputError(f"{path}: damaged ({error})") from error
         return cls(values, path, built=True)
@@ -255,7 +252,7 @@ class Study:
         Raises:
             InputError: a suggestion that is damaged, or was made by another search.
         """
-        there = (trial for trial in self.trials if suggestion_path(results, trial).exists())
+        there = (trial for trial in self.trials if Path(results, layout.suggestion(trial)).exists())
         return {trial: read_suggestion(results, trial, self.search)["row"] for trial in there}
 
     def largest(self, trial: str) -> list[Trial]:
@@ -274,7 +271,9 @@ class Study:
             InputError: the study has a search, which writes its manifest.
         """
         if self.search:
-            raise InputError(f"{self.path}: has a search, which writes its manifest: results/{self.name}/manifest.csv")
+            raise InputError(
+                f"{self.path}: has a search, which writes its manifest: results/{self.name}/{layout.MANIFEST}"
+            )
         return self._relative(self.configuration.manifest)
 
     def job(self, trial: str) -> Job:
@@ -314,7 +313,7 @@ class Study:
         """What is kept of the study beside its results: all keys but paths of this machine."""
         keys = self._keys()
         keys.pop("manifest", None)
-        keys["architectures"] = {name: architectures.TEXT.format(name=name) for name in self.architectures.own}
+        keys["architectures"] = {name: layout.architecture_file(name) for name in self.architectures.own}
         for definition in keys["datasets"].values():
             if "://" not in str(definition.get("source", "")):
                 definition.pop("source", None)
@@ -338,16 +337,16 @@ class Study:
             raise InputError(f"{self.manifest}: has changed since the build was planned; run snakemake again")
         if len(found) < len(self.trials):
             raise InputError(f"{folder}: {len(found)} of {len(self.trials)} rows are suggested; build the others first")
-        manifest.write(Path(folder) / "manifest.csv", found)
-        write_json(Path(folder) / STATEMENT, self.statement())
+        manifest.write(Path(folder) / layout.MANIFEST, found)
+        write_json(Path(folder) / layout.STUDY_STATEMENT, self.statement())
         for name, path in self.architectures.own.items():
             network = self.architectures[name].on(self.dataset.shape, self.dataset.classes)
-            write_text(Path(folder) / architectures.TEXT.format(name=name), read_text(path))
+            write_text(Path(folder) / layout.architecture_file(name), read_text(path))
             statement = {
                 "touching": sorted(network.architecture.touching),
                 "layers": [asdict(layer) for layer in network.layers],
             }
-            write_json(Path(folder) / architectures.STATEMENT.format(name=name), statement)
+            write_json(Path(folder) / layout.architecture_statement(name), statement)
 
     def contradiction(self, attributes: Mapping[str, Any]) -> str | None:
         """Where the root attributes of a trial file say something else than the study; None where they do not."""
@@ -371,7 +370,7 @@ class Study:
             equal.setdefault(row.training(framework, self.architectures[row.architecture].touching), []).append(row)
 
         def order(row: Trial) -> tuple[bool, int, str]:
-            missing = not Path(results, "trials", row.trial, f"{framework}.h5").exists()
+            missing = not Path(results, layout.trial_file(row.trial, framework)).exists()
             return missing, sum(row.semantics[name] != setting for name, setting in NATIVE.items()), row.trial
 
         groups = (sorted(rows, key=order) for rows in equal.values() if len(rows) > 1)

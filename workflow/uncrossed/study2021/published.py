@@ -24,9 +24,8 @@ from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, parsing, reading, write_text
 from uncrossed.common.remote import whole
 from uncrossed.datasets.definition import BUILT_IN
-from uncrossed.results import layout
 from uncrossed.results.tables import AGAIN
-from uncrossed.study import manifest
+from uncrossed.study import layout, manifest
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.mechanisms import resolve, spell
 from uncrossed.study.trial import FRAMEWORKS, Trial
@@ -372,7 +371,7 @@ def study(table: pd.DataFrame, folder: str | os.PathLike[str]) -> None:
     rows, _ = trials(table)
     folder = Path(folder)
     write_manifest(rows, folder / layout.MANIFEST)
-    write_reference(table, folder / layout.REFERENCE)
+    write_reference(table, folder / layout.REFERENCE_TABLE)
     pairs = table[["trial", "architecture", *HYPERPARAMETERS]].copy()
     pairs["seed"], pairs["semantics"] = 0, "published"
     for framework in FRAMEWORKS:
@@ -460,7 +459,7 @@ def write_beside(folder: str | os.PathLike[str], reference: str | os.PathLike[st
     rows = summary[(summary["statistic"] == "seed_floor") & summary["value"].notna()]
     floors = rows.groupby("architecture")["value"].max() * 1.96 * math.sqrt(2) * math.sqrt(math.pi / 2)
     table = beside(trials, pairs, floors.to_dict())
-    path = Path(folder) / layout.PUBLISHED
+    path = Path(folder) / layout.PUBLISHED_TABLE
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
     counts = table["verdict"].value_counts()
     return f"{path}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
