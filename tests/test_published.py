@@ -106,7 +106,7 @@ def test_keys_and_persons_are_in_no_output(suffix, tables, tmp_path, capfd):
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
-@pytest.mark.parametrize("column", published.COLUMNS)
+@pytest.mark.parametrize("column", published.READ_COLUMNS)
 def test_an_error_does_not_quote_a_key_in_the_wrong_column(column, tables, tmp_path, capfd):
     folder = tables(write({column: KEY}))
     assert command("--folder", folder, "--output", tmp_path / "m.csv") == 2
@@ -119,7 +119,10 @@ def test_an_error_does_not_quote_a_key_in_the_wrong_column(column, tables, tmp_p
 
 # Each fault: the table, and what its message must name.
 FAULTS = {
-    **{f"no column {name}": (write({}, without=name), ["missing column", f"'{name}'"]) for name in published.COLUMNS},
+    **{
+        f"no column {name}": (write({}, without=name), ["missing column", f"'{name}'"])
+        for name in published.READ_COLUMNS
+    },
     "not a number": (write({}, {"learning_rate": "fast"}), ["row 2", "'learning_rate'", "'fast'", "a number"]),
     "half a batch": (write({"batch_size": "32.5"}), ["row 1", "'batch_size'", "'32.5'", "an integer"]),
     "no accuracy": (write({"tf_test_acc": ""}), ["row 1", "'tf_test_acc'", "''", "a number"]),

@@ -55,7 +55,7 @@ def make(
             "allowed: a finished study, or --partial"
         )
     summary = summarise(trials)
-    if (folder / layout.TRIALS).is_dir():
+    if (folder / layout.TRIALS_FOLDER).is_dir():
         compared, distances = predictions.compare(folder, trials, partial)
         _write(compared, folder / layout.DISAGREEMENT_TABLE)
         if len(distances):

@@ -10,7 +10,7 @@ from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
 from uncrossed.analysis.statistics import differences
 
 # The fields of a `Group` that a summary has, and what it calls them.
-STATISTICS = {
+NAMES_IN_SUMMARY = {
     "mean": "difference_mean",
     "median": "difference_median",
     "apart": "absolute_difference_mean",
@@ -19,8 +19,9 @@ STATISTICS = {
     "rounding_floor": "rounding_floor",
 }
 # What is worked out where there is no summary.
-OWN = ("mean", "median", "apart")
-LIMIT = 0.1
+WORKED_OUT = ("mean", "median", "apart")
+# How far a pair has to be apart to be counted.
+LARGE = 0.1
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Group:
         rounding_floor: mean distance of aligned pairs.
         largest: the difference that is largest in size.
         largest_trial: the trial that has it.
-        above: the share of pairs that are further apart than LIMIT.
+        above: the share of pairs that are further apart than LARGE.
         ahead: in how many PyTorch is ahead.
         behind: in how many TensorFlow is.
     """
@@ -78,14 +79,14 @@ def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Gr
             continue
         values = done["difference"].to_numpy(float)
         estimates = _said(summary, group)
-        if not estimates.keys() >= {STATISTICS[name] for name in OWN}:
+        if not estimates.keys() >= {NAMES_IN_SUMMARY[name] for name in WORKED_OUT}:
             own = differences(values)
-            estimates = {STATISTICS[name]: own[STATISTICS[name]] for name in OWN} | estimates
-        for name, statistic in STATISTICS.items():
+            estimates = {NAMES_IN_SUMMARY[name]: own[NAMES_IN_SUMMARY[name]] for name in WORKED_OUT} | estimates
+        for name, statistic in NAMES_IN_SUMMARY.items():
             setattr(group, name, estimates.get(statistic, UNKNOWN))
         largest = int(np.abs(values).argmax())
         group.largest, group.largest_trial = float(values[largest]), str(done["trial"].iloc[largest])
-        group.above = float((np.abs(values) > LIMIT).mean())
+        group.above = float((np.abs(values) > LARGE).mean())
         group.ahead, group.behind = int((values > 0).sum()), int((values < 0).sum())
     return found
 

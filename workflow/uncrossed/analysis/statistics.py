@@ -18,10 +18,10 @@ ACCURACIES = tuple(f"{framework}_test_accuracy" for framework in FRAMEWORKS)
 CHANCE_CONFIDENCE = 0.99
 STATES = ("both trained", "PyTorch at chance", "TensorFlow at chance", "both at chance", "diverged", "missing")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-LIMITS = (0.05, 0.1, 0.25, 0.5)
+LARGE_DIFFERENCES = (0.05, 0.1, 0.25, 0.5)
 # Mutual information: nearest neighbours, repeats (its ties are broken at random), pairs below which nothing is said.
 NEIGHBOURS, REPEATS, FEWEST = 3, 10, 20
-COLUMNS = ["architecture", "semantics", "statistic", "value", "low", "high"]
+SUMMARY_COLUMNS = ["architecture", "semantics", "statistic", "value", "low", "high"]
 ALIGNED = ("aligned", "aligned-tensorflow")
 
 
@@ -113,7 +113,7 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
             chosen = [t if architecture == "all" else t[t["architecture"] == architecture] for t in (some, trials)]
             for statistic, estimate in _statistics(*chosen):
                 records.append((architecture, semantics, statistic, *estimate))
-    return pd.DataFrame(records, columns=COLUMNS)
+    return pd.DataFrame(records, columns=SUMMARY_COLUMNS)
 
 
 def _statistics(rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[tuple[str, Estimate]]:
@@ -153,7 +153,7 @@ def differences(difference: np.ndarray, quantiles: tuple[float, ...] = QUANTILES
         for q, value in zip(quantiles, np.quantile(values, quantiles, axis=1), strict=True):
             found["difference_median" if q == 0.5 else f"difference_quantile_{q:.2f}"] = value
         found["absolute_difference_mean"] = np.abs(values).mean(axis=1)
-        for limit in LIMITS:
+        for limit in LARGE_DIFFERENCES:
             found[f"share_above_{limit:g}"] = (np.abs(values) > limit).mean(axis=1)
         return found | {"share_won_by_pytorch": (values > 0).mean(axis=1)}
 

@@ -28,12 +28,12 @@ from typing import Any
 import numpy as np
 
 from uncrossed.common.errors import InputError
-from uncrossed.datasets.definition import BUILT_IN, DatasetIdentity
+from uncrossed.datasets.definition import BUILT_IN_DATASETS, DatasetIdentity
 from uncrossed.study.trial import Job
 from uncrossed.training.architectures import load
 
 BATCH_SIZES = (10, 128, 1000)
-LIKE = BUILT_IN["cifar10"]  # the shape and classes of what is trained on
+LIKE = BUILT_IN_DATASETS["cifar10"]  # the shape and classes of what is trained on
 ROUNDS, SECONDS = 3, 2.0
 # Enough for some steps of the largest batch; a GPU takes a whole epoch of CIFAR-10 in seconds.
 EXAMPLES = {"cpu": 5_000, "gpu": 50_000}

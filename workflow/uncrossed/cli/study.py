@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from uncrossed.common.errors import InputError, nearest
-from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.study import manifest
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.trial import FRAMEWORKS
 
-STUDY = "a study file whose dataset and names of semantics apply"
+STUDY_HELP = "a study file whose dataset and names of semantics apply"
 
 
 def add_commands(commands: Any) -> None:
@@ -21,13 +21,13 @@ def add_commands(commands: Any) -> None:
 
     command = group.add_parser("check", help="check a manifest, or a study and its manifest")
     command.add_argument("file", type=Path, nargs="?", help="default: the study's")
-    command.add_argument("--study", type=Path, help=STUDY)
+    command.add_argument("--study", type=Path, help=STUDY_HELP)
     command.set_defaults(run=check)
 
     command = group.add_parser("row", help="print one row as JSON, all defaults filled in")
     command.add_argument("file", type=Path)
     command.add_argument("trial")
-    command.add_argument("--study", type=Path, help=STUDY)
+    command.add_argument("--study", type=Path, help=STUDY_HELP)
     command.set_defaults(run=print_row)
 
     command = group.add_parser("sample", help="draw a manifest from the published search box and its 16 subspaces")
@@ -43,7 +43,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("file", type=Path)
     command.add_argument("--trials", help="comma-separated; default: all")
     command.add_argument("--seeds", default="0,1,2", help="comma-separated (%(default)s)")
-    command.add_argument("--study", type=Path, help=STUDY)
+    command.add_argument("--study", type=Path, help=STUDY_HELP)
     command.add_argument("--output", type=Path, required=True)
     command.set_defaults(run=ablate)
 
@@ -57,7 +57,7 @@ def add_commands(commands: Any) -> None:
     command.set_defaults(run=import_published)
 
     command = group.add_parser("keep", help="write what a study is built from beside its results, as the workflow does")
-    command.add_argument("folder", type=Path, help="results/STUDY")
+    command.add_argument("folder", type=Path, help="results/STUDY_HELP")
     command.add_argument("--study", required=True, help="a study file, or the study as JSON")
     command.add_argument("--rows", help="SHA-256 of the rows that the build was planned with")
     command.set_defaults(run=keep)
@@ -161,7 +161,7 @@ def _rows(options: argparse.Namespace) -> dict[str, Any]:
     if options.study is None:
         if options.file is None:
             raise InputError("manifest check needs a FILE, or --study")
-        return manifest.read(options.file, examples=BUILT_IN["cifar10"].train_examples)
+        return manifest.read(options.file, examples=BUILT_IN_DATASETS["cifar10"].train_examples)
     study = _study(options)
     examples = study.dataset.train_examples
     return manifest.read(options.file or study.manifest, study.semantics, examples, study.architectures)

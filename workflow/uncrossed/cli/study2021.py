@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
 
 
 def add_commands(commands: Any) -> None:
@@ -26,7 +26,7 @@ def analyse_published(options: argparse.Namespace) -> None:
     for defect in published.defects(table):
         print(defect)
     published.study(table, options.output)
-    data = BUILT_IN["cifar10"]
+    data = BUILT_IN_DATASETS["cifar10"]
     summary = make(options.output, examples=(data.train_examples, data.test_examples), classes=data.classes)
     print(printed(summary))
     print(f"{report.make(options.output)}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from uncrossed.explain.proof import LIMITS, Pair, first_gates
+from uncrossed.explain.proof import GATE_LIMITS, Pair, first_gates
 from uncrossed.study.mechanisms import resolve
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends, draws
@@ -233,11 +233,11 @@ def _gates(network: Network, sides: dict[str, ModuleType], settings: Settings) -
         row = Trial(trial="check", architecture=network.architecture.name, semantics=resolve(semantics), **values)
         pair = Pair(row, network, sides, settings)
         for gate, value in first_gates(pair).items():
-            if value > LIMITS[gate]:
+            if value > GATE_LIMITS[gate]:
                 yield (
-                    f"{semantics}: {gate} differ by {value:.2g}, where rounding allows {LIMITS[gate]:g}: the models "
-                    "are not the same function, and no statement says why (padding, order of layers, an activation, "
-                    "pooling, what is flattened)"
+                    f"{semantics}: {gate} differ by {value:.2g}, where rounding allows {GATE_LIMITS[gate]:g}: the "
+                    "models are not the same function, and no statement says why (padding, order of layers, an "
+                    "activation, pooling, what is flattened)"
                 )
                 return
 

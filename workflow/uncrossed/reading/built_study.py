@@ -165,7 +165,9 @@ class BuiltStudy:
     def _wanted(self, digests: Mapping[str, str]) -> dict[str, bool]:
         """The names of the files to download, each with whether it must be there."""
         wanted = dict.fromkeys((*layout.ALWAYS_LISTED, layout.RUNS_TABLE), False)
-        of_any_selection = (name for name in digests if name.startswith(f"{layout.TABLES}/") or name == layout.MANIFEST)
+        of_any_selection = (
+            name for name in digests if name.startswith(f"{layout.TABLES_FOLDER}/") or name == layout.MANIFEST
+        )
         wanted |= dict.fromkeys(digests if self._whole else of_any_selection, True)
         for row in self.trials.to_dict("records"):
             trial = row["trial"]

@@ -51,7 +51,7 @@ CONTEXT = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-COLUMNS = {
+COLUMN_DESCRIPTIONS = {
     "trial": "the trial's name, and its folder in trials/",
     "semantics": "which differences between the frameworks are aligned; native: each does what it ships with",
     "space": "the subspace of the search box that the row was drawn from",
@@ -81,7 +81,7 @@ def croissant(study: Study, table: pd.DataFrame, listed: Mapping[str, str]) -> d
                 "@type": "cr:Field",
                 "@id": f"{name}/{column}",
                 "name": column,
-                "description": COLUMNS.get(column, column.replace("_", " ")),
+                "description": COLUMN_DESCRIPTIONS.get(column, column.replace("_", " ")),
                 "dataType": kind,
                 "source": {"fileObject": {"@id": source}, "extract": {"column": column}},
             }

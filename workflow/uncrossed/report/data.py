@@ -18,7 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.analysis.attribution import Explanation, explanations
-from uncrossed.analysis.groups import STATISTICS, Group, add_floors, groups, leading
+from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, add_floors, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
 from uncrossed.analysis.statistics import ACCURACIES
@@ -30,10 +30,10 @@ from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 
 STATUSES = tuple(f"{framework}_status" for framework in FRAMEWORKS)
-MEASURED = {f"{framework}_{name}" for name in ("status", *trial_file.CURVES) for framework in FRAMEWORKS}
-MEASURED |= {"difference", "both_completed"}
+RESULT_COLUMNS = {f"{framework}_{name}" for name in ("status", *trial_file.CURVES) for framework in FRAMEWORKS}
+RESULT_COLUMNS |= {"difference", "both_completed"}
 # Captions of the figures that this package draws, where figures/captions.json has none.
-CAPTIONS = {
+DEFAULT_CAPTIONS = {
     layout.ATTRIBUTION_FIGURE: "How far the two frameworks are apart in each ablated trial: with native semantics, "
     "with one mechanism aligned alone, with all but one aligned, and with all aligned. Bars are 95% bootstrap "
     "intervals over seeds.",
@@ -115,12 +115,12 @@ class Page:
     @property
     def summary_has_bounds(self) -> bool:
         """Whether the groups' bounds are those of the summary."""
-        return self.summary is not None and bool(self.summary["statistic"].eq(STATISTICS["mean"]).any())
+        return self.summary is not None and bool(self.summary["statistic"].eq(NAMES_IN_SUMMARY["mean"]).any())
 
     @property
     def parameters(self) -> list[str]:
         """The columns of the table of trials that say what a trial is, not how it ended."""
-        return [name for name in self.trials if name not in {*MEASURED, "trial", "architecture"}]
+        return [name for name in self.trials if name not in {*RESULT_COLUMNS, "trial", "architecture"}]
 
     @property
     def columns(self) -> list[str]:
@@ -157,7 +157,7 @@ def read(folder: Path, partial: bool = False) -> Page:
     others = {layout.ATTRIBUTION_TABLE: attribution, **others}
     page.tables = {name: table for name, table in others.items() if table is not None}
     page.environments = page.environments or _environments_of_runs(folder / layout.RUNS_TABLE)
-    paths = ours(folder / layout.TABLES, "*.csv", "*.parquet", "*.json")
+    paths = ours(folder / layout.TABLES_FOLDER, "*.csv", "*.parquet", "*.json")
     names = [layout.MANIFEST, *(path.relative_to(folder).as_posix() for path in paths)]
     page.files = [name for name in names if (folder / name).is_file()]
     return page
@@ -207,7 +207,7 @@ def _trials(folder: Path) -> pd.DataFrame:
 
 def _read_trial_files(page: Page, folder: Path, partial: bool) -> None:
     """Fill in what the trial files and the table of curves say; of a published table alone there are none."""
-    with_files = (folder / layout.TRIALS).is_dir()
+    with_files = (folder / layout.TRIALS_FOLDER).is_dir()
     curves = _curves(folder / layout.CURVES_TABLE, with_files and not partial)
     environments: dict[str, int] = {}
     semantics: dict[str, int] = {}
@@ -327,12 +327,13 @@ def _figures(folder: Path) -> list[Figure]:
             captions = {
                 str(name).removesuffix(".svg"): str(text) for name, text in json.loads(stream.readall()).items()
             }
-    drawn = {path.stem: path for path in ours(folder / layout.FIGURES, "*.svg")}
+    drawn = {path.stem: path for path in ours(folder / layout.FIGURES_FOLDER, "*.svg")}
     for name in captions:
         if name not in drawn:
             raise InputError(f"{folder / layout.figure(name)}: missing, but {path.name} has a caption for it")
     captions |= {
-        name: captions.get(name) or CAPTIONS.get(layout.figure(name)) or name.replace("-", " ") for name in drawn
+        name: captions.get(name) or DEFAULT_CAPTIONS.get(layout.figure(name)) or name.replace("-", " ")
+        for name in drawn
     }
     return [_figure(drawn[name], caption) for name, caption in captions.items()]
 

@@ -25,7 +25,7 @@ from uncrossed.study import layout
 from uncrossed.study.mechanisms import MECHANISMS
 from uncrossed.study.trial import Trial
 from uncrossed.training import loop
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
 
 # A rate at which a step may be too small to change a weight of 0.01 in float32, where gradients are about 1e-3.
 TINY, GRADIENT = 1e-8, 1e-3
@@ -179,7 +179,7 @@ def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
 
 
 def _touching(row: Trial, own: Own) -> frozenset[str]:
-    if row.architecture in BUILT_IN:
+    if row.architecture in BUILT_IN_ARCHITECTURES:
         return load(row.architecture).touching
     # Without a statement rows of other semantics are other trainings.
     return own.get(row.architecture, frozenset(MECHANISMS))

@@ -172,7 +172,7 @@ def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -
     """
     folder = Path(folder)
     path = folder / layout.TRIALS_PARQUET
-    if not path.is_file() and (folder / layout.TRIALS).is_dir():
+    if not path.is_file() and (folder / layout.TRIALS_FOLDER).is_dir():
         built.check(folder)
         raise InputError(f"{path}: missing; run `uncrossed tables {folder}`, with --partial of what is there alone")
     with parsing(path, AGAIN) as stream:

@@ -285,7 +285,7 @@ def _uncheckable(
     """What of a study's trials cannot be checked: for want of a sound manifest, and for want of what is not there."""
     unchecked: list[str] = []
     absent: list[str] = []
-    if not rows and not any(name.startswith(f"{layout.TRIALS}/") for name in names):
+    if not rows and not any(name.startswith(f"{layout.TRIALS_FOLDER}/") for name in names):
         return unchecked, absent
     unknown = "whether trials are missing, of other rows, or otherwise in the tables"
     if unreadable:

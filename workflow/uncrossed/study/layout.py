@@ -10,11 +10,11 @@ from uncrossed.common.files import ours
 from uncrossed.study.trial import FRAMEWORKS
 
 # Folders.
-TRIALS = "trials"
-TABLES = "tables"
-FIGURES = "figures"
+TRIALS_FOLDER = "trials"
+TABLES_FOLDER = "tables"
+FIGURES_FOLDER = "figures"
 # Beside the studies' folders: that of their datasets.
-DATASETS = "datasets"
+DATASETS_FOLDER = "datasets"
 
 # What a study was built from.
 MANIFEST = "manifest.csv"
@@ -70,7 +70,7 @@ NEVER_LISTED = (RUNS_TABLE, "figures/*.png")
 
 def trial_file(trial: str, framework: str) -> str:
     """The result of a trial on a framework."""
-    return f"{TRIALS}/{trial}/{framework}.h5"
+    return f"{TRIALS_FOLDER}/{trial}/{framework}.h5"
 
 
 def run_record(trial: str, framework: str) -> str:
@@ -95,7 +95,7 @@ def lock_beside(trial_file: str | PurePath) -> Path:
 
 def suggestion(trial: str) -> str:
     """In a search, a trial's row and what it was suggested by."""
-    return f"{TRIALS}/{trial}/row.json"
+    return f"{TRIALS_FOLDER}/{trial}/row.json"
 
 
 def architecture_file(name: str) -> str:
@@ -110,7 +110,7 @@ def architecture_statement(name: str) -> str:
 
 def figure(name: str, kind: str = "svg") -> str:
     """A figure by its name."""
-    return f"{FIGURES}/{name}.{kind}"
+    return f"{FIGURES_FOLDER}/{name}.{kind}"
 
 
 def log(name: str) -> str:
@@ -120,7 +120,7 @@ def log(name: str) -> str:
 
 def dataset_file(name: str) -> str:
     """A dataset, relative to the folder in which the studies' folders lie."""
-    return f"{DATASETS}/{name}.h5"
+    return f"{DATASETS_FOLDER}/{name}.h5"
 
 
 def trial_files(trials: Iterable[str]) -> list[str]:
@@ -137,12 +137,12 @@ def place(name: str | PurePath) -> tuple[str, str]:
 def is_trial_file(path: str | PurePath) -> bool:
     """Whether a name or path is that of a trial file."""
     path = PurePath(path)
-    return path.parent.parent.name == TRIALS and path.suffix == ".h5"
+    return path.parent.parent.name == TRIALS_FOLDER and path.suffix == ".h5"
 
 
 def datasets(folder: Path) -> Path:
     """The folder of the datasets, which a study shares with those beside it."""
-    return folder if folder.name == DATASETS else folder.parent / DATASETS
+    return folder if folder.name == DATASETS_FOLDER else folder.parent / DATASETS_FOLDER
 
 
 def must_be_listed(trials: Iterable[str]) -> list[str]:

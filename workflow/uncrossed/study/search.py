@@ -27,7 +27,7 @@ QUANTITIES = (
     *("pytorch_accuracy", "pytorch_loss", "tensorflow_accuracy", "tensorflow_loss"),
 )
 OBJECTIVES = tuple(f"{verb} {quantity}" for verb in ("maximise", "minimise") for quantity in QUANTITIES)
-TRIALS = 1000
+MOST_TRIALS = 1000
 # A row that is allowed, whatever allowed value is put into it.
 EXAMPLE = Trial(trial="t", architecture="smallcnn", learning_rate=1, batch_size=1, adam_epsilon=1, epochs=1)
 
@@ -61,14 +61,14 @@ class Search(Model):
     overlap: float = Field(
         default=0.25, ge=0, le=1, description="how far halves reach over the middle, in half lengths, from 0 to 1"
     )
-    trials: int = Field(ge=1, le=TRIALS, description=f"trials per subspace, from 1 to {TRIALS}")
+    trials: int = Field(ge=1, le=MOST_TRIALS, description=f"trials per subspace, from 1 to {MOST_TRIALS}")
     start: int = Field(ge=0, description="how many of them are random, from 0 to trials")
     algorithm: Literal["tpe", "random", "anneal"] = Field(default="tpe", description="tpe, random or anneal")
     objective: str = Field(
         default="maximise absolute_difference", description="maximise or minimise, and one of " + ", ".join(QUANTITIES)
     )
     pending: int = Field(
-        default=1, ge=1, le=TRIALS, description="an integer >= 1: how many trials of a subspace may run at once"
+        default=1, ge=1, le=MOST_TRIALS, description="an integer >= 1: how many trials of a subspace may run at once"
     )
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="an integer from 0 to 2^32-1")
     semantics: str = Field(default="native", description="of all trials, as in a manifest")

@@ -16,7 +16,7 @@ from uncrossed.common.checked import NAME, Model, Name
 from uncrossed.common.errors import InputError, nearest, shown
 from uncrossed.common.files import read_text, write_json, write_text
 from uncrossed.datasets.dataset_file import check_identity, read_identity
-from uncrossed.datasets.definition import BUILT_IN, Definition
+from uncrossed.datasets.definition import BUILT_IN_DATASETS, Definition
 from uncrossed.study import layout, manifest
 from uncrossed.study.architectures import Architectures
 from uncrossed.study.identity import code_sha256
@@ -29,7 +29,7 @@ class Configuration(Model):
     """The keys of a study file."""
 
     study: Name = Field(description=f"its folder in results/: a name that matches {NAME}")
-    dataset: Name = Field(description=f"{', '.join(BUILT_IN)} or a name from datasets")
+    dataset: Name = Field(description=f"{', '.join(BUILT_IN_DATASETS)} or a name from datasets")
     manifest: str | None = Field(default=None, description="the path of a CSV file, relative to the study file")
     search: Search | None = Field(default=None, description="instead of a manifest: see below")
     settings: Settings = Field(default=Settings(), description="what is fixed for all trainings of the study")
@@ -136,7 +136,7 @@ class Study:
         if not isinstance(values, Mapping):
             raise InputError(f"{path}: expected keys and values; allowed: {', '.join(Configuration.model_fields)}")
         self.configuration = Configuration.check(dict(values), str(path))
-        if self.name == layout.DATASETS:
+        if self.name == layout.DATASETS_FOLDER:
             raise InputError(f"{path}: key 'study': 'datasets' is the folder of the datasets; allowed: another name")
         self.dataset, self.built = self._definition(built), built
         try:
@@ -415,16 +415,16 @@ class Study:
 
     def _definition(self, built: bool) -> Definition:
         name, own = self.configuration.dataset, self.configuration.datasets
-        definitions = dict(BUILT_IN)
+        definitions = dict(BUILT_IN_DATASETS)
         for key, values in own.items():
             if "name" in values:
                 raise InputError(f"{self.path}: datasets.{key}: unknown key 'name'; '{key}' is its name")
-            if key in BUILT_IN and values.keys() != {"source"}:
+            if key in BUILT_IN_DATASETS and values.keys() != {"source"}:
                 raise InputError(
                     f"{self.path}: datasets.{key} is built in; allowed: a 'source' of its own, and nothing else "
                     "(another definition is another name)"
                 )
-            base = BUILT_IN[key].model_dump() if key in BUILT_IN else {"name": key}
+            base = BUILT_IN_DATASETS[key].model_dump() if key in BUILT_IN_DATASETS else {"name": key}
             definitions[key] = Definition.check(base | values, f"{self.path}: datasets.{key}")
             if not built:
                 definitions[key].check_source(f"{self.path}: datasets.{key}")

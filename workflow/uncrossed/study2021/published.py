@@ -1,7 +1,7 @@
 """The published study (2021): its result tables as a manifest, and as a reference to set rebuilt trials beside.
 
 The tables are CSV files of another repository, pinned by commit and SHA-256. The originals hold somebody's access key
-and account: of a table only the `COLUMNS` below are ever kept, and no error quotes a value long enough to be a key.
+and account: of a table only the `READ_COLUMNS` are ever kept, and no error quotes a value long enough to be a key.
 """
 
 import csv
@@ -23,7 +23,7 @@ import pandas as pd
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, parsing, reading, write_text
 from uncrossed.common.remote import whole
-from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.results.tables import AGAIN
 from uncrossed.study import layout, manifest
 from uncrossed.study.architectures import PACKAGED
@@ -34,16 +34,16 @@ BASE_URL = "https://raw.githubusercontent.com/maxzvyagin/crossedwires"
 COMMIT = "220035c5b7252de1d83019945e36f6178eee11e0"
 FOLDER = "src/crossedwires/cifar10"
 HYPERPARAMETERS = ("learning_rate", "batch_size", "adam_epsilon", "epochs")
-CURVES = ("pt_average_training_loss", "pt_latest_training_loss", "tf_training_loss")
+LOSSES = ("pt_average_training_loss", "pt_latest_training_loss", "tf_training_loss")
 # All that is read of a table.
-COLUMNS = ("Name", *HYPERPARAMETERS, "pt_test_acc", "tf_test_acc", "accuracy_diff", "State", "Runtime", *CURVES)
+READ_COLUMNS = ("Name", *HYPERPARAMETERS, "pt_test_acc", "tf_test_acc", "accuracy_diff", "State", "Runtime", *LOSSES)
 SEMANTICS = "published"
-STATES = ("finished", "running", "crashed", "failed", "killed")
+RUN_STATES = ("finished", "running", "crashed", "failed", "killed")
 # `Runtime` goes up to 20 times a table's median with the batch size; above this the run stood still.
 LONG = 25
 # Two accuracies and their difference, each rounded to nine decimals.
-ROUNDING = 2e-9
-TEST_EXAMPLES = BUILT_IN["cifar10"].test_examples
+ROUNDED_BY = 2e-9
+TEST_EXAMPLES = BUILT_IN_DATASETS["cifar10"].test_examples
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def read(folder: str | os.PathLike[str] | None = None, url: str | None = None) -
     Returns:
         One row per published run: `trial`, `architecture`, the hyperparameters, `pytorch_test_accuracy` and
         `tensorflow_test_accuracy` from 0 to 1, their `difference` (PyTorch - TensorFlow), `accuracy_diff` as
-        published, `state`, `runtime_seconds` of both frameworks together, and `CURVES`: lists with one loss per
+        published, `state`, `runtime_seconds` of both frameworks together, and `LOSSES`: lists with one loss per
         epoch, None where there is none.
 
     Raises:
@@ -123,7 +123,7 @@ def read(folder: str | os.PathLike[str] | None = None, url: str | None = None) -
 
 
 def parse(content: bytes, architecture: str, place: str) -> pd.DataFrame:
-    """Read the `COLUMNS` of one published table, and nothing else.
+    """Read the `READ_COLUMNS` of one published table, and nothing else.
 
     Args:
         content: the file's bytes.
@@ -142,16 +142,16 @@ def parse(content: bytes, architecture: str, place: str) -> pd.DataFrame:
         # Python's own message may quote the file, which may hold a key.
         raise InputError(f"{place}: not a well-formed CSV file in UTF-8") from None
     header = lines[0] if lines else []
-    for name in COLUMNS:
+    for name in READ_COLUMNS:
         if header.count(name) != 1:
             fault = "missing column" if name not in header else "twice in the header: column"
-            raise InputError(f"{place}: {fault} '{name}'; required, once each: {', '.join(COLUMNS)}")
+            raise InputError(f"{place}: {fault} '{name}'; required, once each: {', '.join(READ_COLUMNS)}")
     rows: dict[str, dict[str, Any]] = {}
     for number, values in enumerate(lines[1:], start=1):
         where = f"{place}: row {number}"
         if len(values) != len(header):
             raise InputError(f"{where}: found {len(values)} values; the header has {len(header)} columns")
-        row = _row({name: values[header.index(name)].strip() for name in COLUMNS}, architecture, where)
+        row = _row({name: values[header.index(name)].strip() for name in READ_COLUMNS}, architecture, where)
         if row["trial"] in rows:
             raise InputError(f"{where}, column 'Name': the run of {row['trial']} stands in the table twice")
         rows[row["trial"]] = row
@@ -202,8 +202,8 @@ def _row(values: Mapping[str, str], architecture: str, where: str) -> dict[str, 
     run = re.fullmatch("dual_train_([0-9A-Za-z]{1,16})", values["Name"])
     if not run:
         raise refused("Name", "dual_train_ and up to 16 letters and digits")
-    if values["State"] not in STATES:
-        raise refused("State", f"one of {', '.join(STATES)}")
+    if values["State"] not in RUN_STATES:
+        raise refused("State", f"one of {', '.join(RUN_STATES)}")
     pytorch, tensorflow = number("pt_test_acc"), number("tf_test_acc")
     return {
         "trial": f"{architecture}-{run[1].lower()}",
@@ -215,11 +215,13 @@ def _row(values: Mapping[str, str], architecture: str, where: str) -> dict[str, 
         "accuracy_diff": number("accuracy_diff"),
         "state": values["State"],
         "runtime_seconds": number("Runtime"),
-        **{name: losses(name) for name in CURVES},
+        **{name: losses(name) for name in LOSSES},
     }
 
 
-def trials(table: pd.DataFrame, examples: int = BUILT_IN["cifar10"].train_examples) -> tuple[list[Trial], list[str]]:
+def trials(
+    table: pd.DataFrame, examples: int = BUILT_IN_DATASETS["cifar10"].train_examples
+) -> tuple[list[Trial], list[str]]:
     """The published runs as rows of a manifest: seed 0, semantics `published`.
 
     The published initial weights were drawn without a seed: a rebuilt pair is another draw. Runs of equal
@@ -308,12 +310,12 @@ def _run_defects(row: Mapping[str, Any], median: float) -> Iterator[str]:
             yield f"{name}'s accuracy is {accuracy:g}, not from 0 to 1"
     if 0 <= accuracies[1] <= 1 and not _is_exact(accuracies[1]):
         yield f"TensorFlow's accuracy {accuracies[1]!r} is no multiple of 1/{TEST_EXAMPLES}"
-    if not abs(abs(row["difference"]) - row["accuracy_diff"]) <= ROUNDING:
+    if not abs(abs(row["difference"]) - row["accuracy_diff"]) <= ROUNDED_BY:
         yield f"accuracy_diff is {row['accuracy_diff']:g}; its accuracies differ by {abs(row['difference']):g}"
-    missing = [name for name in CURVES if row[name] is None]
+    missing = [name for name in LOSSES if row[name] is None]
     if missing:
         yield f"no curves: {', '.join(missing)}"
-    for name in CURVES:
+    for name in LOSSES:
         losses = row[name] or []
         if row[name] is not None and len(losses) != row["epochs"]:
             yield f"{name} has {len(losses)} values; epochs is {row['epochs']}"

@@ -19,7 +19,7 @@ import numpy as np
 
 from uncrossed.common.errors import InputError, UnknownNameError, nearest
 from uncrossed.common.remote import LocalFolder, MissingFileError, folder_at
-from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.reading import models
 from uncrossed.reading.cache import Cache, Local
 from uncrossed.reading.selection import selected
@@ -226,7 +226,7 @@ class PublishedPyTorch:
 
         where, columns = self.files.source.where(self._name), ("trial", "architecture", *HYPERPARAMETERS)
         row = Trial.check({**{name: self.row[name] for name in columns}, "semantics": SEMANTICS}, where)
-        weights, like = dict(self.weights), BUILT_IN["cifar10"]
+        weights, like = dict(self.weights), BUILT_IN_DATASETS["cifar10"]
         network = load(row.architecture).on(like.shape, like.classes)
         try:
             with environment.dropped():
@@ -359,10 +359,10 @@ def _cleaned(content: bytes, architecture: str, place: str) -> bytes:
 
     published.parse(content, architecture, place)
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, published.COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(stream, published.READ_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for line in csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")):
-        writer.writerow({name: line[name].strip() for name in published.COLUMNS})
+        writer.writerow({name: line[name].strip() for name in published.READ_COLUMNS})
     return stream.getvalue().encode()
 
 
