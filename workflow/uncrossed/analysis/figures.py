@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 
 from uncrossed.analysis.drawing import pyplot, save
-from uncrossed.analysis.statistics import INPUTS, STATES, value
+from uncrossed.analysis.statistics import INPUTS, ROUNDING_FLOOR, SEED_FLOOR, STATES, value
 from uncrossed.common.files import write_json
+from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE
 from uncrossed.study import layout
+from uncrossed.study.hyperparameters import LEARNING_RATE
 
-DIFFERENCE = "difference of test accuracy\n(PyTorch minus TensorFlow)"
-ABSOLUTE = "|difference of test accuracy|"
+DIFFERENCE_LABEL = "difference of test accuracy\n(PyTorch minus TensorFlow)"
+ABSOLUTE_LABEL = "|difference of test accuracy|"
 # Architectures that come first, and look the same in every study, whatever others there are; the others follow by name.
 FIRST = ("vgg16", "resnet50", "densenet121", "smallcnn")
 # The k-th architecture has the k-th of each, where the last is followed by the first: no two of 35 look the same.
@@ -69,8 +71,8 @@ class Shown:
     def floors(self, architecture: str) -> dict[str, float]:
         """The floors that are known, by what to call them."""
         found = {
-            "another seed": self.value(architecture, "seed_floor"),
-            "float32 rounding": self.value(architecture, "rounding_floor"),
+            "another seed": self.value(architecture, SEED_FLOOR),
+            "float32 rounding": self.value(architecture, ROUNDING_FLOOR),
         }
         return {name: floor for name, floor in found.items() if np.isfinite(floor)}
 
@@ -130,7 +132,7 @@ def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str,
     semantics = min(counts.index, key=lambda name: (-counts[name], name != "native", name))
     some = trials[trials["semantics"] == semantics]
     names = sorted(some["architecture"].unique(), key=lambda name: ([*FIRST, name].index(name), name))
-    shown = Shown(some[some["difference"].notna()], names, semantics, summary, pyplot())
+    shown = Shown(some[some[DIFFERENCE].notna()], names, semantics, summary, pyplot())
     captions = {}
     for name, make in FIGURES.items():
         figure, caption = make(shown)
@@ -144,18 +146,18 @@ def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str,
 
 def histogram(shown: Shown) -> tuple[Any, str]:
     """How the differences are distributed, by whether the models are above chance."""
-    largest = max(0.05, shown.rows["difference"].abs().max() if len(shown.rows) else 0)
+    largest = max(0.05, shown.rows[DIFFERENCE].abs().max() if len(shown.rows) else 0)
     width = next(w for w in (0.005, 0.01, 0.025, 0.05) if largest / w <= 30 or w == 0.05)
     bins = width * np.arange(-np.ceil(largest / width), np.ceil(largest / width) + 1)
     # A bin around zero, not two beside it.
     bins = np.append(bins - width / 2, bins[-1] + width / 2)
-    figure, axes = shown.panels(2.5, 2.9, DIFFERENCE, f"pairs per {width:g}", sharex=True, sharey=True)
+    figure, axes = shown.panels(2.5, 2.9, DIFFERENCE_LABEL, f"pairs per {width:g}", sharex=True, sharey=True)
     for axis, name in zip(axes, shown.architectures, strict=True):
         _bands(axis.axvspan, shown.floors(name), both=True)
         rows = shown.of(name)
         bottom = np.zeros(len(bins) - 1)
         for state, (colour, _, hatch) in STATE_STYLES.items():
-            counts, _ = np.histogram(rows.loc[rows["state"] == state, "difference"], bins)
+            counts, _ = np.histogram(rows.loc[rows["state"] == state, DIFFERENCE], bins)
             drawn = counts > 0
             axis.bar(
                 bins[:-1][drawn],
@@ -173,8 +175,8 @@ def histogram(shown: Shown) -> tuple[Any, str]:
         axis.locator_params("y", integer=True)
         if len(rows):
             axis.axvline(0, color="0.3", lw=0.6)
-            axis.axvline(rows["difference"].median(), color="black", lw=1, ls="--")
-    sides = [-0.05, 0.05] if shown.rows.empty else [*shown.rows["difference"].agg(["min", "max"]), -0.05, 0.05]
+            axis.axvline(rows[DIFFERENCE].median(), color="black", lw=1, ls="--")
+    sides = [-0.05, 0.05] if shown.rows.empty else [*shown.rows[DIFFERENCE].agg(["min", "max"]), -0.05, 0.05]
     axes[0].set_xlim(min(sides) - width, max(sides) + width)
     axes[0].set_ylim(0, None if len(shown.rows) else 1)
     handles = [_patch(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
@@ -197,7 +199,7 @@ def scatter(shown: Shown) -> tuple[Any, str]:
     """The two accuracies of each pair against each other."""
     xlabel, ylabel = "PyTorch test accuracy", "TensorFlow test accuracy"
     figure, axes = shown.panels(2.5, 3.6, xlabel, ylabel, sharex=True, sharey=True)
-    accuracies = shown.rows[["pytorch_test_accuracy", "tensorflow_test_accuracy"]].to_numpy()
+    accuracies = shown.rows[list(ACCURACIES)].to_numpy()
     top = min(1.02, accuracies.max() + 0.05) if len(accuracies) else 1
     for axis, name in zip(axes, shown.architectures, strict=True):
         line = np.array([0, top])
@@ -206,7 +208,8 @@ def scatter(shown: Shown) -> tuple[Any, str]:
         if len(shown.of(name)):
             axis.plot(line, line, color="0.3", lw=0.6)
         for state, rows in shown.of(name).groupby("state"):
-            _points(axis, rows["pytorch_test_accuracy"], rows["tensorflow_test_accuracy"], state)
+            pytorch, tensorflow = (rows[name] for name in ACCURACIES)
+            _points(axis, pytorch, tensorflow, state)
         axis.set(xlim=(0, top), ylim=(0, top), aspect="equal")
     handles = [_marker(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
     handles += [*_floor_handles(shown), shown.plt.Line2D([], [], color="0.3", lw=0.6, label="equal")]
@@ -281,7 +284,7 @@ def distribution(shown: Shown) -> tuple[Any, str]:
     lowest = 1e-4
     _bands(lambda low, high, **style: axis.axvspan(lowest, high, **style), floors, both=False)
     for name in shown.architectures:
-        values = np.sort(shown.of(name)["difference"].abs())
+        values = np.sort(shown.of(name)[DIFFERENCE].abs())
         if not len(values):
             continue
         colour, marker, dashes, _ = shown.style(name)
@@ -301,7 +304,7 @@ def distribution(shown: Shown) -> tuple[Any, str]:
         )
     if not len(shown.rows):
         _say(axis, "no pair completed")
-    axis.set(xscale="log", xlim=(lowest, 1), ylim=(0, 1.02), xlabel=ABSOLUTE, ylabel="share of pairs above it")
+    axis.set(xscale="log", xlim=(lowest, 1), ylim=(0, 1.02), xlabel=ABSOLUTE_LABEL, ylabel="share of pairs above it")
     axis.grid(color="0.85", lw=0.4)
     axis.set_axisbelow(True)
     _legend(figure, axis.get_legend_handles_labels()[0] + _floor_handles(shown), shown, columns=2)
@@ -323,9 +326,9 @@ def steps(shown: Shown) -> tuple[Any, str]:
     from matplotlib.colors import LogNorm
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    figure, axes = shown.panels(2.5, 3, INPUTS["steps"].axis, DIFFERENCE, sharex=True, sharey=True)
+    figure, axes = shown.panels(2.5, 3, INPUTS["steps"].axis, DIFFERENCE_LABEL, sharex=True, sharey=True)
     points = None
-    rates = shown.rows["learning_rate"]
+    rates = shown.rows[LEARNING_RATE]
     if len(rates):
         # The lowest and highest rates of a box are few: they share the end colours.
         low, high = np.quantile(rates, [0.05, 0.95])
@@ -335,13 +338,13 @@ def steps(shown: Shown) -> tuple[Any, str]:
         axis.axhline(0, color="0.3", lw=0.6)
         for state, rows in shown.of(name).groupby("state"):
             marker = STATE_STYLES[state][1]
-            style = {"c": rows["learning_rate"], "cmap": "viridis", "norm": norm, "lw": 0.8 if marker == "x" else 0.2}
+            style = {"c": rows[LEARNING_RATE], "cmap": "viridis", "norm": norm, "lw": 0.8 if marker == "x" else 0.2}
             style |= {} if marker == "x" else {"edgecolor": "0.2"}
-            points = axis.scatter(rows["steps"], rows["difference"], s=14, marker=marker, **style)
+            points = axis.scatter(rows["steps"], rows[DIFFERENCE], s=14, marker=marker, **style)
         _logarithmic(axis, shown.rows["steps"])
     if points is not None:
         ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": FuncFormatter(lambda rate, _: _short(rate))}
-        bar = figure.colorbar(points, ax=axes, label="learning rate", extend="both", **ticks)
+        bar = figure.colorbar(points, ax=axes, label=INPUTS[LEARNING_RATE].axis, extend="both", **ticks)
         bar.ax.minorticks_off()
     handles = [_marker(shown, s, "0.4") for s in STATE_STYLES if (shown.rows["state"] == s).any()]
     _legend(figure, handles + _floor_handles(shown), shown)
@@ -350,7 +353,7 @@ def steps(shown: Shown) -> tuple[Any, str]:
         + shown.each(
             lambda a: (
                 f"rank correlation of steps with |difference| {_number(shown.value(a, 'rank_correlation_steps'))}, of "
-                f"the learning rate {_number(shown.value(a, 'rank_correlation_learning_rate'))}"
+                f"the learning rate {_number(shown.value(a, f'rank_correlation_{LEARNING_RATE}'))}"
             )
         )
     )
@@ -358,20 +361,20 @@ def steps(shown: Shown) -> tuple[Any, str]:
 
 def region(shown: Shown) -> tuple[Any, str]:
     """In which part of the box of hyperparameters the frameworks part."""
-    figure, axes = shown.panels(2.6, 3.1, INPUTS["steps"].axis, INPUTS["learning_rate"].axis, sharey=True)
-    edges = [_edges(shown.rows[name].to_numpy(float)) for name in ("steps", "learning_rate")]
+    figure, axes = shown.panels(2.6, 3.1, INPUTS["steps"].axis, INPUTS[LEARNING_RATE].axis, sharey=True)
+    edges = [_edges(shown.rows[name].to_numpy(float)) for name in ("steps", LEARNING_RATE)]
     shape = tuple(len(e) - 1 for e in edges[::-1])
     grids = {}
     for name in shown.architectures:
         rows = shown.of(name)
         column, line = (
             np.searchsorted(e[1:-1], rows[n], side="right")
-            for n, e in zip(("steps", "learning_rate"), edges, strict=True)
+            for n, e in zip(("steps", LEARNING_RATE), edges, strict=True)
         )
         place = line * shape[1] + column
         size = shape[0] * shape[1]
         counts = np.bincount(place, minlength=size).reshape(shape)
-        sums = np.bincount(place, rows["difference"].abs(), minlength=size).reshape(shape)
+        sums = np.bincount(place, rows[DIFFERENCE].abs(), minlength=size).reshape(shape)
         grids[name] = np.divide(sums, counts, out=np.full(shape, np.nan), where=counts > 0), counts
     largest = max([1e-3, *(np.nanmax(means) for means, counts in grids.values() if counts.any())])
     image = None
@@ -390,7 +393,7 @@ def region(shown: Shown) -> tuple[Any, str]:
         for values, one in ((edges[0], axis.set_xticks), (edges[1], axis.set_yticks)):
             if values[0] == values[-1]:
                 one([0.5], [_short(values[0])])
-    bar = figure.colorbar(image, ax=axes, label="mean " + ABSOLUTE)
+    bar = figure.colorbar(image, ax=axes, label="mean " + ABSOLUTE_LABEL)
     _bands(bar.ax.axhspan, shown.largest_floors(), both=False, zorder=3)
     bar.ax.set_ylim(0, largest)
     if shown.largest_floors():
@@ -428,9 +431,9 @@ def hyperparameters(shown: Shown) -> tuple[Any, str]:
         for axis, name in zip(column, names, strict=True):
             _bands(axis.axhspan, shown.floors(name), both=False)
             rows = shown.of(name).sort_values([dimension, "trial"])
-            size = rows["difference"].abs()
+            size = rows[DIFFERENCE].abs()
             for state, part in rows.groupby("state"):
-                _points(axis, part[dimension], part["difference"].abs(), state, size=7)
+                _points(axis, part[dimension], part[DIFFERENCE].abs(), state, size=7)
             window = len(rows) // 8
             if len(rows) >= FEWEST_SMOOTHED:
                 middle = rows[dimension].rolling(window, center=True).median()
@@ -447,7 +450,7 @@ def hyperparameters(shown: Shown) -> tuple[Any, str]:
         column[-1].set_xlabel(INPUTS[dimension].axis)
     for line, name in zip(axes, names, strict=True):
         line[0].set_ylabel(f"{name}\n|difference|")
-    top = max(0.05, shown.rows["difference"].abs().max() if len(shown.rows) else 1)
+    top = max(0.05, shown.rows[DIFFERENCE].abs().max() if len(shown.rows) else 1)
     axes[0, 0].set_ylim(-0.03 * top, 1.05 * top)
     handles = [_marker(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
     if any(len(shown.of(name)) >= FEWEST_SMOOTHED for name in names):

@@ -125,19 +125,19 @@ def ablate(options: argparse.Namespace) -> None:
 
 def import_published(options: argparse.Namespace) -> None:
     """Write the published trials as a manifest; print the defects of their tables and what is refused."""
-    from uncrossed.study2021 import published
+    from uncrossed.study2021 import defects, published_study, published_tables
 
     if options.reference:
-        published.check_reference_path(options.reference)
-    table = published.read(options.folder, options.url)
-    rows, refused = published.trials(table)
+        published_study.check_reference_path(options.reference)
+    table = published_tables.read(options.folder, options.url)
+    rows, refused = published_study.rows(table)
     if not rows:
         raise InputError(f"all {len(table)} published trials are refused, the first as {refused[0]}")
     # Before anything is printed, for who reads it may not read all of it.
     if options.reference:
-        published.write_reference(table, options.reference)
-    published.write_manifest(rows, options.output)
-    for line in (*published.defects(table), *(f"refused: {line}" for line in refused)):
+        published_study.write_reference(table, options.reference)
+    published_study.write_manifest(rows, options.output)
+    for line in (*defects.find(table), *(f"refused: {line}" for line in refused)):
         print(line)
     if options.reference:
         print(f"{options.reference}: {len(table)} published pairs")

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
+from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, LEARNING_RATE
 from uncrossed.study.mechanisms import MECHANISMS, flipped, resolve
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends
@@ -194,7 +195,7 @@ def prove(
 
 
 def _row(architecture: str, semantics: str, epsilon: float, rate: float) -> Trial:
-    values = {"learning_rate": rate, "batch_size": BATCH, "adam_epsilon": epsilon, "epochs": 1, "seed": 1}
+    values = {LEARNING_RATE: rate, BATCH_SIZE: BATCH, ADAM_EPSILON: epsilon, EPOCHS: 1, "seed": 1}
     return Trial(trial="proof", architecture=architecture, semantics=resolve(semantics), **values)
 
 

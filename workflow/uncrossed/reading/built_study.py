@@ -172,7 +172,9 @@ class BuiltStudy:
         for row in self.trials.to_dict("records"):
             trial = row["trial"]
             for framework in FRAMEWORKS:
-                wanted[layout.trial_file(trial, framework)] = row.get(f"{framework}_status") != "missing"
+                wanted[layout.trial_file(trial, framework)] = (
+                    row.get(trials_table.status_column(framework)) != "missing"
+                )
                 wanted[layout.run_record(trial, framework)] = False
             if layout.TRAJECTORY_TABLE in digests:
                 wanted[layout.suggestion(trial)] = False

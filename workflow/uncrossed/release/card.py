@@ -3,6 +3,7 @@
 import pandas as pd
 
 from uncrossed.analysis import statistics
+from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE
 from uncrossed.study import layout
 from uncrossed.study.study import Study
 
@@ -37,7 +38,7 @@ def text(study: Study, table: pd.DataFrame) -> str:
         f"| {architecture} | {semantics} | {count} |"
         for (architecture, semantics), count in table.groupby(["architecture", "semantics"]).size().items()
     )
-    differences = table["difference"].abs().dropna()
+    differences = table[DIFFERENCE].abs().dropna()
     largest = f"The largest difference of test accuracies is {differences.max():.4f}. " if len(differences) else ""
     low, high = statistics.chance_interval(study.dataset.test_examples, study.dataset.classes)
     model, run = (of("{trial}", "{framework}") for of in (layout.trial_file, layout.run_record))
@@ -74,7 +75,7 @@ the same code for both frameworks; models, initial weights and Adam are the fram
 |---|---|
 | `{model}` | a trained model: weights, curves, predictions, and all that determined them |
 | `{run}` | the run: seconds, memory, device, versions |
-| `{layout.TRIALS_CSV}` | one row per trial: hyperparameters, accuracies, losses, statuses, `difference` |
+| `{layout.TRIALS_CSV}` | one row per trial: hyperparameters, accuracies, losses, statuses, `{DIFFERENCE}` |
 | `{layout.TRIALS_PARQUET}` | the same |
 | `{layout.CURVES_TABLE}` | one row per trial, framework and epoch |
 | `{layout.RUNS_TABLE}` | one row per run |
@@ -102,7 +103,7 @@ Curves are means over examples, defined alike on both sides. The semantics `nati
 
 A model is at chance where its test accuracy is not above {high:.4f}, the upper end of the 99 % interval of guessing
 ({low:.4f} to {high:.4f}). Where a training loss was not finite a model `diverged`: it stopped there, its accuracy
-means nothing, and `both_completed` is false.
+means nothing, and `{BOTH_COMPLETED}` is false.
 
 ## Licence and citation
 

@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 
 from uncrossed.release import card, provenance
-from uncrossed.results import trial_file
+from uncrossed.results import trial_file, trials_table
 from uncrossed.study import layout
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.study import Study
 
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
@@ -51,13 +52,13 @@ CONTEXT = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-COLUMN_DESCRIPTIONS = {
+COLUMN_DESCRIPTIONS = {name: known.axis for name, known in HYPERPARAMETERS.items()} | {
     "trial": "the trial's name, and its folder in trials/",
     "semantics": "which differences between the frameworks are aligned; native: each does what it ships with",
     "space": "the subspace of the search box that the row was drawn from",
     "base": "the trial that the row was made from",
-    "difference": "PyTorch's test accuracy minus TensorFlow's",
-    "both_completed": "false where a side diverged or is missing: leave these pairs out",
+    trials_table.DIFFERENCE: "PyTorch's test accuracy minus TensorFlow's",
+    trials_table.BOTH_COMPLETED: "false where a side diverged or is missing: leave these pairs out",
 }
 TYPES = {"b": "sc:Boolean", "i": "sc:Integer", "u": "sc:Integer", "f": "sc:Float"}
 

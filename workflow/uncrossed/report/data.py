@@ -21,17 +21,16 @@ from uncrossed.analysis.attribution import Explanation, explanations
 from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, add_floors, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
-from uncrossed.analysis.statistics import ACCURACIES
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.results import tables, trial_file, trials_table
+from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIFFERENCE, STATUSES, curve_column
 from uncrossed.study import layout
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 
-STATUSES = tuple(f"{framework}_status" for framework in FRAMEWORKS)
-RESULT_COLUMNS = {f"{framework}_{name}" for name in ("status", *trial_file.CURVES) for framework in FRAMEWORKS}
-RESULT_COLUMNS |= {"difference", "both_completed"}
+RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED}
+RESULT_COLUMNS |= {curve_column(framework, name) for framework in FRAMEWORKS for name in trial_file.CURVES}
 # Captions of the figures that this package draws, where figures/captions.json has none.
 DEFAULT_CAPTIONS = {
     layout.ATTRIBUTION_FIGURE: "How far the two frameworks are apart in each ablated trial: with native semantics, "
@@ -127,7 +126,7 @@ class Page:
         """The columns of the table that is shown: what matters most first, so that it is in view on a phone too."""
         varied = [name for name in self.parameters if self.trials[name].astype(str).nunique() > 1 and name != "base"]
         completed = self.trials[list(STATUSES)].eq("completed").all(axis=None)
-        return ["trial", "difference", *ACCURACIES, "architecture", *varied, *(() if completed else STATUSES)]
+        return ["trial", DIFFERENCE, *ACCURACIES, "architecture", *varied, *(() if completed else STATUSES)]
 
 
 def read(folder: Path, partial: bool = False) -> Page:
@@ -173,7 +172,7 @@ def for_script(page: Page) -> dict[str, Any]:
         "architectures": list(trials["architecture"]),
         "values": _plain_rows(trials[page.columns]),
         "measured": _plain_rows(trials[list(ACCURACIES)].astype(float)),
-        "differences": [plain(value) for value in trials["difference"]],
+        "differences": [plain(value) for value in trials[DIFFERENCE]],
         "parameters": page.parameters,
         "settings": _plain_rows(trials[page.parameters]),
         "pairs": page.pairs,
@@ -199,9 +198,9 @@ def _trials(folder: Path) -> pd.DataFrame:
         if name not in trials:
             raise InputError(f"{folder}/{layout.TRIALS_PARQUET}: no column '{name}'")
     pytorch, tensorflow = (trials[name].astype(float) for name in ACCURACIES)
-    filled: dict[str, Any] = {"semantics": "native", "difference": pytorch - tensorflow}
+    filled: dict[str, Any] = {"semantics": "native", DIFFERENCE: pytorch - tensorflow}
     filled |= dict.fromkeys(STATUSES, "completed")
-    filled["both_completed"] = pytorch.notna() & tensorflow.notna()
+    filled[BOTH_COMPLETED] = pytorch.notna() & tensorflow.notna()
     return trials.assign(**{name: value for name, value in filled.items() if name not in trials}).reset_index(drop=True)
 
 

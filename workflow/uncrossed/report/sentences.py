@@ -12,10 +12,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from uncrossed.analysis.attribution import Explanation
-from uncrossed.analysis.groups import LARGE, Group
+from uncrossed.analysis.groups import FLOORS, LARGE, Group
 from uncrossed.analysis.intervals import Estimate
-from uncrossed.analysis.statistics import ACCURACIES
-from uncrossed.report.data import STATUSES, Page, plain
+from uncrossed.report.data import Page, plain
+from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
 from uncrossed.study import layout
 from uncrossed.study.mechanisms import NAMED, resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
@@ -237,7 +237,7 @@ def comparison(page: Page) -> Grid:
     """All groups side by side."""
     floors = {
         name: [getattr(one, name) for one in page.groups]
-        for name in ("seed_floor", "rounding_floor")
+        for name in FLOORS
         if any(math.isfinite(getattr(one, name)[0]) for one in page.groups)
     }
     names = ["pairs", "mean", "median", "apart", "maximum", f"above {LARGE:g}", "ahead", *map(spaced, floors)]
@@ -278,8 +278,8 @@ def trials(page: Page) -> Grid:
     texts = []
     for name in table:
         values = [plain(value) for value in table[name]]
-        if name in (*ACCURACIES, "difference"):
-            texts.append(["" if value is None else number(value, name == "difference") for value in values])
+        if name in (*ACCURACIES, DIFFERENCE):
+            texts.append(["" if value is None else number(value, name == DIFFERENCE) for value in values])
         else:
             texts.append([cell(value) for value in values])
     return Grid(columns, [list(row) for row in zip(*texts, strict=True)])

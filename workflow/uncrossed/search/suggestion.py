@@ -22,6 +22,7 @@ from uncrossed.common.files import write_json
 from uncrossed.results import trial_file
 from uncrossed.study import layout
 from uncrossed.study.architectures import PACKAGED
+from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.mechanisms import resolve
 from uncrossed.study.search import Search, read_suggestion
 from uncrossed.study.space import Interval, Stream
@@ -137,7 +138,7 @@ def next_row(
     values = {"trial": trial, "architecture": place.architecture, "seed": stream.integer(2**32), "space": place.space}
     point = _ask(search, subspace, history, stream.integer(2**31), search.algorithm if guided else "random")
     architecture = architectures[place.architecture]
-    point["batch_size"] = _allowed(values, point, subspace["batch_size"], examples, architecture)
+    point[BATCH_SIZE] = _allowed(values, point, subspace[BATCH_SIZE], examples, architecture)
     return Trial.check({**values, **point, "semantics": semantics}, f"suggested row {trial}"), guided
 
 
@@ -148,9 +149,9 @@ def keep(folder: str | os.PathLike[str], trial: str, made: dict[str, Any]) -> No
 
 def _allowed(values: dict, point: dict, interval: Interval, examples: int, architecture: Architecture) -> int:
     """The batch size nearest to the suggested one that the dataset allows, the smaller of two."""
-    low, high, wanted = int(interval.low), int(min(interval.high, examples)), point["batch_size"]
+    low, high, wanted = int(interval.low), int(min(interval.high, examples)), point[BATCH_SIZE]
     for size in sorted(range(max(low, wanted - 50), min(high, wanted + 50) + 1), key=lambda n: (abs(n - wanted), n)):
-        row = Trial.check({**values, **point, "batch_size": size}, f"suggested row {values['trial']}")
+        row = Trial.check({**values, **point, BATCH_SIZE: size}, f"suggested row {values['trial']}")
         try:
             row.check_examples(examples, architecture)
         except InputError:

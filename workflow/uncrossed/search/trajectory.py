@@ -13,7 +13,8 @@ from uncrossed.results import tables, trials_table
 from uncrossed.search import figures
 from uncrossed.search.suggestion import read_seen, suggest
 from uncrossed.study import layout
-from uncrossed.study.search import DIMENSIONS, read_suggestion
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
+from uncrossed.study.search import read_suggestion
 from uncrossed.study.study import Study
 
 
@@ -50,10 +51,10 @@ def make(study: Study, results: str | os.PathLike[str]) -> pd.DataFrame:
                 "number": place.number,
                 "guided": made["guided"],
                 "saw": len(made["saw"]),
-                **{name: getattr(seen.row, name) for name in DIMENSIONS},
+                **{name: getattr(seen.row, name) for name in HYPERPARAMETERS},
                 "objective": value,
                 "best_so_far": so_far[key],
-                **{name: accuracies.loc[trial, name] for name in ("pytorch_test_accuracy", "tensorflow_test_accuracy")},
+                **{name: accuracies.loc[trial, name] for name in trials_table.ACCURACIES},
             }
         )
         records.append(

@@ -27,6 +27,7 @@ from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
 from uncrossed.datasets.definition import BUILT_IN_DATASETS, DatasetIdentity
+from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, Architecture
 
@@ -171,7 +172,7 @@ def measure(runs: pd.DataFrame, attributes: dict[str, Any]) -> list[Speed]:
     examples = attributes["dataset"]["train_examples"], attributes["dataset"]["test_examples"]
     made = []
     for (device, framework, architecture), group in runs.groupby(["device", "framework", "architecture"]):
-        sizes, epochs = group["batch_size"].to_numpy(), group["median_epoch_seconds"].to_numpy()
+        sizes, epochs = group[BATCH_SIZE].to_numpy(), group["median_epoch_seconds"].to_numpy()
         if len(set(sizes)) < 2:
             raise InputError(f"{framework} {architecture}: one batch size; allowed: at least two")
         work = [np.ceil(examples[0] / sizes), np.full(len(sizes), examples[0] + examples[1] / 3)]

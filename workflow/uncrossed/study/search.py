@@ -17,11 +17,10 @@ from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.files import reading
 from uncrossed.study import layout
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.space import Interval, Space
 from uncrossed.study.trial import LARGEST, Trial
 
-DIMENSIONS = ("learning_rate", "batch_size", "adam_epsilon", "epochs")
-INTEGERS = ("batch_size", "epochs")
 QUANTITIES = (
     *("absolute_difference", "difference"),
     *("pytorch_accuracy", "pytorch_loss", "tensorflow_accuracy", "tensorflow_loss"),
@@ -29,7 +28,7 @@ QUANTITIES = (
 OBJECTIVES = tuple(f"{verb} {quantity}" for verb in ("maximise", "minimise") for quantity in QUANTITIES)
 MOST_TRIALS = 1000
 # A row that is allowed, whatever allowed value is put into it.
-EXAMPLE = Trial(trial="t", architecture="smallcnn", learning_rate=1, batch_size=1, adam_epsilon=1, epochs=1)
+EXAMPLE = Trial(trial="t", architecture="smallcnn", **dict.fromkeys(HYPERPARAMETERS, 1))
 
 
 class Dimension(Model):
@@ -53,7 +52,7 @@ class Search(Model):
 
     architectures: tuple[str, ...] = Field(min_length=1, description="a list of architectures")
     box: dict[str, Dimension | float] = Field(
-        description=f"{', '.join(DIMENSIONS)}: each with low, high and log, or one fixed number"
+        description=f"{', '.join(HYPERPARAMETERS)}: each with low, high and log, or one fixed number"
     )
     split: tuple[str, ...] = Field(
         default=(), description="a list of the box's dimensions: n of them make 2^n subspaces, none make one"
@@ -90,9 +89,9 @@ class Search(Model):
     @model_validator(mode="after")
     def _consistent(self) -> "Search":
         for name in self.box:
-            if name not in DIMENSIONS:
-                raise InputError(f"box: unknown dimension '{name}'; {nearest(name, DIMENSIONS)}")
-        for name in DIMENSIONS:
+            if name not in HYPERPARAMETERS:
+                raise InputError(f"box: unknown dimension '{name}'; {nearest(name, HYPERPARAMETERS)}")
+        for name in HYPERPARAMETERS:
             if name not in self.box:
                 raise InputError(f"box: missing '{name}'; it is low and high, or one fixed number")
             for value in self._bounds(name):
@@ -115,8 +114,8 @@ class Search(Model):
     def space(self) -> Space:
         """The box and its split."""
         box = {
-            name: Interval(*self._bounds(name), name in INTEGERS, getattr(self.box[name], "log", False))
-            for name in DIMENSIONS
+            name: Interval(*self._bounds(name), HYPERPARAMETERS[name].integer, getattr(self.box[name], "log", False))
+            for name in HYPERPARAMETERS
         }
         return Space(box, self.overlap, self.split)
 

@@ -19,6 +19,7 @@ from uncrossed.datasets.dataset_file import check_identity, read_identity
 from uncrossed.datasets.definition import BUILT_IN_DATASETS, Definition
 from uncrossed.study import layout, manifest
 from uncrossed.study.architectures import Architectures
+from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.mechanisms import NAMED, NATIVE, resolve
 from uncrossed.study.search import EXAMPLE, Search, read_suggestion
@@ -260,8 +261,8 @@ class Study:
         place = self.search.places[trial]
         box = self.search.space.subspaces()[place.space]
         values = {name: interval.high for name, interval in box.items()} | {"architecture": place.architecture}
-        sizes = {min(bound, self.dataset.train_examples) for bound in (box["batch_size"].low, box["batch_size"].high)}
-        return [Trial.check({**values, "trial": trial, "batch_size": size}, trial) for size in sorted(sizes)]
+        sizes = {min(bound, self.dataset.train_examples) for bound in (box[BATCH_SIZE].low, box[BATCH_SIZE].high)}
+        return [Trial.check({**values, "trial": trial, BATCH_SIZE: size}, trial) for size in sorted(sizes)]
 
     @property
     def manifest(self) -> str:
@@ -388,20 +389,21 @@ class Study:
     def _check_search(self, search: Search) -> None:
         """Refuse what only the study's dataset and names of semantics tell."""
         examples = self.dataset.train_examples
-        high = search.space.box["batch_size"].high
+        high = search.space.box[BATCH_SIZE].high
         if high > examples:
             raise InputError(
-                f"{self.path}: search.box.batch_size: found {high:g}; allowed: up to {examples}, the training examples"
+                f"{self.path}: search.box.{BATCH_SIZE}: found {high:g}; allowed: up to {examples}, "
+                "the training examples"
             )
         try:
             normalised = [name for name in search.architectures if self.architectures.find(name).BATCHNORM]
         except InputError as error:
             raise InputError(f"{self.path}: search.architectures: {error}") from error
         for box in search.space.subspaces() if normalised else ():
-            low, high = int(box["batch_size"].low), int(box["batch_size"].high)
+            low, high = int(box[BATCH_SIZE].low), int(box[BATCH_SIZE].high)
             if all((examples - 1) % size == 0 for size in range(low, high + 1)):
                 raise InputError(
-                    f"{self.path}: search.box.batch_size: found {low} to {high} in a subspace; allowed: a size that "
+                    f"{self.path}: search.box.{BATCH_SIZE}: found {low} to {high} in a subspace; allowed: a size that "
                     f"leaves not one of {examples} training examples alone in the last batch, as {normalised[0]} has "
                     "batch normalisation"
                 )
