@@ -302,7 +302,7 @@ def test_damage_in_a_local_file_names_file_and_array(copy):
     with h5py.File(path) as file:  # though the reader has it open
         assert len(file["weights"]) == 2
     path.write_bytes(content[:100000])
-    with pytest.raises(InputError, match=f"{path}: not HDF5, or damaged"):
+    with pytest.raises(InputError, match=f"{path}: damaged, or not a trial file"):
         package.open(copy).trial(BIG).pytorch.logits  # noqa: B018
     path.unlink()
     with pytest.raises(InputError, match=f"{path}: no such file"):

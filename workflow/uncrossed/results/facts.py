@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.common.files import sha256
+from uncrossed.common.files import DAMAGE_TO_SIZES, sha256
 from uncrossed.datasets import dataset_file
 from uncrossed.results import origin, trial_file
 from uncrossed.results.recompute import trained
@@ -148,7 +148,7 @@ def read(path: Path, own: Own, check_hashes: bool = True) -> Contents:
         raise
     except InputError as error:
         return Contents(fault=str(error).removeprefix(f"{path}: "))
-    except (*trial_file.DAMAGE, MemoryError, OverflowError) as error:
+    except DAMAGE_TO_SIZES as error:
         return Contents(fault=f"damaged ({type(error).__name__}: {error})")
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from uncrossed.common.checked import NAME, Model, Name
 from uncrossed.common.errors import InputError, nearest, shown
-from uncrossed.common.files import read_text, write_json, write_text
+from uncrossed.common.files import read_text, reading, write_json, write_text
 from uncrossed.datasets.dataset_file import check_identity, read_identity
 from uncrossed.datasets.definition import BUILT_IN_DATASETS, Definition
 from uncrossed.study import layout, manifest
@@ -183,15 +183,16 @@ class Study:
         """The study that a folder of results was built from, by its study.json.
 
         Raises:
-            InputError: the file is missing or damaged.
+            UnreadableError: the operating system does not give the file.
+            InputError: it is missing or damaged.
         """
         path = Path(folder) / layout.STUDY_STATEMENT
         try:
-            return cls.stated(path.read_text(encoding="utf-8"), path)
+            with reading(path) as stream:
+                content = stream.readall()
         except FileNotFoundError as error:
             raise InputError(f"{path}: missing; run snakemake on the study once more, which writes it") from error
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        return cls.stated(content.decode(errors="replace"), path)
 
     @classmethod
     def stated(cls, text: str, path: str | os.PathLike[str]) -> "Study":
