@@ -22,7 +22,8 @@ from uncrossed.common.checked import Model, Name
 from uncrossed.common.errors import LONGEST, InputError
 from uncrossed.datasets.definition import BUILT_IN_DATASETS, Definition
 from uncrossed.study.search import Dimension, Search
-from uncrossed.study.study import Configuration, Study, read_values
+from uncrossed.study.study import Configuration, Study
+from uncrossed.study.study_file import read_values
 from uncrossed.study.trial import Settings, Trial
 
 MINIMAL = {"study": "x", "dataset": "digits", "manifest": "rows.csv"}

@@ -8,12 +8,11 @@ with a framework also that logits and initial weights are those of the stored ro
 import json
 import os
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
@@ -22,7 +21,9 @@ from uncrossed.common.files import LocalFile, ours, reading
 from uncrossed.common.remote import LocalFolder, MissingFileError, RemoteFolder, folder_at
 from uncrossed.results import checksums, statements, trials_table
 from uncrossed.results.architectures import touching
-from uncrossed.results.facts import Examined, Hdf5Process, TrialFacts, examine, row_text
+from uncrossed.results.consistency import compare_trainings, table_faults, unmoved
+from uncrossed.results.examine import Examined, Hdf5Process, examine
+from uncrossed.results.facts import TrialFacts, row_text
 from uncrossed.results.recompute import Models
 from uncrossed.study import layout, manifest
 from uncrossed.study.trial import FRAMEWORKS, Trial
@@ -108,7 +109,7 @@ def verify(
     origins = {(where, trial.framework): json.loads(trial.origin) for where, trial in facts.items()}
     faults += statements.contradicted(source, listed, origins)
     warnings = []
-    for line, harmless in (*_compare_trainings(facts), *_unmoved(facts)):
+    for line, harmless in (*compare_trainings(facts), *unmoved(facts)):
         (warnings if harmless else faults).append(line)
     unchecked, absent = _uncheckable(source, names, listed, rows, unreadable)
     by_kind = {"fault": faults, "unchecked": unchecked, "absent": absent}
@@ -350,61 +351,5 @@ def _compare_tables(
             yield "fault", f"{where}: damaged ({error})"
             continue
         if name != layout.RUNS_TABLE:
-            for fault in _differences(lines, expected, rows):
+            for fault in table_faults(lines, expected, rows):
                 yield "fault", f"{where}: {fault}"
-
-
-def _differences(
-    table: Mapping[str, Mapping[str, Any]], expected: Mapping[str, Mapping[str, Any]], rows: Mapping[str, Trial]
-) -> Iterator[str]:
-    """Where lines of a table are not the expected ones.
-
-    Args:
-        table: its lines by trial.
-        expected: those of the trials whose files are there.
-        rows: those of the manifest.
-    """
-    import pandas as pd
-
-    for trial in sorted(table.keys() - rows.keys()):
-        yield f"lists trial {trial}, which {layout.MANIFEST} does not"
-    for trial, line in expected.items():
-        if trial not in table:
-            yield f"does not list trial {trial}, which is there"
-            continue
-        for column, value in line.items():
-            said = table[trial].get(column)
-            empty = pd.isna(said), pd.isna(value)
-            differs = not all(empty) if any(empty) else said != value
-            if column != "trial" and differs:
-                yield f"{column} of trial {trial} is {said}, but manifest and trial files say {value}"
-
-
-def _compare_trainings(facts: Mapping[str, TrialFacts]) -> Iterator[tuple[str, bool]]:
-    """Trainings that should have come to the same result and did not, or to the same though they should not have.
-
-    Yields:
-        A line, and whether it may be right.
-    """
-    contents: dict[tuple, dict[str, str]] = defaultdict(dict)
-    trainings: dict[tuple, dict[str, str]] = defaultdict(dict)
-    for where, trial in sorted(facts.items()):
-        contents[trial.framework, trial.training, trial.origin].setdefault(trial.content_sha256, where)
-        if trial.completed:
-            trainings[trial.framework, trial.last_weights].setdefault(trial.training, where)
-    for places in contents.values():
-        if len(places) > 1:
-            yield f"{' and '.join(places.values())}: the same training, but not the same result", False
-    for places in trainings.values():
-        if len(places) > 1:
-            first, *others = map(json.loads, places)
-            keys = ", ".join(key for key in first if any(row[key] != first[key] for row in others))
-            tiny = all(facts[where].tiny_steps for where in places.values())
-            yield f"{' and '.join(places.values())}: equal weights, but their rows differ in {keys}", tiny
-
-
-def _unmoved(facts: Mapping[str, TrialFacts]) -> Iterator[tuple[str, bool]]:
-    """Trainings that changed nothing; and whether that may be right."""
-    for where, trial in sorted(facts.items()):
-        if trial.unmoved:
-            yield f"{where}: training has moved no weight", trial.tiny_steps

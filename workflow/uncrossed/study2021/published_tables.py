@@ -20,7 +20,7 @@ import pandas as pd
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import reading
-from uncrossed.common.remote import whole
+from uncrossed.common.servers import whole
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 
