@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from conftest import REPOSITORY, need, uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
+from uncrossed.analysis import analyse, figures, groups, intervals, looks, predictions, statistics
 from uncrossed.common.errors import InputError
 from uncrossed.results import trial_file
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
@@ -456,10 +456,10 @@ def test_any_number_of_architectures_is_drawn_each_with_looks_of_its_own(tmp_pat
     for name in figures.FIGURES:
         svg = (tmp_path / f"figures/{name}.svg").read_text()
         assert all(f"{architecture}" in svg for architecture in names)
-    many = figures.Shown(trials, [*names, *(f"a{k:02d}" for k in range(28))], "native", trials, None)
-    looks = [many.style(name) for name in many.architectures]
-    assert len(set(looks)) == 35
-    assert [colour for colour, *_ in looks[:7]] == list(figures.COLOURS)
+    many = looks.Shown(trials, [*names, *(f"a{k:02d}" for k in range(28))], "native", trials, None)
+    styles = [many.style(name) for name in many.architectures]
+    assert len(set(styles)) == 35
+    assert [colour for colour, *_ in styles[:7]] == list(looks.COLOURS)
 
 
 def test_the_published_study(tmp_path):
