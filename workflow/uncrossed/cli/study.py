@@ -57,7 +57,7 @@ def add_commands(commands: Any) -> None:
     command.set_defaults(run=import_published)
 
     command = group.add_parser("keep", help="write what a study is built from beside its results, as the workflow does")
-    command.add_argument("folder", type=Path, help="results/STUDY_HELP")
+    command.add_argument("folder", type=Path, help="results/STUDY")
     command.add_argument("--study", required=True, help="a study file, or the study as JSON")
     command.add_argument("--rows", help="SHA-256 of the rows that the build was planned with")
     command.set_defaults(run=keep)

@@ -24,7 +24,7 @@ from uncrossed.reading import models
 from uncrossed.reading.cache import Cache, Local
 from uncrossed.reading.selection import selected
 from uncrossed.results.trials_table import need_pandas
-from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, LEARNING_RATE
+from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, HYPERPARAMETERS, LEARNING_RATE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ class Published:
 
     Attributes:
         trials: one row per trial: `trial` (`vgg16-5e67eae2`, as `uncrossed manifest import-published` names it), `name`
-            (`dual_train_5e67eae2`, as published), and the columns of `uncrossed.study2021.published.read`.
+            (`dual_train_5e67eae2`, as published), and the columns of `uncrossed.study2021.published_tables.read`.
         versions: for each architecture what its table is: `original`, the file of the 2021 repository; `cleaned`, the
             copy without keys and accounts; or `unknown`, another file, which need not be damaged.
     """
@@ -222,7 +222,7 @@ class PublishedPyTorch:
         """
         from uncrossed.common import environment
         from uncrossed.study.trial import Trial
-        from uncrossed.study2021.published import HYPERPARAMETERS, SEMANTICS
+        from uncrossed.study2021.published_study import SEMANTICS
         from uncrossed.training.architectures import load
 
         where, columns = self.files.source.where(self._name), ("trial", "architecture", *HYPERPARAMETERS)
