@@ -14,7 +14,7 @@ import yaml
 from server import Server
 from uncrossed.common import remote
 from uncrossed.datasets.build import build
-from uncrossed.datasets.definition import BUILT_IN, Definition
+from uncrossed.datasets.definition import BUILT_IN_DATASETS, Definition
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Snakemake's jobs call `python`: it has to be the one that runs the tests.
@@ -133,7 +133,7 @@ class Folder:
 def digits(tmp_path_factory):
     """The path of the digits dataset file."""
     path = tmp_path_factory.mktemp("datasets") / "digits.h5"
-    build(BUILT_IN["digits"], path)
+    build(BUILT_IN_DATASETS["digits"], path)
     return path
 
 

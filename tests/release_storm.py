@@ -19,7 +19,8 @@ from pathlib import Path
 
 import gcs
 import synthetic
-from uncrossed.results import checksums, layout
+from uncrossed.results import checksums
+from uncrossed.study import layout
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BASE = "p/"
@@ -120,7 +121,7 @@ def upload(folder: Path, server: gcs.Server, root: Path, kills: int, chance: ran
         code, runs = process.wait(), runs + 1
         if code not in (0, -9):
             faults.append(f"an upload ended with exit code {code}")
-        complete = any(name.endswith(layout.RELEASE_SUMS) for name in server.objects)
+        complete = any(name.endswith(layout.RELEASE_CHECKSUMS) for name in server.objects)
         if code == -9:
             moment = "before its first request" if server.requests == requests else "uploading"
             killed["after the list" if complete else moment] += 1
@@ -142,9 +143,9 @@ def upload(folder: Path, server: gcs.Server, root: Path, kills: int, chance: ran
 
 def objects(folder: Path) -> dict[str, str]:
     """The SHA-256 of each object that a release must have, by name."""
-    content = (folder / layout.RELEASE_SUMS).read_bytes()
+    content = (folder / layout.RELEASE_CHECKSUMS).read_bytes()
     version = hashlib.sha256(content).hexdigest()
-    names = checksums.read(folder / layout.RELEASE_SUMS, "")[0] | {layout.RELEASE_SUMS: version}
+    names = checksums.read(folder / layout.RELEASE_CHECKSUMS, "")[0] | {layout.RELEASE_CHECKSUMS: version}
     return {f"{BASE}{folder.name}/{version[:12]}/{name}": digest for name, digest in names.items()}
 
 
@@ -168,7 +169,7 @@ def read(folder: Path, server: gcs.Server, root: Path) -> list[str]:
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
     subprocess.run([sys.executable, "-m", "venv", root / "venv"], check=True)
     subprocess.run([python, "-m", "pip", "install", "-qq", f"{source}[reader]"], check=True, env=environment)
-    version = hashlib.sha256((folder / layout.RELEASE_SUMS).read_bytes()).hexdigest()[:12]
+    version = hashlib.sha256((folder / layout.RELEASE_CHECKSUMS).read_bytes()).hexdigest()[:12]
     place = f"bucket/{BASE}{folder.name}/{version}"
     command = [python, "-c", READER, folder, copy, f"gs://{place}", f"{server.address}/{place}"]
     environment |= {"STORAGE_EMULATOR_HOST": server.address, "XDG_CACHE_HOME": str(root / "cache")}
@@ -176,10 +177,12 @@ def read(folder: Path, server: gcs.Server, root: Path) -> list[str]:
     if subprocess.run(command, env=environment, cwd=root).returncode:
         return ["the reader failed"]
     print(f"read twice and copied in {server.requests - before} requests, {time.monotonic() - begun:.0f} s")
-    done = subprocess.run(["sha256sum", "-c", "--quiet", layout.RELEASE_SUMS], cwd=copy, capture_output=True, text=True)
+    done = subprocess.run(
+        ["sha256sum", "-c", "--quiet", layout.RELEASE_CHECKSUMS], cwd=copy, capture_output=True, text=True
+    )
     names = {str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()}
-    print(f"sha256sum -c {layout.RELEASE_SUMS} in the copy of {len(names)} files: exit code {done.returncode}")
-    strangers = names ^ {*checksums.read(folder / layout.RELEASE_SUMS, "")[0], layout.RELEASE_SUMS}
+    print(f"sha256sum -c {layout.RELEASE_CHECKSUMS} in the copy of {len(names)} files: exit code {done.returncode}")
+    strangers = names ^ {*checksums.read(folder / layout.RELEASE_CHECKSUMS, "")[0], layout.RELEASE_CHECKSUMS}
     return [*(done.stdout + done.stderr).splitlines(), *(f"only on one side: {name}" for name in strangers)]
 
 

@@ -10,8 +10,8 @@ from uncrossed.common import files
 from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.release import release
 from uncrossed.results import checksums, tables, trial_file
-from uncrossed.study import manifest
-from uncrossed.study.study import STATEMENT, Study
+from uncrossed.study import layout, manifest
+from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training import loop
 
@@ -48,7 +48,8 @@ def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: i
         "dataset": "made-up",
         "datasets": {"made-up": identity(examples).model_dump(exclude={"name"})},
     }
-    files.write_json(folder / STATEMENT, Study(keys | {"manifest": "manifest.csv"}, folder, built=True).statement())
+    kept = Study(keys | {"manifest": layout.MANIFEST}, folder, built=True)
+    files.write_json(folder / layout.STUDY_STATEMENT, kept.statement())
     for number, row in enumerate(trials):
         for k, framework in enumerate(FRAMEWORKS):
             random = np.random.default_rng([number, k])

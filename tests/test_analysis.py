@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from conftest import REPOSITORY, need, uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
+from uncrossed.analysis import analyse, figures, groups, intervals, looks, predictions, statistics
 from uncrossed.common.errors import InputError
 from uncrossed.results import trial_file
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
@@ -444,7 +444,7 @@ def test_figures_of_few_and_of_useless_pairs(trials, tmp_path):
     trials = statistics.prepared(trials, 50_000, 10_000, 10)
     captions = figures.draw(trials, statistics.summarise(trials), tmp_path)
     assert all("nan" not in caption.split() for caption in captions.values())
-    assert len(list(tmp_path.iterdir())) == 2 * len(figures.FIGURES) + 1
+    assert len(list((tmp_path / "figures").iterdir())) == 2 * len(figures.FIGURES) + 1
 
 
 def test_any_number_of_architectures_is_drawn_each_with_looks_of_its_own(tmp_path):
@@ -454,12 +454,12 @@ def test_any_number_of_architectures_is_drawn_each_with_looks_of_its_own(tmp_pat
     captions = figures.draw(trials, statistics.summarise(trials), tmp_path)
     assert all(caption.count(f"{name}: ") == 1 for caption in captions.values() for name in names)
     for name in figures.FIGURES:
-        svg = (tmp_path / f"{name}.svg").read_text()
+        svg = (tmp_path / f"figures/{name}.svg").read_text()
         assert all(f"{architecture}" in svg for architecture in names)
-    many = figures.Shown(trials, [*names, *(f"a{k:02d}" for k in range(28))], "native", trials, None)
-    looks = [many.style(name) for name in many.architectures]
-    assert len(set(looks)) == 35
-    assert [colour for colour, *_ in looks[:7]] == list(figures.COLOURS)
+    many = looks.Shown(trials, [*names, *(f"a{k:02d}" for k in range(28))], "native", trials, None)
+    styles = [many.style(name) for name in many.architectures]
+    assert len(set(styles)) == 35
+    assert [colour for colour, *_ in styles[:7]] == list(looks.COLOURS)
 
 
 def test_the_published_study(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import uncrossed as package
 from conftest import Folder, run, uncrossed
 from uncrossed.common.errors import InputError
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
 
 CHECKS = Path(__file__).with_name("checks")
 FAULTS = {
@@ -49,7 +49,7 @@ def test_what_is_wrong_is_named_first(case, found):
         assert FAULTS[case] in found[case][0]
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", BUILT_IN_ARCHITECTURES)
 def test_the_package_has_nothing_that_a_file_of_a_users_could_not_have(name):
     architecture = load(name)
     network = architecture.on((64, 96, 1), 65_536)

@@ -24,7 +24,7 @@ from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
 from uncrossed.datasets import dataset_file, formats
 from uncrossed.datasets.build import build
-from uncrossed.datasets.definition import BUILT_IN, FORMATS, Definition
+from uncrossed.datasets.definition import BUILT_IN_DATASETS, FORMATS, Definition
 from uncrossed.study.study import Study
 
 CIFAR10 = {"train": [f"data_batch_{k}" for k in range(1, 6)], "test": ["test_batch"]}
@@ -275,8 +275,8 @@ def test_a_file_that_numpy_did_not_write_is_refused(content, tmp_path):
 def test_a_format_is_a_file_and_says_what_is_fixed():
     files = {path.stem.replace("_", "-") for path in Path(formats.__file__).parent.glob("[!_]*.py")}
     assert set(FORMATS) == files
-    assert (BUILT_IN["cifar100"].shape, BUILT_IN["cifar100"].classes) == ((32, 32, 3), 100)
-    assert (BUILT_IN["fashion-mnist"].shape, BUILT_IN["fashion-mnist"].classes) == ((32, 32, 1), 10)
+    assert (BUILT_IN_DATASETS["cifar100"].shape, BUILT_IN_DATASETS["cifar100"].classes) == ((32, 32, 3), 100)
+    assert (BUILT_IN_DATASETS["fashion-mnist"].shape, BUILT_IN_DATASETS["fashion-mnist"].classes) == ((32, 32, 1), 10)
 
 
 NEW_FORMAT = """
@@ -310,7 +310,7 @@ def test_a_new_format_is_one_new_file(tmp_path):
 
 
 def test_what_a_format_fixes_is_not_written():
-    assert json.loads(BUILT_IN["digits"].identity().model_dump_json()) == {
+    assert json.loads(BUILT_IN_DATASETS["digits"].identity().model_dump_json()) == {
         "name": "digits",
         "format": "digits",
         "sha256": None,

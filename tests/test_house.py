@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY
-from uncrossed.results import layout
-from uncrossed.study.study import STATEMENT
+from uncrossed.study import layout
 
 PACKAGE = REPOSITORY / "workflow/uncrossed"
 # From low to high.
@@ -106,5 +105,15 @@ def test_whatever_makes_a_table_or_a_figure_says_whether_it_is_listed():
             assert layout.is_listed(output) != never, f"{path}: {output}"
 
 
-def test_the_study_keeps_its_statement_where_results_look_for_it():
-    assert layout.STATEMENT == STATEMENT
+def spelt(path: Path) -> Iterator[str]:
+    """The texts in a module's code, but for its docstrings, that are or hold a path of a study's folder."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield from re.findall(r"(?:tables|figures|trials|architectures)/[\w.-]+", node.value)
+
+
+def test_every_path_of_a_study_is_spelt_in_its_layout(imports):
+    for path in imports:
+        assert path.name == "layout.py" or not [*spelt(path)], f"{name(path)}: {[*spelt(path)]}"

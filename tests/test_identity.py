@@ -13,8 +13,8 @@ from conftest import copy_sources
 PROGRAM = """
 import json, sys
 from uncrossed.study.identity import code_sha256
-from uncrossed.training.architectures import BUILT_IN, load
-names = list(BUILT_IN)
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
+names = list(BUILT_IN_ARCHITECTURES)
 print(json.dumps({f"{a} {f}": code_sha256(f, load(a)) for a in names for f in ("pytorch", "tensorflow")}))
 """
 

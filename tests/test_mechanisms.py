@@ -12,7 +12,7 @@ import pytest
 import synthetic
 from conftest import REPOSITORY, ROWS, Folder, run, uncrossed
 from uncrossed.analysis.attribution import attribute
-from uncrossed.explain.proof import EPSILONS, LIMITS
+from uncrossed.explain.proof import EPSILONS, GATE_LIMITS
 from uncrossed.results import tables, trial_file
 from uncrossed.study import manifest
 from uncrossed.study.mechanisms import (
@@ -28,7 +28,7 @@ from uncrossed.study.mechanisms import (
 )
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
 from uncrossed.training.arrays import to_pytorch
 from uncrossed.training.draws import dropout_mask
 from uncrossed.training.effective import effective
@@ -44,7 +44,7 @@ def test_native_leaves_both_frameworks_stock():
 @pytest.mark.parametrize("side", FRAMEWORKS)
 def test_a_side_is_left_stock_by_what_it_ships_with(side):
     other = "tensorflow" if side == "pytorch" else "pytorch"
-    for name in BUILT_IN:
+    for name in BUILT_IN_ARCHITECTURES:
         touching = load(name).touching
         assert effective(NAMED[side], side, touching) == {}
         differing = {name for name in touching if side in MECHANISMS[name].settings}
@@ -70,7 +70,7 @@ def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
     uncrossed("prove", "--architecture", "smallcnn", "--json", tmp_path / "proof.json")
     gates = json.loads((tmp_path / "proof.json").read_text())
     aligned = {(g["semantics"], g["adam_epsilon"], g["gate"]) for g in gates if not g["flipped"]}
-    assert aligned == {(s, e, g) for s in ("aligned", "aligned-tensorflow") for e in EPSILONS for g in LIMITS}
+    assert aligned == {(s, e, g) for s in ("aligned", "aligned-tensorflow") for e in EPSILONS for g in GATE_LIMITS}
     assert {g["flipped"] for g in gates if g["flipped"]} == load("smallcnn").touching
     assert all(g["passed"] for g in gates)
 

@@ -16,10 +16,12 @@ from conftest import REPOSITORY, need, uncrossed
 from uncrossed.cli import main
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.study import manifest
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.mechanisms import resolve
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.study2021 import published
+from uncrossed.study2021 import comparison, published_study, published_tables
+from uncrossed.study2021.defects import find
 
 TABLES = REPOSITORY.parent / "shared/data/published"
 MANIFEST = REPOSITORY / "config/manifests/published.csv"
@@ -60,15 +62,15 @@ def tables(tmp_path, monkeypatch):
 
     def publish(*contents: bytes):
         sources = []
-        for source, content in zip(published.SOURCES, contents, strict=False):
-            path = tmp_path / "tables" / published.COMMIT / published.FOLDER / source.path
+        for source, content in zip(published_tables.SOURCES, contents, strict=False):
+            path = tmp_path / "tables" / published_tables.COMMIT / published_tables.FOLDER / source.path
             path.parent.mkdir(parents=True, exist_ok=True)
             for place in (path, tmp_path / "flat" / source.name):
                 place.parent.mkdir(exist_ok=True)
                 place.write_bytes(content)
             sha256 = hashlib.sha256(content).hexdigest()
-            sources.append(published.Source(source.architecture, source.path, sha256, "0" * 64))
-        monkeypatch.setattr(published, "SOURCES", tuple(sources))
+            sources.append(published_tables.Source(source.architecture, source.path, sha256, "0" * 64))
+        monkeypatch.setattr(published_tables, "SOURCES", tuple(sources))
         return tmp_path / "flat"
 
     return publish
@@ -82,7 +84,7 @@ def command(*arguments: object) -> int:
 
 
 def test_a_run_becomes_a_row_with_all_its_digits():
-    rows, refused = published.trials(published.parse(write({"Name": GOOD["Name"]}), "vgg16", "t.csv"))
+    rows, refused = published_study.rows(published_tables.parse(write({"Name": GOOD["Name"]}), "vgg16", "t.csv"))
     assert not refused
     assert (rows[0].trial, rows[0].architecture) == ("vgg16-5e67eae2", "vgg16")
     assert repr(rows[0].learning_rate) == GOOD["learning_rate"]
@@ -106,7 +108,7 @@ def test_keys_and_persons_are_in_no_output(suffix, tables, tmp_path, capfd):
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
-@pytest.mark.parametrize("column", published.COLUMNS)
+@pytest.mark.parametrize("column", published_tables.READ_COLUMNS)
 def test_an_error_does_not_quote_a_key_in_the_wrong_column(column, tables, tmp_path, capfd):
     folder = tables(write({column: KEY}))
     assert command("--folder", folder, "--output", tmp_path / "m.csv") == 2
@@ -119,7 +121,10 @@ def test_an_error_does_not_quote_a_key_in_the_wrong_column(column, tables, tmp_p
 
 # Each fault: the table, and what its message must name.
 FAULTS = {
-    **{f"no column {name}": (write({}, without=name), ["missing column", f"'{name}'"]) for name in published.COLUMNS},
+    **{
+        f"no column {name}": (write({}, without=name), ["missing column", f"'{name}'"])
+        for name in published_tables.READ_COLUMNS
+    },
     "not a number": (write({}, {"learning_rate": "fast"}), ["row 2", "'learning_rate'", "'fast'", "a number"]),
     "half a batch": (write({"batch_size": "32.5"}), ["row 1", "'batch_size'", "'32.5'", "an integer"]),
     "no accuracy": (write({"tf_test_acc": ""}), ["row 1", "'tf_test_acc'", "''", "a number"]),
@@ -143,7 +148,7 @@ FAULTS = {
 def test_a_fault_is_named(fault):
     content, parts = FAULTS[fault]
     with pytest.raises(InputError) as caught:
-        published.parse(content, "vgg16", "folder/t.csv")
+        published_tables.parse(content, "vgg16", "folder/t.csv")
     for part in ["folder/t.csv", *parts]:
         assert part in str(caught.value)
 
@@ -154,7 +159,11 @@ def test_a_missing_or_another_file_is_refused(tables, tmp_path, capfd):
     (folder / "resnet_cifar10_wandb_export.csv").write_bytes(other)
     assert command("--folder", folder, "--output", tmp_path / "m.csv") == 2
     said = capfd.readouterr().err
-    digests = hashlib.sha256(other).hexdigest(), published.SOURCES[1].original, published.SOURCES[1].cleaned
+    digests = (
+        hashlib.sha256(other).hexdigest(),
+        published_tables.SOURCES[1].original,
+        published_tables.SOURCES[1].cleaned,
+    )
     for part in ("resnet_cifar10_wandb_export.csv: found SHA-256", *digests):
         assert part in said
     (folder / "resnet_cifar10_wandb_export.csv").unlink()
@@ -218,20 +227,20 @@ def test_a_reference_of_another_suffix_is_refused_first(tmp_path):
 def test_a_reference_that_cannot_be_read_is_not_called_damaged(tmp_path):
     path = tmp_path / "reference.parquet"
     with pytest.raises(InputError, match=f"^{path}: missing; make it by "):
-        published.write_beside(tmp_path, path, pd.DataFrame())
+        comparison.write(tmp_path, path, pd.DataFrame())
     path.write_text("no table")
     with pytest.raises(InputError, match=f"^{path}: damaged "):
-        published.write_beside(tmp_path, path, pd.DataFrame())
+        comparison.write(tmp_path, path, pd.DataFrame())
     path.unlink()
     path.mkdir()
     with pytest.raises(UnreadableError, match=f"^{path}: cannot be read .Is a directory."):
-        published.write_beside(tmp_path, path, pd.DataFrame())
+        comparison.write(tmp_path, path, pd.DataFrame())
 
 
 def defects(*rows: dict[str, str]) -> list[str]:
     # Distinct hyperparameters, and enough sound runs for a median.
     rows = [{"epochs": "2", "adam_epsilon": f"0.{k + 1}", **row} for k, row in enumerate((*rows, {}, {}))]
-    return published.defects(published.parse(write(*rows), "vgg16", "t.csv"))
+    return find(published_tables.parse(write(*rows), "vgg16", "t.csv"))
 
 
 def test_defects_are_named():
@@ -252,42 +261,44 @@ def test_defects_are_named():
         lines = [line for line in defects(row) if line.startswith("vgg16-00000000:")]
         assert any(all(part in line for part in parts) for line in lines), (row, lines)
     assert any("1/10000 in 1 of 3 runs" in line for line in defects({"pt_test_acc": "0.75005"}))
-    table = published.parse(write({"pt_test_acc": "0.75"}, {"pt_test_acc": "0.8", "learning_rate": "0.1"}), "vgg16", "")
-    assert published.defects(table)[0] == "vgg16: all accuracies and 1 of 2 learning rates are rounded to 9 decimals"
+    table = published_tables.parse(
+        write({"pt_test_acc": "0.75"}, {"pt_test_acc": "0.8", "learning_rate": "0.1"}), "vgg16", ""
+    )
+    assert find(table)[0] == "vgg16: all accuracies and 1 of 2 learning rates are rounded to 9 decimals"
     twice = defects({"adam_epsilon": "0.9"}, {"adam_epsilon": "0.9", "tf_test_acc": "0.6"})
     assert any(line.startswith("vgg16-00000000, vgg16-00000001: the same") and "+0.1500" in line for line in twice)
 
 
 def test_missing_curves_stay_missing(tmp_path):
-    table = published.parse(write({"tf_training_loss": ""}, {}), "vgg16", "t.csv")
+    table = published_tables.parse(write({"tf_training_loss": ""}, {}), "vgg16", "t.csv")
     for name in ("r.parquet", "r.csv"):
-        published.write_reference(table, tmp_path / name)
+        published_study.write_reference(table, tmp_path / name)
     lists, texts = pd.read_parquet(tmp_path / "r.parquet"), pd.read_csv(tmp_path / "r.csv")
     assert list(lists.columns) == list(texts.columns)
     assert lists["tf_training_loss"][0] is None
     assert lists["tf_training_loss"][1].tolist() == json.loads(texts["tf_training_loss"][1]) == [2.0, 1.0]
     assert pd.isna(texts["tf_training_loss"][0])
     assert set(lists.columns) == {
-        *("trial", "architecture", *published.HYPERPARAMETERS, "pytorch_test_accuracy", "tensorflow_test_accuracy"),
+        *("trial", "architecture", *HYPERPARAMETERS, "pytorch_test_accuracy", "tensorflow_test_accuracy"),
         *("difference", "state", "runtime_seconds", "pt_average_training_loss", "tf_training_loss"),
     }
 
 
 def test_rebuilt_trials_are_judged_by_what_seeds_do():
-    reference = pd.concat(published.parse(write({}, {}), name, "t.csv") for name in ("vgg16", "resnet50"))
+    reference = pd.concat(published_tables.parse(write({}, {}), name, "t.csv") for name in ("vgg16", "resnet50"))
     trials = reference.drop(columns=["state", "runtime_seconds"]).iloc[::-1].reset_index(drop=True)
     trials["difference"] += [0.01, 0.03, -0.01, -0.03]
     trials.loc[4] = trials.loc[3].to_dict() | {"trial": "vgg16-mine"}
     trials.loc[5] = trials.loc[3].to_dict() | {"difference": math.nan}
-    made = published.beside(trials, reference, {"vgg16": 0.02})
+    made = comparison.compare(trials, reference, {"vgg16": 0.02})
     assert list(made["trial"]) == list(trials["trial"])
     assert list(made["verdict"]) == ["unknown"] * 2 + ["within seeds", "outside seeds"] + ["unknown"] * 2
     assert made["apart"][3] == pytest.approx(0.03)
     assert made["published_pytorch_test_accuracy"][0] == float(GOOD["pt_test_acc"])
-    assert set(published.beside(trials, reference)["verdict"]) == {"unknown"}
+    assert set(comparison.compare(trials, reference)["verdict"]) == {"unknown"}
     for name, value in (("learning_rate", 0.0375), ("epochs", 3), ("architecture", "vgg16")):
         with pytest.raises(InputError, match=f"'resnet50-00000001': found {name}="):
-            published.beside(trials.assign(**{name: value}), reference)
+            comparison.compare(trials.assign(**{name: value}), reference)
 
 
 def test_the_committed_manifest_is_what_the_command_makes(tmp_path):
@@ -310,12 +321,12 @@ def test_the_committed_manifest_is_what_the_command_makes(tmp_path):
 def test_every_published_number_is_in_the_manifest():
     need(TABLES.is_dir(), "the published tables (../shared/data/published)")
     rows = manifest.read(MANIFEST, examples=50_000)
-    for source in published.SOURCES:
+    for source in published_tables.SOURCES:
         with open(TABLES / source.name, encoding="utf-8", newline="") as stream:
             for line in csv.DictReader(stream):
                 row = rows.pop(f"{source.architecture}-{line['Name'].removeprefix('dual_train_')}")
                 assert row.semantics == resolve("published")
-                for name in published.HYPERPARAMETERS:
+                for name in HYPERPARAMETERS:
                     assert float(line[name]) == getattr(row, name)
     assert not rows
 

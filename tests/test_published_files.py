@@ -20,7 +20,8 @@ from test_published import KEY, PERSON, write
 from uncrossed.common import remote
 from uncrossed.common.errors import InputError
 from uncrossed.reading import cache
-from uncrossed.study2021 import published, published_files
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
+from uncrossed.study2021 import published_files, published_tables
 
 TABLES = REPOSITORY.parent / "shared/data/published"
 FOLDERS = {"vgg16": "vgg", "resnet50": "resnet", "densenet121": "densenet"}
@@ -46,7 +47,7 @@ def copy(tmp_path):
     """A folder of the dataset's layout: tables with keys in them, and a small state dict for each architecture."""
     folder = tmp_path / "dataset"
     (folder / "wandb_exports").mkdir(parents=True)
-    for k, source in enumerate(published.SOURCES):
+    for k, source in enumerate(published_tables.SOURCES):
         mine = {"Name": f"dual_train_aaaa000{k}", "learning_rate": "0.099013444", "batch_size": "202", "epochs": "50"}
         (folder / "wandb_exports" / source.name).write_bytes(write({}, mine))
         small(folder / f"{weights_of(source.architecture)}.pt_model.pt")
@@ -75,7 +76,7 @@ def test_tables_are_parsed_and_keys_are_kept_nowhere(place, server, tmp_path, ca
     assert len(data) == 6
     assert list(data.trials["trial"][:2]) == ["vgg16-00000000", "vgg16-aaaa0000"]
     assert list(data.trials["name"][:2]) == [NAME, "dual_train_aaaa0000"]
-    expected = published.parse(write({}), "vgg16", "t.csv").iloc[0].to_dict()
+    expected = published_tables.parse(write({}), "vgg16", "t.csv").iloc[0].to_dict()
     assert {name: data.trials.iloc[0][name] for name in expected} == expected
     assert set(data.versions.values()) == {"unknown"}
     assert list(data.select(architecture="vgg16", batch_size=">150").trials["trial"]) == ["vgg16-aaaa0000"]
@@ -92,7 +93,7 @@ def test_tables_are_parsed_and_keys_are_kept_nowhere(place, server, tmp_path, ca
 
 
 def test_a_name_keeps_its_case_where_it_is_a_files(server):
-    table = server.folder / "wandb_exports" / published.SOURCES[0].name
+    table = server.folder / "wandb_exports" / published_tables.SOURCES[0].name
     table.write_bytes(write({"Name": "dual_train_5E67eae2"}))
     small(server.folder / "cifar10/vgg_lambda/model_weights/dual_train_5E67eae2.pt_model.pt")
     for place in (server.folder, server.url):
@@ -105,7 +106,7 @@ def test_a_flat_folder_of_tables_is_enough(copy, tmp_path):
     assert len(data) == 6
     with pytest.raises(InputError, match=f"{NAME}.pt_model.pt: no such file"):
         data.trial("vgg16-00000000").pytorch.weights  # noqa: B018
-    (flat / published.SOURCES[1].name).unlink()
+    (flat / published_tables.SOURCES[1].name).unlink()
     with pytest.raises(InputError, match=r"not the dataset of 2021; allowed: .*resnet_cifar10_wandb_export\.csv"):
         package.open_published(flat)
 
@@ -120,11 +121,11 @@ def test_the_default_place_is_the_public_bucket(server, monkeypatch):
 
 
 def test_a_known_version_of_a_table_is_named(place, server, monkeypatch):
-    contents = [(server.folder / "wandb_exports" / source.name).read_bytes() for source in published.SOURCES]
+    contents = [(server.folder / "wandb_exports" / source.name).read_bytes() for source in published_tables.SOURCES]
     digests = [hashlib.sha256(content).hexdigest() for content in contents]
-    pairs = zip(published.SOURCES, [(digests[0], "0"), ("0", digests[1]), ("0", "0")], strict=True)
-    sources = tuple(published.Source(source.architecture, source.path, *known) for source, known in pairs)
-    monkeypatch.setattr(published, "SOURCES", sources)
+    pairs = zip(published_tables.SOURCES, [(digests[0], "0"), ("0", digests[1]), ("0", "0")], strict=True)
+    sources = tuple(published_tables.Source(source.architecture, source.path, *known) for source, known in pairs)
+    monkeypatch.setattr(published_tables, "SOURCES", sources)
     expected = {"vgg16": "original", "resnet50": "cleaned", "densenet121": "unknown"}
     assert package.open_published(place).versions == expected
     server.reset()
@@ -136,7 +137,7 @@ def test_a_known_version_of_a_table_is_named(place, server, monkeypatch):
     "row", [{"learning_rate": "fast"}, {"tf_test_acc": KEY}, {"Name": "../../etc"}, {"tf_training_loss": "exit()"}]
 )
 def test_a_table_that_is_not_sound_is_refused_and_not_kept(row, place, server, tmp_path):
-    (server.folder / "wandb_exports" / published.SOURCES[0].name).write_bytes(write({}, row))
+    (server.folder / "wandb_exports" / published_tables.SOURCES[0].name).write_bytes(write({}, row))
     with pytest.raises(InputError, match=rf"vgg_cifar10_wandb_export\.csv: row 2, column '{next(iter(row))}'") as error:
         package.open_published(place)
     assert KEY[:8] not in str(error.value)
@@ -149,7 +150,7 @@ def test_every_published_trial_is_found_by_its_hyperparameters():
     assert set(data.versions.values()) == {"cleaned"}
     twins = {"densenet121-9d7adbce", "densenet121-b3eeede4"}
     for row in data.trials.to_dict("records"):
-        wanted = {name: row[name] for name in ("architecture", *published.HYPERPARAMETERS)}
+        wanted = {name: row[name] for name in ("architecture", *HYPERPARAMETERS)}
         found = data.find(**wanted)
         assert set(found) == (twins if row["trial"] in twins else {row["trial"]})
         wanted |= {name: float(f"{row[name]:.7g}") for name in ("learning_rate", "adam_epsilon")}

@@ -22,7 +22,7 @@ import synthetic
 import uncrossed as package
 from conftest import need, no_more_files, run
 from server import Proxy, Server
-from uncrossed.common import remote
+from uncrossed.common import remote, url_cache
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.results import checksums, tables, trial_file, trials_table
 from uncrossed.study.trial import FRAMEWORKS, Trial
@@ -302,7 +302,7 @@ def test_damage_in_a_local_file_names_file_and_array(copy):
     with h5py.File(path) as file:  # though the reader has it open
         assert len(file["weights"]) == 2
     path.write_bytes(content[:100000])
-    with pytest.raises(InputError, match=f"{path}: not HDF5, or damaged"):
+    with pytest.raises(InputError, match=f"{path}: damaged, or not a trial file"):
         package.open(copy).trial(BIG).pytorch.logits  # noqa: B018
     path.unlink()
     with pytest.raises(InputError, match=f"{path}: no such file"):
@@ -463,7 +463,7 @@ def test_a_cache_that_cannot_be_written_is_not_used(spoiled, server, tmp_path, m
         def full(path: Path):
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(remote, "complete", full)
+        monkeypatch.setattr(url_cache, "complete", full)
     else:
         (tmp_path / "cache").write_text("")
     assert len(package.open(server.url)) == len(package.open(server.url)) == 6

@@ -24,7 +24,7 @@ import synthetic
 from conftest import PATH, REPOSITORY, run, uncrossed
 from uncrossed.analysis import analyse, attribution
 from uncrossed.common.errors import InputError
-from uncrossed.release import metadata, release, secrets, upload
+from uncrossed.release import destinations, metadata, release, secrets, upload
 from uncrossed.release.card import TITLE
 from uncrossed.report import report
 from uncrossed.results import checksums, tables
@@ -570,7 +570,7 @@ def test_what_is_wrong_with_a_destination_is_one_clear_line(built, server, tmp_p
 
 def test_a_server_that_stays_down_is_given_up_in_one_clear_line(built, server, tmp_path, monkeypatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.address)
-    monkeypatch.setattr(upload, "SECONDS", 1)
+    monkeypatch.setattr(destinations, "SECONDS", 1)
     server.refuse = 503
     with pytest.raises(OSError, match=r"^gs://bucket: no answer in time \(.*503"):
         upload.publish(built, "gs://bucket/p", tmp_path / "r.json")

@@ -18,8 +18,9 @@ from uncrossed.common.errors import InputError
 from uncrossed.search import suggestion as searching
 from uncrossed.search.figures import expected_best
 from uncrossed.search.suggestion import Seen
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.mechanisms import NATIVE
-from uncrossed.study.search import DIMENSIONS, Search
+from uncrossed.study.search import Search
 from uncrossed.study.space import Interval, Space
 from uncrossed.study.study import Study
 from uncrossed.training.architectures import load
@@ -304,5 +305,5 @@ def test_the_published_search_plans_1200_suggestions_and_2400_trainings(tmp_path
         assert f"{rule:18} {count:>10}".split() in [line.split() for line in output.splitlines()]
     search = Study(yaml.safe_load((REPOSITORY / "config/search.yaml").read_text()), "config/search.yaml").search
     bounds = [search.space.subspaces()[s] for s in (0, 15)]
-    assert [bounds[1][name].high for name in DIMENSIONS] == [0.06250000375, 628, 0.62500000375, 31]
-    assert [bounds[0][name].low for name in DIMENSIONS[1:]] == [382, 0.3750000062500001, 20]
+    assert [bounds[1][name].high for name in HYPERPARAMETERS] == [0.06250000375, 628, 0.62500000375, 31]
+    assert [bounds[0][name].low for name in [*HYPERPARAMETERS][1:]] == [382, 0.3750000062500001, 20]

@@ -20,9 +20,10 @@ from snakemake.exceptions import WorkflowError
 from conftest import REPOSITORY, Folder, run, uncrossed
 from uncrossed.common.checked import Model, Name
 from uncrossed.common.errors import LONGEST, InputError
-from uncrossed.datasets.definition import BUILT_IN, Definition
+from uncrossed.datasets.definition import BUILT_IN_DATASETS, Definition
 from uncrossed.study.search import Dimension, Search
-from uncrossed.study.study import Configuration, Study, read_values
+from uncrossed.study.study import Configuration, Study
+from uncrossed.study.study_file import read_values
 from uncrossed.study.trial import Settings, Trial
 
 MINIMAL = {"study": "x", "dataset": "digits", "manifest": "rows.csv"}
@@ -329,7 +330,7 @@ def test_a_built_in_dataset_may_come_from_elsewhere(tmp_path):
     folder.configure(dataset="cifar10", datasets={"cifar10": {"source": "archives/c.tar.gz"}})
     dataset = Study.load(tmp_path / "study.yaml").dataset
     assert Path(dataset.source).resolve() == tmp_path / "archives/c.tar.gz"
-    assert dataset.identity() == BUILT_IN["cifar10"].identity()
+    assert dataset.identity() == BUILT_IN_DATASETS["cifar10"].identity()
 
 
 def test_notes_do_not_reach_a_training(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 from conftest import REPOSITORY, need, run, uncrossed
 from uncrossed.results import trial_file
 from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
 from uncrossed.training.loop import batches, measure
 
 CHECKS = Path(__file__).with_name("checks")
@@ -88,7 +88,7 @@ def twice(few, tmp_path_factory):
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("architecture", BUILT_IN)
+@pytest.mark.parametrize("architecture", BUILT_IN_ARCHITECTURES)
 def test_the_same_job_gives_the_same_file(architecture, framework, twice):
     first, second = (twice / n / "somewhere" / architecture / f"{framework}.h5" for n in ("one", "two"))
     assert uncrossed("compare", first, second).stdout == "same file\n"

@@ -24,7 +24,7 @@ from conftest import REPOSITORY, run, uncrossed
 from server import Server
 from uncrossed.common.errors import UnreadableError
 from uncrossed.results import checksums, facts, tables, trial_file
-from uncrossed.results.facts import Hdf5Process
+from uncrossed.results.examine import Hdf5Process
 from uncrossed.results.verify import verify
 from uncrossed.study import manifest
 from uncrossed.study.trial import FRAMEWORKS, Trial

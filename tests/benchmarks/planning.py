@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 
 from uncrossed.datasets import dataset_file
-from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.results import trial_file
 from uncrossed.study.study import Study
 
@@ -50,7 +50,7 @@ def fill(folder: Path) -> None:
     files = [f"trials/{trial}/{side}" for trial in trials for side in sides]
     ordered = ["manifest.csv", *files, *names, "report.html", "SHA256SUMS"]
     nothing = dict.fromkeys(dataset_file.SPLITS, np.zeros(0, np.uint8))
-    cifar10 = BUILT_IN["cifar10"].identity()
+    cifar10 = BUILT_IN_DATASETS["cifar10"].identity()
     dataset_file.write(folder / "results/datasets/cifar10.h5", cifar10, nothing, nothing)
     for age, name in enumerate(ordered):
         path = results / name

@@ -9,14 +9,14 @@ from uncrossed.datasets import dataset_file
 from uncrossed.results import trial_file
 from uncrossed.study.trial import Settings
 from uncrossed.training import backends
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
 
 backends.load("pytorch", Settings())
 
 import torch  # noqa: E402
 
 images = torch.from_numpy(dataset_file.read(sys.argv[1]).images["test"]).permute(0, 3, 1, 2).float() / 255
-for architecture in BUILT_IN:
+for architecture in BUILT_IN_ARCHITECTURES:
     result = trial_file.read(Path(sys.argv[2]) / architecture / "pytorch.h5")
     model = load(architecture).on((32, 32, 3), 10).model("pytorch")
     weights = {name: torch.from_numpy(array) for name, array in result.weights[1].items()}

@@ -9,11 +9,11 @@ from uncrossed.datasets import dataset_file
 from uncrossed.results import trial_file
 from uncrossed.study.trial import Settings
 from uncrossed.training import backends
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
 
 backends.load("tensorflow", Settings())
 images = dataset_file.read(sys.argv[1]).images["test"].astype(np.float32) / 255
-for architecture in BUILT_IN:
+for architecture in BUILT_IN_ARCHITECTURES:
     result = trial_file.read(Path(sys.argv[2]) / architecture / "tensorflow.h5")
     model = load(architecture).on((32, 32, 3), 10).model("tensorflow")
     assert [variable.path for variable in model.weights] == list(result.weights[1]), architecture

@@ -10,7 +10,7 @@ from uncrossed.datasets import dataset_file
 from uncrossed.results import trial_file
 from uncrossed.study.trial import Job, Settings
 from uncrossed.training import backends
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
 from uncrossed.training.loop import run
 
 framework, dataset, folder = sys.argv[1:]
@@ -18,7 +18,7 @@ settings = Settings(keep_epochs=(0,))
 data = dataset_file.read(dataset)
 backend = backends.load(framework, settings)
 # The second run goes through the architectures the other way round.
-order = list(BUILT_IN) if "one" in folder else list(reversed(BUILT_IN))
+order = list(BUILT_IN_ARCHITECTURES) if "one" in folder else list(reversed(BUILT_IN_ARCHITECTURES))
 for architecture in order:
     row = {"trial": "t", "architecture": architecture, "learning_rate": 0.001, "batch_size": 30, "adam_epsilon": 1e-3}
     job = Job(row={**row, "epochs": 1, "seed": 3}, settings=settings)

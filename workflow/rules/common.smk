@@ -16,16 +16,11 @@ shell.prefix(
     f"set -euo pipefail; export {PATHS}; ".replace("{", "{{").replace("}", "}}")
 )
 
-from uncrossed.study import manifest
-from uncrossed.study import resources
+from uncrossed.study import layout, manifest, resources
 from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
-from uncrossed.study.architectures import STATEMENT, TEXT
 from uncrossed.study.identity import code_sha256
-from uncrossed.study.search import suggestion_path
-from uncrossed.results import layout
-from uncrossed.search.suggestion import suggestion_path
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 
@@ -43,7 +38,7 @@ try:
             f"{STUDY.path}: --config changes it; allowed: a study file that stands alone"
         )
     STUDY.trials
-    DATASET = f"results/datasets/{STUDY.dataset.name}.h5"
+    DATASET = f"results/{layout.dataset_file(STUDY.dataset.name)}"
     STUDY.check_dataset_file(DATASET)
     RESULTS = f"results/{STUDY.name}"
     # Rows as far as they are known: of a search those that it has suggested.
@@ -63,6 +58,16 @@ if workflow.exec_mode == ExecMode.DEFAULT:
         print(line, file=sys.stderr)
 ABLATION = bool(manifest.ablated(STUDY.rows.values()))
 TWINS = {framework: STUDY.twins(framework, RESULTS) for framework in FRAMEWORKS}
+
+
+def at(name):
+    """Where a file of the study lies, by its name of `layout`."""
+    return f"{RESULTS}/{name}"
+
+
+def log_of(name):
+    """Where the log of a job lies."""
+    return at(layout.log(name))
 
 
 wildcard_constraints:
@@ -118,7 +123,7 @@ def dataset_file(wildcards):
     Snakemake would retrain everything that depends on a file that it has to make, finished or not, `ancient()` or not.
     """
     if not Path(DATASET).exists() and ours(
-        Path(RESULTS, "trials", wildcards.trial), "*.h5"
+        Path(RESULTS), layout.trial_file(wildcards.trial, "*")
     ):
         raise WorkflowError(
             f"{DATASET} is missing, but trials that were made with it are there. Make it first, so that they are kept: "
@@ -132,7 +137,7 @@ def twin_file(framework):
 
     def twin(wildcards):
         name = TWINS[framework].get(wildcards.trial)
-        return [] if name is None else f"{RESULTS}/{layout.trial_file(name, framework)}"
+        return [] if name is None else at(layout.trial_file(name, framework))
 
     return twin
 
@@ -186,15 +191,15 @@ def needs(framework, wildcards):
 
 def row_file(wildcards):
     """The suggested row as a training's input; without a search there is none."""
-    return str(suggestion_path(RESULTS, wildcards.trial)) if STUDY.search else []
+    return at(layout.suggestion(wildcards.trial)) if STUDY.search else []
 
 
 def seen(wildcards):
     """The results that a suggestion sees. One that was made is kept, so it waits for nothing and nothing disturbs it."""
-    if suggestion_path(RESULTS, wildcards.trial).exists():
+    if Path(at(layout.suggestion(wildcards.trial))).exists():
         return []
     return [
-        f"{RESULTS}/{layout.trial_file(trial, framework)}"
+        at(layout.trial_file(trial, framework))
         for trial in STUDY.search.visible(wildcards.trial)
         for framework in FRAMEWORKS
     ]

@@ -2,7 +2,7 @@ rule dataset:
     output:
         DATASET,
     log:
-        f"results/datasets/logs/{STUDY.dataset.name}.log",
+        f"results/{layout.DATASETS_FOLDER}/{layout.log(STUDY.dataset.name)}",
     localrule: True
     conda:
         "../../envs/workflow.yaml"

@@ -6,12 +6,12 @@ rule release:
         rules.checksums.output,
         rules.checksums.input,
     output:
-        f"{RESULTS}/README.md",
-        f"{RESULTS}/croissant.json",
-        f"{RESULTS}/provenance.json",
-        f"{RESULTS}/RELEASE_SHA256SUMS",
+        at(layout.CARD),
+        at(layout.CROISSANT),
+        at(layout.PROVENANCE),
+        at(layout.RELEASE_CHECKSUMS),
     log:
-        f"{RESULTS}/logs/release.log",
+        log_of("release"),
     localrule: True
     conda:
         "../../envs/workflow.yaml"
@@ -25,9 +25,9 @@ rule publish:
     input:
         rules.release.output,
     output:
-        f"{RESULTS}/receipt.json",
+        at(layout.RECEIPT),
     log:
-        f"{RESULTS}/logs/publish.log",
+        log_of("publish"),
     localrule: True
     conda:
         "../../envs/workflow.yaml"

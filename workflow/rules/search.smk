@@ -4,9 +4,9 @@ if STUDY.search:
         input:
             seen,
         output:
-            f"{RESULTS}/trials/{{trial}}/row.json",
+            at(layout.suggestion("{trial}")),
         log:
-            f"{RESULTS}/logs/trials/{{trial}}/suggest.log",
+            log_of("trials/{trial}/suggest"),
         localrule: True
         conda:
             "../../envs/workflow.yaml"
@@ -19,15 +19,15 @@ if STUDY.search:
 
     rule trajectory:
         input:
-            f"{RESULTS}/manifest.csv",
-            f"{RESULTS}/tables/trials.csv",
+            at(layout.MANIFEST),
+            at(layout.TRIALS_CSV),
         output:
-            f"{RESULTS}/tables/trajectory.csv",
-            f"{RESULTS}/tables/trajectory.json",
-            f"{RESULTS}/figures/search-progress.svg",
-            f"{RESULTS}/figures/search-box.svg",
+            at(layout.TRAJECTORY_TABLE),
+            at(layout.TRAJECTORY_JSON),
+            at(layout.SEARCH_PROGRESS_FIGURE),
+            at(layout.SEARCH_BOX_FIGURE),
         log:
-            f"{RESULTS}/logs/trajectory.log",
+            log_of("trajectory"),
         localrule: True
         conda:
             "../../envs/workflow.yaml"

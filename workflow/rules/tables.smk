@@ -1,18 +1,21 @@
 rule manifest:
     input:
         expand(
-            f"{RESULTS}/trials/{{trial}}/row.json",
+            at(layout.suggestion("{trial}")),
             trial=STUDY.trials if STUDY.search else [],
         ),
     output:
-        f"{RESULTS}/manifest.csv",
-        f"{RESULTS}/study.json",
+        at(layout.MANIFEST),
+        at(layout.STUDY_STATEMENT),
         expand(
-            [f"{RESULTS}/{TEXT}", f"{RESULTS}/{STATEMENT}"],
+            [
+                at(layout.architecture_file("{name}")),
+                at(layout.architecture_statement("{name}")),
+            ],
             name=STUDY.architectures.own,
         ),
     log:
-        f"{RESULTS}/logs/manifest.log",
+        log_of("manifest"),
     localrule: True
     conda:
         "../../envs/workflow.yaml"
@@ -35,12 +38,12 @@ rule tables:
         rules.pytorch.input,
         rules.tensorflow.input,
     output:
-        f"{RESULTS}/tables/trials.csv",
-        f"{RESULTS}/tables/trials.parquet",
-        f"{RESULTS}/tables/curves.parquet",
-        f"{RESULTS}/tables/runs.parquet",
+        at(layout.TRIALS_CSV),
+        at(layout.TRIALS_PARQUET),
+        at(layout.CURVES_TABLE),
+        at(layout.RUNS_TABLE),
     log:
-        f"{RESULTS}/logs/tables.log",
+        log_of("tables"),
     localrule: True
     conda:
         "../../envs/workflow.yaml"
@@ -56,10 +59,10 @@ rule attribution:
         rules.manifest.output,
         rules.tables.output,
     output:
-        f"{RESULTS}/tables/attribution.csv",
-        f"{RESULTS}/figures/attribution.svg",
+        at(layout.ATTRIBUTION_TABLE),
+        at(layout.ATTRIBUTION_FIGURE),
     log:
-        f"{RESULTS}/logs/attribution.log",
+        log_of("attribution"),
     localrule: True
     conda:
         "../../envs/workflow.yaml"
@@ -74,11 +77,11 @@ rule analysis:
         rules.tables.input,
         rules.tables.output,
     output:
-        f"{RESULTS}/tables/summary.csv",
-        f"{RESULTS}/tables/disagreement.csv",
-        f"{RESULTS}/figures/captions.json",
+        at(layout.SUMMARY_TABLE),
+        at(layout.DISAGREEMENT_TABLE),
+        at(layout.CAPTIONS),
     log:
-        f"{RESULTS}/logs/analysis.log",
+        log_of("analysis"),
     localrule: True
     conda:
         "../../envs/workflow.yaml"
@@ -96,9 +99,9 @@ rule report:
         rules.attribution.output if ABLATION else [],
         rules.trajectory.output if STUDY.search else [],
     output:
-        report(f"{RESULTS}/report.html", category="Study"),
+        report(at(layout.REPORT), category="Study"),
     log:
-        f"{RESULTS}/logs/report.log",
+        log_of("report"),
     localrule: True
     conda:
         "../../envs/workflow.yaml"
@@ -117,9 +120,9 @@ rule checksums:
         rules.analysis.output,
         rules.report.output,
     output:
-        f"{RESULTS}/SHA256SUMS",
+        at(layout.CHECKSUMS),
     log:
-        f"{RESULTS}/logs/checksums.log",
+        log_of("checksums"),
     localrule: True
     conda:
         "../../envs/workflow.yaml"

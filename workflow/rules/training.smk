@@ -11,10 +11,10 @@ for framework in FRAMEWORKS:
             twin=twin_file(framework),
             row=row_file,
         output:
-            result=f"{RESULTS}/trials/{{trial}}/{framework}.h5",
-            record=f"{RESULTS}/trials/{{trial}}/{framework}.json",
+            result=at(layout.trial_file("{trial}", framework)),
+            record=at(layout.run_record("{trial}", framework)),
         log:
-            f"{RESULTS}/logs/trials/{{trial}}/{framework}.log",
+            log_of(f"trials/{{trial}}/{framework}"),
         conda:
             f"../../envs/{framework}.yaml"
         threads: STUDY.settings.threads

@@ -4,10 +4,15 @@ import sys
 
 from uncrossed.common.environment import renew
 
+# The commands that compute, which what a site or a user has set must not change.
+COMPUTING = ("train", "trace", "prove", "bench", "verify")
+
 
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
-    renew(sys.argv[1:])  # before NumPy reads the environment
+    computes = sys.argv[1:2] and (sys.argv[1] in COMPUTING or sys.argv[1:3] == ["doctor", "--probe"])
+    if computes:
+        renew()  # before NumPy reads the environment
     from uncrossed.cli.main import main as run
 
     run()

@@ -14,6 +14,7 @@ from uncrossed.analysis.statistics import prepared, summarise
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
 from uncrossed.results import tables
+from uncrossed.study import layout
 
 
 def make(
@@ -37,7 +38,7 @@ def make(
         InputError: no table, a table that lacks a column, or a missing or damaged result.
     """
     folder = Path(folder)
-    path = folder / "tables/trials.parquet"
+    path = folder / layout.TRIALS_PARQUET
     trials = tables.read(folder)
     size = predictions.size(folder, trials["trial"])
     if size is None and (examples is None or classes is None):
@@ -54,13 +55,13 @@ def make(
             "allowed: a finished study, or --partial"
         )
     summary = summarise(trials)
-    if (folder / "trials").is_dir():
+    if (folder / layout.TRIALS_FOLDER).is_dir():
         compared, distances = predictions.compare(folder, trials, partial)
-        _write(compared, folder / "tables/disagreement.csv")
+        _write(compared, folder / layout.DISAGREEMENT_TABLE)
         if len(distances):
-            _write(distances, folder / "tables/weights.csv")
-    _write(summary, folder / "tables/summary.csv")
-    figures.draw(trials, summary, folder / "figures")
+            _write(distances, folder / layout.WEIGHTS_TABLE)
+    _write(summary, folder / layout.SUMMARY_TABLE)
+    figures.draw(trials, summary, folder)
     return summary
 
 

@@ -18,16 +18,17 @@ import pandas as pd
 
 from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.analysis.intervals import UNKNOWN, Estimate, bootstrap
-from uncrossed.analysis.statistics import seed_distances
+from uncrossed.analysis.statistics import ROUNDING_FLOOR, SEED_FLOOR, seed_distances
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
 from uncrossed.results import built, tables
-from uncrossed.study import manifest
+from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE
+from uncrossed.study import layout, manifest
 from uncrossed.study.mechanisms import MECHANISMS, variants
 
 COLUMNS = [
     *("base", "architecture", "variant", "mechanism", "seeds", "gap", "gap_low", "gap_high", "native_gap"),
-    *("seed_floor", "rounding_floor", "above_floors", "share", "share_low", "share_high"),
+    *(SEED_FLOOR, ROUNDING_FLOOR, "above_floors", "share", "share_low", "share_high"),
 ]
 
 
@@ -48,8 +49,8 @@ def make(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, list[str]]:
         raise InputError(
             f"{folder}: no base trial with native and aligned rows; `uncrossed manifest ablate` makes them"
         )
-    draw(found, folder / "figures/attribution.svg")
-    write_text(folder / "tables/attribution.csv", found.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+    draw(found, folder / layout.ATTRIBUTION_FIGURE)
+    write_text(folder / layout.ATTRIBUTION_TABLE, found.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
     return found, sorted(bases)
 
 
@@ -63,9 +64,9 @@ def attribute(trials: pd.DataFrame, bases: Mapping[str, Mapping[str, str]]) -> p
     """
     records = []
     for base, labels in sorted(bases.items()):
-        rows = trials[trials["trial"].isin(labels.keys()) & trials["both_completed"]]
+        rows = trials[trials["trial"].isin(labels.keys()) & trials[BOTH_COMPLETED]]
         rows = rows.assign(label=rows["trial"].map(labels))
-        gaps = {label: group.set_index("seed")["difference"] for label, group in rows.groupby("label")}
+        gaps = {label: group.set_index("seed")[DIFFERENCE] for label, group in rows.groupby("label")}
         if not {"native", "aligned"} <= gaps.keys() or gaps["native"].index.intersection(gaps["aligned"].index).empty:
             continue
         architecture = rows["architecture"].iloc[0]
@@ -104,8 +105,8 @@ def _record(
         "seeds": len(paired),
         **dict(zip(("gap", "gap_low", "gap_high"), found["gap"], strict=True)),
         "native_gap": whole,
-        "seed_floor": floors[0],
-        "rounding_floor": floors[1],
+        SEED_FLOOR: floors[0],
+        ROUNDING_FLOOR: floors[1],
         "above_floors": above,
         **dict(zip(("share", "share_low", "share_high"), share, strict=True)),
     }
@@ -174,7 +175,7 @@ def draw(found: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         axes[0, 0].set_title("no pair completed")
     for axis, base in zip(axes[0], bases, strict=bool(bases)):
         rows = found[found["base"] == base]
-        floors, whole = rows[["seed_floor", "rounding_floor"]].iloc[0], rows["native_gap"].iloc[0]
+        floors, whole = rows[[SEED_FLOOR, ROUNDING_FLOOR]].iloc[0], rows["native_gap"].iloc[0]
         axis.axvspan(-floors.max(), floors.max(), color="0.88", lw=0)
         axis.axvline(0, color="0.4", lw=0.8)
         axis.axvline(whole, color="black", lw=0.8, ls="--")
@@ -215,8 +216,8 @@ def printed(found: pd.DataFrame, bases: Iterable[str]) -> str:
         remaining = rows[rows["variant"] == "aligned"].iloc[0]
         lines.append(
             f"{base} ({first['architecture']}, {first['seeds']} seeds): native gap {first['native_gap']:+.4f}, "
-            f"all aligned {remaining['gap']:+.4f}; floors: another seed {first['seed_floor']:.4f}, "
-            f"float32 rounding {first['rounding_floor']:.4f}"
+            f"all aligned {remaining['gap']:+.4f}; floors: another seed {first[SEED_FLOOR]:.4f}, "
+            f"float32 rounding {first[ROUNDING_FLOOR]:.4f}"
         )
         if not first["above_floors"]:
             lines.append("  the gap is within the floors: nothing is attributed")

@@ -1,117 +1,25 @@
 """The figures of an analysis, in one style, as SVG whose text stays text and as PNG, each with a caption.
 
-They show the semantics with the most pairs, `native` where several have as many. Colours are Okabe & Ito's; what they
-tell apart, markers, hatches or dashes do too. Grey bands are the floors: a difference in them says nothing, since
-another seed (light) or the rounding of float32 (dark) makes as large a one.
+They show the semantics with the most pairs, `native` where several have as many. A figure is a function of what they
+show that is in FIGURES; what they have in common is in `looks`.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from uncrossed.analysis import looks
 from uncrossed.analysis.drawing import pyplot, save
-from uncrossed.analysis.statistics import INPUTS, STATES, value
+from uncrossed.analysis.statistics import INPUTS
 from uncrossed.common.files import write_json
+from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE
+from uncrossed.study import layout
+from uncrossed.study.hyperparameters import LEARNING_RATE
 
-DIFFERENCE = "difference of test accuracy\n(PyTorch minus TensorFlow)"
-ABSOLUTE = "|difference of test accuracy|"
-# Architectures that come first, and look the same in every study, whatever others there are; the others follow by name.
-FIRST = ("vgg16", "resnet50", "densenet121", "smallcnn")
-# The k-th architecture has the k-th of each, where the last is followed by the first: no two of 35 look the same.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#F0E442", "#56B4E9", "#E69F00")
-MARKERS = ("o", "s", "^", "D", "v")
-DASHES = ("-", "--", "-.", ":", (0, (1, 3)))
-HATCHES = ("", "////", "....", "xxxx", "||||", "----")
-STATE_STYLES = dict(
-    zip(
-        STATES[:4],
-        [("#0072B2", "o", ""), ("#E69F00", "^", "////"), ("#D55E00", "s", "...."), ("#666666", "x", "xxxx")],
-        strict=True,
-    )
-)
-PANELS = 4  # beside each other
 CELLS = 6
 FEWEST_SMOOTHED = 40
-
-
-@dataclass
-class Shown:
-    """What the figures show.
-
-    Attributes:
-        rows: pairs of one semantics whose difference is known, as `statistics.prepared` returns.
-        architectures: those of all pairs of that semantics, in the order of FIRST.
-        semantics: its text.
-        summary: what `statistics.summarise` returns.
-        plt: pyplot.
-    """
-
-    rows: pd.DataFrame
-    architectures: list[str]
-    semantics: str
-    summary: pd.DataFrame
-    plt: Any
-
-    def of(self, architecture: str) -> pd.DataFrame:
-        """The rows of an architecture."""
-        return self.rows[self.rows["architecture"] == architecture]
-
-    def value(self, architecture: str, statistic: str) -> float:
-        """A number of the summary."""
-        return value(self.summary, architecture, self.semantics, statistic)
-
-    def floors(self, architecture: str) -> dict[str, float]:
-        """The floors that are known, by what to call them."""
-        found = {
-            "another seed": self.value(architecture, "seed_floor"),
-            "float32 rounding": self.value(architecture, "rounding_floor"),
-        }
-        return {name: floor for name, floor in found.items() if np.isfinite(floor)}
-
-    def largest_floors(self) -> dict[str, float]:
-        """The largest floors of all architectures."""
-        found = [self.floors(name) for name in self.architectures]
-        return {label: max(f[label] for f in found if label in f) for label in FLOORS if any(label in f for f in found)}
-
-    def each(self, words: Callable[[str], str]) -> str:
-        """A text for every architecture that has pairs, as the end of a caption."""
-        found = [f"{a}: {words(a)}" for a in self.architectures if len(self.of(a))]
-        return "; ".join(found) + "." if found else "No pair completed."
-
-    def style(self, architecture: str) -> tuple[Any, ...]:
-        """What tells an architecture apart: see COLOURS."""
-        others = [name for name in self.architectures if name not in FIRST]
-        place = [*FIRST, *others].index(architecture)
-        return tuple(looks[place % len(looks)] for looks in (COLOURS, MARKERS, DASHES, HATCHES))
-
-    def panels(self, width: float, height: float, xlabel: str, ylabel: str, **options: Any) -> tuple[Any, Any]:
-        """A figure with a panel, in inches, for each architecture, titled by it and by how many pairs it shows."""
-        count = len(self.architectures)
-        rows = math.ceil(count / PANELS)
-        columns = math.ceil(count / rows)
-        size = (max(3.4, width * columns + 0.6), height * rows)
-        figure, axes = self.plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **options)
-        axes, unused = axes.ravel()[:count], axes.ravel()[count:]
-        for axis in unused:
-            axis.remove()
-        for place, (axis, name) in enumerate(zip(axes, self.architectures, strict=True)):
-            axis.set_title(_pairs(name, len(self.of(name))))
-            if place % columns == 0:
-                axis.set_ylabel(ylabel)
-            if place + columns >= count:
-                axis.set_xlabel(xlabel)
-                axis.tick_params("x", labelbottom=True)
-            if not len(self.of(name)):
-                _say(axis, "no pair completed")
-        return figure, axes
-
-
-FLOORS = {"another seed": "0.9", "float32 rounding": "0.75"}
 
 
 def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str, str]:
@@ -120,7 +28,7 @@ def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str,
     Args:
         trials: what `statistics.prepared` returns.
         summary: what `statistics.summarise` returns of it.
-        folder: where to.
+        folder: the study's.
 
     Returns:
         The captions by name.
@@ -128,33 +36,33 @@ def draw(trials: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> dict[str,
     counts = trials["semantics"].value_counts()
     semantics = min(counts.index, key=lambda name: (-counts[name], name != "native", name))
     some = trials[trials["semantics"] == semantics]
-    names = sorted(some["architecture"].unique(), key=lambda name: ([*FIRST, name].index(name), name))
-    shown = Shown(some[some["difference"].notna()], names, semantics, summary, pyplot())
+    names = sorted(some["architecture"].unique(), key=lambda name: ([*looks.FIRST, name].index(name), name))
+    shown = looks.Shown(some[some[DIFFERENCE].notna()], names, semantics, summary, pyplot())
     captions = {}
     for name, make in FIGURES.items():
         figure, caption = make(shown)
         captions[name] = f"{caption} Semantics: {semantics}."
         for kind in ("svg", "png"):
-            save(figure, folder / f"{name}.{kind}", kind)
+            save(figure, folder / layout.figure(name, kind), kind)
         shown.plt.close(figure)
-    write_json(folder / "captions.json", captions)
+    write_json(folder / layout.CAPTIONS, captions)
     return captions
 
 
-def histogram(shown: Shown) -> tuple[Any, str]:
+def histogram(shown: looks.Shown) -> tuple[Any, str]:
     """How the differences are distributed, by whether the models are above chance."""
-    largest = max(0.05, shown.rows["difference"].abs().max() if len(shown.rows) else 0)
+    largest = max(0.05, shown.rows[DIFFERENCE].abs().max() if len(shown.rows) else 0)
     width = next(w for w in (0.005, 0.01, 0.025, 0.05) if largest / w <= 30 or w == 0.05)
     bins = width * np.arange(-np.ceil(largest / width), np.ceil(largest / width) + 1)
     # A bin around zero, not two beside it.
     bins = np.append(bins - width / 2, bins[-1] + width / 2)
-    figure, axes = shown.panels(2.5, 2.9, DIFFERENCE, f"pairs per {width:g}", sharex=True, sharey=True)
+    figure, axes = shown.panels(2.5, 2.9, looks.DIFFERENCE_LABEL, f"pairs per {width:g}", sharex=True, sharey=True)
     for axis, name in zip(axes, shown.architectures, strict=True):
-        _bands(axis.axvspan, shown.floors(name), both=True)
+        looks.bands(axis.axvspan, shown.floors(name), both=True)
         rows = shown.of(name)
         bottom = np.zeros(len(bins) - 1)
-        for state, (colour, _, hatch) in STATE_STYLES.items():
-            counts, _ = np.histogram(rows.loc[rows["state"] == state, "difference"], bins)
+        for state, (colour, _, hatch) in looks.STATE_STYLES.items():
+            counts, _ = np.histogram(rows.loc[rows["state"] == state, DIFFERENCE], bins)
             drawn = counts > 0
             axis.bar(
                 bins[:-1][drawn],
@@ -162,7 +70,7 @@ def histogram(shown: Shown) -> tuple[Any, str]:
                 width,
                 bottom[drawn],
                 align="edge",
-                color=_light(colour),
+                color=looks.light(colour),
                 edgecolor=colour,
                 hatch=hatch,
                 lw=0.4,
@@ -172,13 +80,13 @@ def histogram(shown: Shown) -> tuple[Any, str]:
         axis.locator_params("y", integer=True)
         if len(rows):
             axis.axvline(0, color="0.3", lw=0.6)
-            axis.axvline(rows["difference"].median(), color="black", lw=1, ls="--")
-    sides = [-0.05, 0.05] if shown.rows.empty else [*shown.rows["difference"].agg(["min", "max"]), -0.05, 0.05]
+            axis.axvline(rows[DIFFERENCE].median(), color="black", lw=1, ls="--")
+    sides = [-0.05, 0.05] if shown.rows.empty else [*shown.rows[DIFFERENCE].agg(["min", "max"]), -0.05, 0.05]
     axes[0].set_xlim(min(sides) - width, max(sides) + width)
     axes[0].set_ylim(0, None if len(shown.rows) else 1)
-    handles = [_patch(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
-    handles += [*_floor_handles(shown), shown.plt.Line2D([], [], color="black", lw=1, ls="--", label="median")]
-    _legend(figure, handles, shown)
+    handles = [looks.patch(shown, state) for state in looks.STATE_STYLES if (shown.rows["state"] == state).any()]
+    handles += [*looks.floor_handles(shown), shown.plt.Line2D([], [], color="black", lw=1, ls="--", label="median")]
+    looks.legend(figure, handles, shown)
     return figure, (
         "Distribution of the difference of test accuracy, PyTorch minus TensorFlow, over pairs. Bars right of zero are "
         "pairs that PyTorch won; hatched ones have a model at chance, so that it failed to train. "
@@ -192,32 +100,33 @@ def histogram(shown: Shown) -> tuple[Any, str]:
     )
 
 
-def scatter(shown: Shown) -> tuple[Any, str]:
+def scatter(shown: looks.Shown) -> tuple[Any, str]:
     """The two accuracies of each pair against each other."""
     xlabel, ylabel = "PyTorch test accuracy", "TensorFlow test accuracy"
     figure, axes = shown.panels(2.5, 3.6, xlabel, ylabel, sharex=True, sharey=True)
-    accuracies = shown.rows[["pytorch_test_accuracy", "tensorflow_test_accuracy"]].to_numpy()
+    accuracies = shown.rows[list(ACCURACIES)].to_numpy()
     top = min(1.02, accuracies.max() + 0.05) if len(accuracies) else 1
     for axis, name in zip(axes, shown.architectures, strict=True):
         line = np.array([0, top])
-        for floor, grey in ((f, FLOORS[label]) for label, f in shown.floors(name).items()):
+        for floor, grey in ((f, looks.FLOORS[label]) for label, f in shown.floors(name).items()):
             axis.fill_between(line, line - floor, line + floor, color=grey, lw=0)
         if len(shown.of(name)):
             axis.plot(line, line, color="0.3", lw=0.6)
         for state, rows in shown.of(name).groupby("state"):
-            _points(axis, rows["pytorch_test_accuracy"], rows["tensorflow_test_accuracy"], state)
+            pytorch, tensorflow = (rows[name] for name in ACCURACIES)
+            looks.points(axis, pytorch, tensorflow, state)
         axis.set(xlim=(0, top), ylim=(0, top), aspect="equal")
-    handles = [_marker(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
-    handles += [*_floor_handles(shown), shown.plt.Line2D([], [], color="0.3", lw=0.6, label="equal")]
+    handles = [looks.marker(shown, state) for state in looks.STATE_STYLES if (shown.rows["state"] == state).any()]
+    handles += [*looks.floor_handles(shown), shown.plt.Line2D([], [], color="0.3", lw=0.6, label="equal")]
     # With square panels the plain layout cuts the titles.
     figure.set_layout_engine("compressed")
-    _legend(figure, handles, shown)
+    looks.legend(figure, handles, shown)
     return figure, (
         "Test accuracy of both models of each pair. Points below the diagonal are pairs that PyTorch won; a row at the "
         "bottom are pairs that only PyTorch trained. "
         + shown.each(
             lambda a: (
-                f"Pearson correlation {_number(shown.value(a, 'accuracy_pearson'))}, "
+                f"Pearson correlation {looks.number(shown.value(a, 'accuracy_pearson'))}, "
                 f"{shown.value(a, 'pairs_tensorflow_at_chance'):.0f} pairs with TensorFlow alone at chance, "
                 f"{shown.value(a, 'pairs_pytorch_at_chance'):.0f} with PyTorch alone, "
                 f"{shown.value(a, 'pairs_both_at_chance'):.0f} with both"
@@ -226,7 +135,7 @@ def scatter(shown: Shown) -> tuple[Any, str]:
     )
 
 
-def information(shown: Shown) -> tuple[Any, str]:
+def information(shown: looks.Shown) -> tuple[Any, str]:
     """How much each hyperparameter says about the size of the difference."""
     figure, axis = shown.plt.subplots(figsize=(5.2, 3), layout="constrained")
     width = 0.8 / len(shown.architectures)
@@ -239,20 +148,22 @@ def information(shown: Shown) -> tuple[Any, str]:
         places = np.arange(len(INPUTS)) - 0.4 + width * (k + 0.5)
         rows = part.loc[[f"mutual_information_{i}" for i in INPUTS]]
         known |= bool(rows["value"].notna().any())
-        axis.bar(places, rows["value"], width * 0.92, color=_light(colour), edgecolor=colour, hatch=hatch, label=name)
+        axis.bar(
+            places, rows["value"], width * 0.92, color=looks.light(colour), edgecolor=colour, hatch=hatch, label=name
+        )
         bounds = np.abs(rows[["low", "high"]].to_numpy().T - rows["value"].to_numpy())
         axis.errorbar(places, rows["value"], bounds, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
     floors = [shown.value(a, "mutual_information_floor") for a in shown.architectures]
     if np.isfinite(floors).any():
-        axis.axhspan(0, np.nanmax(floors), color=FLOORS["another seed"], lw=0, zorder=0)
+        axis.axhspan(0, np.nanmax(floors), color=looks.FLOORS["another seed"], lw=0, zorder=0)
     if not known:
-        _say(axis, "too few pairs that differ")
+        looks.say(axis, "too few pairs that differ")
     axis.set_xticks(range(len(INPUTS)), [INPUTS[i].axis.replace(" (", "\n(") for i in INPUTS])
     axis.set_ylabel("mutual information with\n|difference of test accuracy| (nats)")
     axis.set_ylim(bottom=0)
     handles = axis.get_legend_handles_labels()[0]
     if np.isfinite(floors).any():
-        patch = shown.plt.Rectangle((0, 0), 1, 1, color=FLOORS["another seed"], label="floor: no information")
+        patch = shown.plt.Rectangle((0, 0), 1, 1, color=looks.FLOORS["another seed"], label="floor: no information")
         handles.append(patch)
     figure.legend(handles=handles, loc="outside lower center", ncols=5 if len(handles) <= 5 else 3)
     floor_text = f" ({np.nanmax(floors):.3f} nats)" if np.isfinite(floors).any() else ""
@@ -263,7 +174,7 @@ def information(shown: Shown) -> tuple[Any, str]:
     )
 
 
-def _most(shown: Shown, architecture: str) -> str:
+def _most(shown: looks.Shown, architecture: str) -> str:
     found = {name: shown.value(architecture, f"mutual_information_{name}") for name in INPUTS}
     found = {name: v for name, v in found.items() if np.isfinite(v)}
     if not found:
@@ -273,20 +184,20 @@ def _most(shown: Shown, architecture: str) -> str:
     return f"most by {INPUTS[best].label}, {found[best]:.2f} nats (rank correlation {rank:+.2f})"
 
 
-def distribution(shown: Shown) -> tuple[Any, str]:
+def distribution(shown: looks.Shown) -> tuple[Any, str]:
     """Which share of the pairs is further apart than a given difference."""
     figure, axis = shown.plt.subplots(figsize=(4.6, 3.2), layout="constrained")
     floors = shown.largest_floors()
     lowest = 1e-4
-    _bands(lambda low, high, **style: axis.axvspan(lowest, high, **style), floors, both=False)
+    looks.bands(lambda low, high, **style: axis.axvspan(lowest, high, **style), floors, both=False)
     for name in shown.architectures:
-        values = np.sort(shown.of(name)["difference"].abs())
+        values = np.sort(shown.of(name)[DIFFERENCE].abs())
         if not len(values):
             continue
         colour, marker, dashes, _ = shown.style(name)
         x = np.concatenate([[lowest], np.maximum(values, lowest), [1]])
         above = np.concatenate([[1], 1 - np.arange(1, len(values) + 1) / len(values), [0]])
-        label = f"{_pairs(name, len(values))}"
+        label = f"{looks.counted(name, len(values))}"
         marks = max(1, len(values) // 8)
         axis.step(
             *(x, above),
@@ -299,11 +210,13 @@ def distribution(shown: Shown) -> tuple[Any, str]:
             label=label,
         )
     if not len(shown.rows):
-        _say(axis, "no pair completed")
-    axis.set(xscale="log", xlim=(lowest, 1), ylim=(0, 1.02), xlabel=ABSOLUTE, ylabel="share of pairs above it")
+        looks.say(axis, "no pair completed")
+    axis.set(
+        xscale="log", xlim=(lowest, 1), ylim=(0, 1.02), xlabel=looks.ABSOLUTE_LABEL, ylabel="share of pairs above it"
+    )
     axis.grid(color="0.85", lw=0.4)
     axis.set_axisbelow(True)
-    _legend(figure, axis.get_legend_handles_labels()[0] + _floor_handles(shown), shown, columns=2)
+    looks.legend(figure, axis.get_legend_handles_labels()[0] + looks.floor_handles(shown), shown, columns=2)
     note = "Grey: the largest floors of the architectures shown. " if floors else ""
     return figure, (
         f"Share of pairs whose test accuracies differ by more than what the horizontal axis says. {note}"
@@ -317,60 +230,61 @@ def distribution(shown: Shown) -> tuple[Any, str]:
     )
 
 
-def steps(shown: Shown) -> tuple[Any, str]:
+def steps(shown: looks.Shown) -> tuple[Any, str]:
     """The difference against how long the models were trained, by learning rate."""
     from matplotlib.colors import LogNorm
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    figure, axes = shown.panels(2.5, 3, INPUTS["steps"].axis, DIFFERENCE, sharex=True, sharey=True)
+    figure, axes = shown.panels(2.5, 3, INPUTS["steps"].axis, looks.DIFFERENCE_LABEL, sharex=True, sharey=True)
     points = None
-    rates = shown.rows["learning_rate"]
+    rates = shown.rows[LEARNING_RATE]
     if len(rates):
         # The lowest and highest rates of a box are few: they share the end colours.
         low, high = np.quantile(rates, [0.05, 0.95])
         norm = LogNorm(low, high) if high > low else LogNorm(low / 2, 2 * low)
     for axis, name in zip(axes, shown.architectures, strict=True):
-        _bands(axis.axhspan, shown.floors(name), both=True)
+        looks.bands(axis.axhspan, shown.floors(name), both=True)
         axis.axhline(0, color="0.3", lw=0.6)
         for state, rows in shown.of(name).groupby("state"):
-            marker = STATE_STYLES[state][1]
-            style = {"c": rows["learning_rate"], "cmap": "viridis", "norm": norm, "lw": 0.8 if marker == "x" else 0.2}
+            marker = looks.STATE_STYLES[state][1]
+            style = {"c": rows[LEARNING_RATE], "cmap": "viridis", "norm": norm, "lw": 0.8 if marker == "x" else 0.2}
             style |= {} if marker == "x" else {"edgecolor": "0.2"}
-            points = axis.scatter(rows["steps"], rows["difference"], s=14, marker=marker, **style)
-        _logarithmic(axis, shown.rows["steps"])
+            points = axis.scatter(rows["steps"], rows[DIFFERENCE], s=14, marker=marker, **style)
+        looks.logarithmic(axis, shown.rows["steps"])
     if points is not None:
-        ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": FuncFormatter(lambda rate, _: _short(rate))}
-        bar = figure.colorbar(points, ax=axes, label="learning rate", extend="both", **ticks)
+        ticks = {"ticks": LogLocator(subs=(1, 2, 5)), "format": FuncFormatter(lambda rate, _: looks.short(rate))}
+        bar = figure.colorbar(points, ax=axes, label=INPUTS[LEARNING_RATE].axis, extend="both", **ticks)
         bar.ax.minorticks_off()
-    handles = [_marker(shown, s, "0.4") for s in STATE_STYLES if (shown.rows["state"] == s).any()]
-    _legend(figure, handles + _floor_handles(shown), shown)
+    handles = [looks.marker(shown, s, "0.4") for s in looks.STATE_STYLES if (shown.rows["state"] == s).any()]
+    looks.legend(figure, handles + looks.floor_handles(shown), shown)
     return figure, (
         "Difference of test accuracy against the number of optimizer steps; the colour is the learning rate. "
         + shown.each(
             lambda a: (
-                f"rank correlation of steps with |difference| {_number(shown.value(a, 'rank_correlation_steps'))}, of "
-                f"the learning rate {_number(shown.value(a, 'rank_correlation_learning_rate'))}"
+                "rank correlation of steps with |difference| "
+                f"{looks.number(shown.value(a, 'rank_correlation_steps'))}, of the learning rate "
+                f"{looks.number(shown.value(a, f'rank_correlation_{LEARNING_RATE}'))}"
             )
         )
     )
 
 
-def region(shown: Shown) -> tuple[Any, str]:
+def region(shown: looks.Shown) -> tuple[Any, str]:
     """In which part of the box of hyperparameters the frameworks part."""
-    figure, axes = shown.panels(2.6, 3.1, INPUTS["steps"].axis, INPUTS["learning_rate"].axis, sharey=True)
-    edges = [_edges(shown.rows[name].to_numpy(float)) for name in ("steps", "learning_rate")]
+    figure, axes = shown.panels(2.6, 3.1, INPUTS["steps"].axis, INPUTS[LEARNING_RATE].axis, sharey=True)
+    edges = [_edges(shown.rows[name].to_numpy(float)) for name in ("steps", LEARNING_RATE)]
     shape = tuple(len(e) - 1 for e in edges[::-1])
     grids = {}
     for name in shown.architectures:
         rows = shown.of(name)
         column, line = (
             np.searchsorted(e[1:-1], rows[n], side="right")
-            for n, e in zip(("steps", "learning_rate"), edges, strict=True)
+            for n, e in zip(("steps", LEARNING_RATE), edges, strict=True)
         )
         place = line * shape[1] + column
         size = shape[0] * shape[1]
         counts = np.bincount(place, minlength=size).reshape(shape)
-        sums = np.bincount(place, rows["difference"].abs(), minlength=size).reshape(shape)
+        sums = np.bincount(place, rows[DIFFERENCE].abs(), minlength=size).reshape(shape)
         grids[name] = np.divide(sums, counts, out=np.full(shape, np.nan), where=counts > 0), counts
     largest = max([1e-3, *(np.nanmax(means) for means, counts in grids.values() if counts.any())])
     image = None
@@ -384,24 +298,24 @@ def region(shown: Shown) -> tuple[Any, str]:
                 style = {"ha": "center", "color": colour}
                 axis.text(x + 0.5, y + 0.52, f"{mean:.2f}", va="bottom", fontsize=6, **style)
                 axis.text(x + 0.5, y + 0.42, f"n={counts[y, x]}", va="top", fontsize=4.5, **style)
-        axis.set_xticks(range(len(edges[0])), [_short(v) for v in edges[0]], rotation=60)
-        axis.set_yticks(range(len(edges[1])), [_short(v) for v in edges[1]])
+        axis.set_xticks(range(len(edges[0])), [looks.short(v) for v in edges[0]], rotation=60)
+        axis.set_yticks(range(len(edges[1])), [looks.short(v) for v in edges[1]])
         for values, one in ((edges[0], axis.set_xticks), (edges[1], axis.set_yticks)):
             if values[0] == values[-1]:
-                one([0.5], [_short(values[0])])
-    bar = figure.colorbar(image, ax=axes, label="mean " + ABSOLUTE)
-    _bands(bar.ax.axhspan, shown.largest_floors(), both=False, zorder=3)
+                one([0.5], [looks.short(values[0])])
+    bar = figure.colorbar(image, ax=axes, label="mean " + looks.ABSOLUTE_LABEL)
+    looks.bands(bar.ax.axhspan, shown.largest_floors(), both=False, zorder=3)
     bar.ax.set_ylim(0, largest)
     if shown.largest_floors():
-        _legend(figure, _floor_handles(shown), shown)
+        looks.legend(figure, looks.floor_handles(shown), shown)
 
     def worst(name: str) -> str:
         means, counts = grids[name]
         eligible = np.where(counts >= min(5, counts.max()), means, np.nan)
         y, x = np.unravel_index(np.nanargmax(eligible), shape)
         return (
-            f"largest, {means[y, x]:.3f}, at {_short(edges[0][x])} to {_short(edges[0][x + 1])} steps and learning "
-            f"rates {_short(edges[1][y])} to {_short(edges[1][y + 1])} ({counts[y, x]} pairs)"
+            f"largest, {means[y, x]:.3f}, at {looks.short(edges[0][x])} to {looks.short(edges[0][x + 1])} steps and "
+            f"learning rates {looks.short(edges[1][y])} to {looks.short(edges[1][y + 1])} ({counts[y, x]} pairs)"
         )
 
     return figure, (
@@ -411,7 +325,7 @@ def region(shown: Shown) -> tuple[Any, str]:
     )
 
 
-def hyperparameters(shown: Shown) -> tuple[Any, str]:
+def hyperparameters(shown: looks.Shown) -> tuple[Any, str]:
     """The size of the difference against each hyperparameter, with a running median."""
     plt, names = shown.plt, shown.architectures
     figure, axes = plt.subplots(
@@ -425,33 +339,33 @@ def hyperparameters(shown: Shown) -> tuple[Any, str]:
     for column, dimension in zip(axes.T, INPUTS, strict=True):
         values = shown.rows[dimension]
         for axis, name in zip(column, names, strict=True):
-            _bands(axis.axhspan, shown.floors(name), both=False)
+            looks.bands(axis.axhspan, shown.floors(name), both=False)
             rows = shown.of(name).sort_values([dimension, "trial"])
-            size = rows["difference"].abs()
+            size = rows[DIFFERENCE].abs()
             for state, part in rows.groupby("state"):
-                _points(axis, part[dimension], part["difference"].abs(), state, size=7)
+                looks.points(axis, part[dimension], part[DIFFERENCE].abs(), state, size=7)
             window = len(rows) // 8
             if len(rows) >= FEWEST_SMOOTHED:
                 middle = rows[dimension].rolling(window, center=True).median()
                 axis.plot(middle, size.rolling(window, center=True).median(), color="white", lw=3)
                 axis.plot(middle, size.rolling(window, center=True).median(), color="black", lw=1.4)
             if not len(rows):
-                _say(axis, "no pair\ncompleted")
+                looks.say(axis, "no pair\ncompleted")
             if values.nunique() == 1:
-                axis.set_xticks([values.iloc[0]], [_short(values.iloc[0])])
-            elif dimension == "steps" or _spread(values):
-                _logarithmic(axis, values)
+                axis.set_xticks([values.iloc[0]], [looks.short(values.iloc[0])])
+            elif dimension == "steps" or looks.spans_much(values):
+                looks.logarithmic(axis, values)
             else:
                 axis.locator_params("x", nbins=4)
         column[-1].set_xlabel(INPUTS[dimension].axis)
     for line, name in zip(axes, names, strict=True):
         line[0].set_ylabel(f"{name}\n|difference|")
-    top = max(0.05, shown.rows["difference"].abs().max() if len(shown.rows) else 1)
+    top = max(0.05, shown.rows[DIFFERENCE].abs().max() if len(shown.rows) else 1)
     axes[0, 0].set_ylim(-0.03 * top, 1.05 * top)
-    handles = [_marker(shown, state) for state in STATE_STYLES if (shown.rows["state"] == state).any()]
+    handles = [looks.marker(shown, state) for state in looks.STATE_STYLES if (shown.rows["state"] == state).any()]
     if any(len(shown.of(name)) >= FEWEST_SMOOTHED for name in names):
         handles.append(plt.Line2D([], [], color="black", lw=1.4, label="running median"))
-    handles += _floor_handles(shown)
+    handles += looks.floor_handles(shown)
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure, (
         "|Difference of test accuracy| against each hyperparameter and the optimizer steps; the line is the median of "
@@ -459,7 +373,9 @@ def hyperparameters(shown: Shown) -> tuple[Any, str]:
         + shown.each(
             lambda a: (
                 "rank correlation with "
-                + ", ".join(f"{INPUTS[i].label} {_number(shown.value(a, f'rank_correlation_{i}'))}" for i in INPUTS)
+                + ", ".join(
+                    f"{INPUTS[i].label} {looks.number(shown.value(a, f'rank_correlation_{i}'))}" for i in INPUTS
+                )
             )
         )
     )
@@ -476,88 +392,9 @@ FIGURES = {
 }
 
 
-def _pairs(name: str, count: int) -> str:
-    return f"{name} ({count} pair{'s' * (count != 1)})"
-
-
-def _number(number: float) -> str:
-    return f"{number:+.2f}" if np.isfinite(number) else "unknown"
-
-
-def _short(number: float) -> str:
-    """Two significant digits, as few characters as may be: 0.00012, 5e-08, 1200."""
-    if number == 0 or 1e-3 <= abs(number) < 1e6:
-        digits = 2 if number < 100 else int(np.log10(abs(number)))
-        return f"{float(f'{number:.{digits}g}'):g}"
-    return f"{number:.1e}".replace(".0e", "e").replace("e-0", "e-").replace("e+0", "e")
-
-
-def _light(colour: str) -> tuple[float, ...]:
-    from matplotlib.colors import to_rgb
-
-    return tuple(0.45 * part + 0.55 for part in to_rgb(colour))
-
-
 def _edges(values: np.ndarray) -> np.ndarray:
     """Bins that hold about as many values each; one bin around a single value."""
     if not len(values):
         return np.array([0.0, 1.0])
     edges = np.unique(np.quantile(values, np.linspace(0, 1, CELLS + 1)))
     return edges if len(edges) > 1 else np.array([edges[0], edges[0]])
-
-
-def _spread(values: pd.Series) -> bool:
-    """Whether the middle half spans more than a factor of five, as it does not when drawn from a uniform interval."""
-    return len(values) > 1 and bool(values.quantile(0.75) > 5 * values.quantile(0.25) > 0)
-
-
-def _logarithmic(axis: Any, values: pd.Series) -> None:
-    """Make the horizontal axis logarithmic where the values span enough, with few labels."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    if not len(values) or values.max() < 4 * values.min():
-        axis.locator_params("x", nbins=4)
-        return
-    axis.set_xscale("log")
-    if values.max() < 50 * values.min():
-        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda number, _: _short(number)))
-    axis.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _bands(span: Callable[..., Any], floors: dict[str, float], both: bool, zorder: int = 0) -> None:
-    for label, floor in sorted(floors.items(), key=lambda item: -item[1]):
-        span(-floor if both else 0, floor, color=FLOORS[label], lw=0, zorder=zorder)
-
-
-def _floor_handles(shown: Shown) -> list[Any]:
-    labels = {label for a in shown.architectures for label in shown.floors(a)}
-    patch = shown.plt.Rectangle
-    return [
-        patch((0, 0), 1, 1, color=grey, label=f"floor: {label}") for label, grey in FLOORS.items() if label in labels
-    ]
-
-
-def _points(axis: Any, x: Any, y: Any, state: str, size: float = 12) -> None:
-    colour, marker, _ = STATE_STYLES[state]
-    style = {"lw": 0.8} if marker == "x" else {"lw": 0, "alpha": 0.6}
-    axis.scatter(x, y, s=size, marker=marker, color=colour, **style)
-
-
-def _marker(shown: Shown, state: str, colour: str | None = None) -> Any:
-    own, marker, _ = STATE_STYLES[state]
-    return shown.plt.Line2D([], [], color=colour or own, marker=marker, ls="", ms=4, label=state)
-
-
-def _patch(shown: Shown, state: str) -> Any:
-    colour, _, hatch = STATE_STYLES[state]
-    return shown.plt.Rectangle((0, 0), 1, 1, fc=_light(colour), ec=colour, hatch=hatch, lw=0.4, label=state)
-
-
-def _legend(figure: Any, handles: list[Any], shown: Shown, columns: int | None = None) -> None:
-    columns = columns or int(figure.get_figwidth() / 1.6)
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, max(1, len(handles))))
-
-
-def _say(axis: Any, text: str) -> None:
-    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", color="0.4")

@@ -7,20 +7,23 @@ import numpy as np
 import pandas as pd
 
 from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
-from uncrossed.analysis.statistics import differences
+from uncrossed.analysis.statistics import ROUNDING_FLOOR, SEED_FLOOR, differences
+from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE
 
 # The fields of a `Group` that a summary has, and what it calls them.
-STATISTICS = {
+NAMES_IN_SUMMARY = {
     "mean": "difference_mean",
     "median": "difference_median",
     "apart": "absolute_difference_mean",
     "trained": "trained_difference_mean",
-    "seed_floor": "seed_floor",
-    "rounding_floor": "rounding_floor",
+    "seed_floor": SEED_FLOOR,
+    "rounding_floor": ROUNDING_FLOOR,
 }
+FLOORS = ("seed_floor", "rounding_floor")
 # What is worked out where there is no summary.
-OWN = ("mean", "median", "apart")
-LIMIT = 0.1
+WORKED_OUT = ("mean", "median", "apart")
+# How far a pair has to be apart to be counted.
+LARGE = 0.1
 
 
 @dataclass
@@ -40,7 +43,7 @@ class Group:
         rounding_floor: mean distance of aligned pairs.
         largest: the difference that is largest in size.
         largest_trial: the trial that has it.
-        above: the share of pairs that are further apart than LIMIT.
+        above: the share of pairs that are further apart than LARGE.
         ahead: in how many PyTorch is ahead.
         behind: in how many TensorFlow is.
     """
@@ -71,21 +74,21 @@ def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Gr
     """
     found = []
     for (architecture, semantics), rows in trials.groupby(["architecture", "semantics"], sort=True):
-        done = rows[rows["both_completed"].astype(bool)]
+        done = rows[rows[BOTH_COMPLETED].astype(bool)]
         group = Group(str(architecture), str(semantics), len(done), len(rows) - len(done))
         found.append(group)
         if done.empty:
             continue
-        values = done["difference"].to_numpy(float)
+        values = done[DIFFERENCE].to_numpy(float)
         estimates = _said(summary, group)
-        if not estimates.keys() >= {STATISTICS[name] for name in OWN}:
+        if not estimates.keys() >= {NAMES_IN_SUMMARY[name] for name in WORKED_OUT}:
             own = differences(values)
-            estimates = {STATISTICS[name]: own[STATISTICS[name]] for name in OWN} | estimates
-        for name, statistic in STATISTICS.items():
+            estimates = {NAMES_IN_SUMMARY[name]: own[NAMES_IN_SUMMARY[name]] for name in WORKED_OUT} | estimates
+        for name, statistic in NAMES_IN_SUMMARY.items():
             setattr(group, name, estimates.get(statistic, UNKNOWN))
         largest = int(np.abs(values).argmax())
         group.largest, group.largest_trial = float(values[largest]), str(done["trial"].iloc[largest])
-        group.above = float((np.abs(values) > LIMIT).mean())
+        group.above = float((np.abs(values) > LARGE).mean())
         group.ahead, group.behind = int((values > 0).sum()), int((values < 0).sum())
     return found
 
@@ -117,7 +120,7 @@ def add_floors(group: Group, attribution: pd.DataFrame) -> None:
         attribution: what `attribution.attribute` returns.
     """
     rows = attribution[attribution["architecture"] == group.architecture]
-    for name in ("seed_floor", "rounding_floor"):
-        known = np.isfinite(getattr(group, name)[0])
-        if not known and name in rows and rows[name].notna().any():
-            setattr(group, name, exactly(rows[name].max()))
+    for name in FLOORS:
+        known, column = np.isfinite(getattr(group, name)[0]), NAMES_IN_SUMMARY[name]
+        if not known and column in rows and rows[column].notna().any():
+            setattr(group, name, exactly(rows[column].max()))

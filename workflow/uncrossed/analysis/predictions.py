@@ -9,7 +9,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
-from uncrossed.results import architectures, layout, trial_file
+from uncrossed.results import architectures, trial_file
+from uncrossed.results.trials_table import DIFFERENCE
+from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.training.arrays import Layer, to_pytorch
 from uncrossed.training.checkpoint import Arrays
@@ -98,7 +100,7 @@ def compare(folder: Path, trials: pd.DataFrame, partial: bool = False) -> tuple[
         InputError: a missing or damaged trial file, or two that were tested on different examples.
     """
     compared, apart = [], []
-    known = trials[trials["difference"].notna()]
+    known = trials[trials[DIFFERENCE].notna()]
     for row in tqdm(known.to_dict("records"), desc="predictions", unit="trial", disable=None):
         paths = [folder / layout.trial_file(row["trial"], framework) for framework in FRAMEWORKS]
         if partial and not all(path.is_file() for path in paths):

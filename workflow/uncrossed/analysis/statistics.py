@@ -8,20 +8,21 @@ import pandas as pd
 
 from uncrossed.analysis.intervals import UNKNOWN, Estimate, bootstrap, exactly
 from uncrossed.common.errors import InputError
-from uncrossed.study.hyperparameters import HYPERPARAMETERS, Hyperparameter
-from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
+from uncrossed.study.hyperparameters import BATCH_SIZE, EPOCHS, HYPERPARAMETERS, Hyperparameter
 
 # What a difference may depend on.
 INPUTS = HYPERPARAMETERS | {"steps": Hyperparameter("optimizer steps", integer=True)}
-ACCURACIES = tuple(f"{framework}_test_accuracy" for framework in FRAMEWORKS)
 # A model is at chance where its accuracy is not above the binomial interval around that of guessing a class.
 CHANCE_CONFIDENCE = 0.99
 STATES = ("both trained", "PyTorch at chance", "TensorFlow at chance", "both at chance", "diverged", "missing")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-LIMITS = (0.05, 0.1, 0.25, 0.5)
+LARGE_DIFFERENCES = (0.05, 0.1, 0.25, 0.5)
 # Mutual information: nearest neighbours, repeats (its ties are broken at random), pairs below which nothing is said.
 NEIGHBOURS, REPEATS, FEWEST = 3, 10, 20
-COLUMNS = ["architecture", "semantics", "statistic", "value", "low", "high"]
+SUMMARY_COLUMNS = ["architecture", "semantics", "statistic", "value", "low", "high"]
+# What is said of differences: how far two seeds are apart, and how far rounding in float32 alone puts a pair apart.
+SEED_FLOOR, ROUNDING_FLOOR = "seed_floor", "rounding_floor"
 ALIGNED = ("aligned", "aligned-tensorflow")
 
 
@@ -63,12 +64,12 @@ def prepared(
         raise InputError(f"{where}: no rows; allowed: one or more")
     table = trials.reset_index(drop=True)
     filled = {"trial": [str(k) for k in range(len(table))], "seed": 0, "semantics": "native"}
-    filled |= {f"{framework}_status": "completed" for framework in FRAMEWORKS}
+    filled |= dict.fromkeys(STATUSES, "completed")
     table = table.assign(**{name: value for name, value in filled.items() if name not in table})
-    table["steps"] = table["epochs"] * np.ceil(train_examples / table["batch_size"]).astype(int)
+    table["steps"] = table[EPOCHS] * np.ceil(train_examples / table[BATCH_SIZE]).astype(int)
     both = table[list(ACCURACIES)].to_numpy(float)
     chance = both <= chance_interval(test_examples, classes)[1]
-    statuses = table[[f"{framework}_status" for framework in FRAMEWORKS]].to_numpy()
+    statuses = table[list(STATUSES)].to_numpy()
     conditions = [
         ((statuses == "missing") | (np.isnan(both) & (statuses != "diverged"))).any(axis=1),
         (statuses != "completed").any(axis=1),
@@ -78,7 +79,7 @@ def prepared(
     ]
     table["state"] = np.select(conditions, [STATES[k] for k in (5, 4, 3, 1, 2)], default=STATES[0])
     known = table["state"].isin(STATES[:4])
-    table["difference"] = np.where(known, both[:, 0] - both[:, 1], np.nan)
+    table[DIFFERENCE] = np.where(known, both[:, 0] - both[:, 1], np.nan)
     return table
 
 
@@ -113,7 +114,7 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
             chosen = [t if architecture == "all" else t[t["architecture"] == architecture] for t in (some, trials)]
             for statistic, estimate in _statistics(*chosen):
                 records.append((architecture, semantics, statistic, *estimate))
-    return pd.DataFrame(records, columns=COLUMNS)
+    return pd.DataFrame(records, columns=SUMMARY_COLUMNS)
 
 
 def _statistics(rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[tuple[str, Estimate]]:
@@ -123,12 +124,12 @@ def _statistics(rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[tuple[str, 
     for state in STATES:
         yield f"pairs_{state.lower().replace(' ', '_')}", exactly(counts.get(state, 0))
     yield "pairs_one_at_chance", exactly(sum(counts.get(state, 0) for state in STATES[1:3]))
-    known = rows[rows["difference"].notna()]
-    difference = known["difference"].to_numpy()
+    known = rows[rows[DIFFERENCE].notna()]
+    difference = known[DIFFERENCE].to_numpy()
     yield from differences(difference).items()
     yield "difference_minimum", exactly(difference.min() if len(known) else np.nan)
     yield "difference_maximum", exactly(difference.max() if len(known) else np.nan)
-    trained = differences(known.loc[known["state"] == STATES[0], "difference"].to_numpy(), (0.5,))
+    trained = differences(known.loc[known["state"] == STATES[0], DIFFERENCE].to_numpy(), (0.5,))
     yield from ((f"trained_{name}", estimate) for name, estimate in trained.items())
     accuracies = [known[name].to_numpy() for name in ACCURACIES]
     inputs = {name: known[name].to_numpy(float) for name in INPUTS}
@@ -139,9 +140,9 @@ def _statistics(rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[tuple[str, 
         # Of a bivariate normal distribution this is |correlation| (Linfoot 1957).
         yield f"normalised_mutual_information_{name}", tuple(np.sqrt(-np.expm1(-2 * np.array(information))))
     yield "mutual_information_floor", exactly(_mutual_information_floor(inputs, np.abs(difference)))
-    yield "seed_floor", seed_floor(known)
-    aligned = every.loc[every["semantics"].isin(ALIGNED), "difference"].dropna().abs().to_numpy()
-    yield from bootstrap([aligned], lambda data, drawn, _: {"rounding_floor": data[0][drawn].mean(axis=1)}).items()
+    yield SEED_FLOOR, seed_floor(known)
+    aligned = every.loc[every["semantics"].isin(ALIGNED), DIFFERENCE].dropna().abs().to_numpy()
+    yield from bootstrap([aligned], lambda data, drawn, _: {ROUNDING_FLOOR: data[0][drawn].mean(axis=1)}).items()
 
 
 def differences(difference: np.ndarray, quantiles: tuple[float, ...] = QUANTILES) -> dict[str, Estimate]:
@@ -153,7 +154,7 @@ def differences(difference: np.ndarray, quantiles: tuple[float, ...] = QUANTILES
         for q, value in zip(quantiles, np.quantile(values, quantiles, axis=1), strict=True):
             found["difference_median" if q == 0.5 else f"difference_quantile_{q:.2f}"] = value
         found["absolute_difference_mean"] = np.abs(values).mean(axis=1)
-        for limit in LIMITS:
+        for limit in LARGE_DIFFERENCES:
             found[f"share_above_{limit:g}"] = (np.abs(values) > limit).mean(axis=1)
         return found | {"share_won_by_pytorch": (values > 0).mean(axis=1)}
 

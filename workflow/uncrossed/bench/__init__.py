@@ -28,12 +28,13 @@ from typing import Any
 import numpy as np
 
 from uncrossed.common.errors import InputError
-from uncrossed.datasets.definition import BUILT_IN, DatasetIdentity
+from uncrossed.datasets.definition import BUILT_IN_DATASETS, DatasetIdentity
+from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, LEARNING_RATE
 from uncrossed.study.trial import Job
 from uncrossed.training.architectures import load
 
 BATCH_SIZES = (10, 128, 1000)
-LIKE = BUILT_IN["cifar10"]  # the shape and classes of what is trained on
+LIKE = BUILT_IN_DATASETS["cifar10"]  # the shape and classes of what is trained on
 ROUNDS, SECONDS = 3, 2.0
 # Enough for some steps of the largest batch; a GPU takes a whole epoch of CIFAR-10 in seconds.
 EXAMPLES = {"cpu": 5_000, "gpu": 50_000}
@@ -56,10 +57,10 @@ class Case:
     def job(self) -> Job:
         """The training that the case is made of."""
         # The rate leaves the models as they are: gradients that vanish are slow, for they are denormal numbers.
-        row = {"trial": "bench", "architecture": self.architecture, "learning_rate": 1e-9, "adam_epsilon": 1e-7}
+        row = {"trial": "bench", "architecture": self.architecture, LEARNING_RATE: 1e-9, ADAM_EPSILON: 1e-7}
         settings = {"device": self.device, "threads": self.threads, "deterministic": self.deterministic}
         # As many steps as 25 epochs of CIFAR-10 have: they are worth some compilation.
-        row |= {"batch_size": self.batch_size, "epochs": 25 * EXAMPLES["gpu"] // EXAMPLES[self.device]}
+        row |= {BATCH_SIZE: self.batch_size, EPOCHS: 25 * EXAMPLES["gpu"] // EXAMPLES[self.device]}
         job = Job.check({"row": row, "settings": settings}, "bench")
         try:
             job.row.check_examples(EXAMPLES[self.device], load(job.row.architecture))

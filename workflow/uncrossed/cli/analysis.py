@@ -40,6 +40,6 @@ def analyse(options: argparse.Namespace) -> None:
     summary = make(options.folder, options.partial, examples, options.classes)
     print(printed(summary))
     if options.reference:
-        from uncrossed.study2021 import published
+        from uncrossed.study2021 import comparison
 
-        print(published.write_beside(options.folder, options.reference, summary))
+        print(comparison.write(options.folder, options.reference, summary))

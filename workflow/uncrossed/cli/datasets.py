@@ -6,7 +6,7 @@ from typing import Any
 
 from uncrossed.cli.words import is_json, json_object
 from uncrossed.common.errors import InputError, nearest
-from uncrossed.datasets.definition import BUILT_IN, Definition
+from uncrossed.datasets.definition import BUILT_IN_DATASETS, Definition
 
 
 def add_commands(commands: Any) -> None:
@@ -21,10 +21,10 @@ def build_dataset(options: argparse.Namespace) -> None:
     """Write a dataset file."""
     from uncrossed.datasets.build import build
 
-    if options.definition in BUILT_IN:
-        definition = BUILT_IN[options.definition]
+    if options.definition in BUILT_IN_DATASETS:
+        definition = BUILT_IN_DATASETS[options.definition]
     elif is_json(options.definition):
         definition = Definition.check(json_object(options.definition, "definition"), "dataset definition")
     else:
-        raise InputError(f"unknown dataset '{options.definition}'; {nearest(options.definition, BUILT_IN)}")
+        raise InputError(f"unknown dataset '{options.definition}'; {nearest(options.definition, BUILT_IN_DATASETS)}")
     build(definition, options.output)

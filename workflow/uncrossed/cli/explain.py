@@ -10,7 +10,7 @@ from typing import Any
 from uncrossed.cli.words import fail, json_object
 from uncrossed.common import environment
 from uncrossed.common.errors import InputError
-from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.architectures import given as given_architecture
 from uncrossed.study.trial import FRAMEWORKS, Job
@@ -22,7 +22,7 @@ def add_commands(commands: Any) -> None:
     group = group.add_subparsers(required=True, metavar="DO")
     command = group.add_parser("check", help="build both sides and name what is missing or wrong, in order")
     command.add_argument("file", help="FILE.py, or a name of the package's")
-    like = BUILT_IN["cifar10"]
+    like = BUILT_IN_DATASETS["cifar10"]
     command.add_argument(
         "--shape",
         type=int,

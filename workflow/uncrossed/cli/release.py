@@ -32,10 +32,10 @@ def add_commands(commands: Any) -> None:
 def make_release(options: argparse.Namespace) -> None:
     """Write a study's card, metadata and list of all that is released."""
     from uncrossed.release import release
-    from uncrossed.results import layout
+    from uncrossed.study import layout
 
     names = release.make(options.folder)
-    print(f"{options.folder / layout.RELEASE_SUMS}: {len(names)} files")
+    print(f"{options.folder / layout.RELEASE_CHECKSUMS}: {len(names)} files")
 
 
 def upload(options: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ from typing import Any
 
 from uncrossed.cli.words import counted, json_object
 from uncrossed.common.errors import InputError, nearest
-from uncrossed.study.trial import FRAMEWORKS
 
 
 def add_commands(commands: Any) -> None:
@@ -56,13 +55,14 @@ def add_commands(commands: Any) -> None:
 
 def make_tables(options: argparse.Namespace) -> None:
     """Make the tables of a study."""
-    from uncrossed.results import tables
+    from uncrossed.results import tables, trials_table
+    from uncrossed.study import layout
 
     expected = json_object(options.expected, "--expected") if options.expected else None
     table = tables.make(options.folder, options.partial, expected)
-    lacking = table[[f"{framework}_status" for framework in FRAMEWORKS]].eq("missing").any(axis=1).sum()
+    lacking = table[list(trials_table.STATUSES)].eq("missing").any(axis=1).sum()
     without = f", {lacking} of them without both results" if lacking else ""
-    print(f"{options.folder / 'tables'}: {len(table)} trials{without}")
+    print(f"{options.folder / layout.TABLES_FOLDER}: {len(table)} trials{without}")
 
 
 def write_checksums(options: argparse.Namespace) -> None:

@@ -55,9 +55,10 @@ def check(options: argparse.Namespace) -> int:
 def make_trajectory(options: argparse.Namespace) -> None:
     """Write the trajectory."""
     from uncrossed.search import trajectory
+    from uncrossed.study import layout
 
     study, results = _searched(options)
-    print(f"{results}/tables/trajectory.csv: {len(trajectory.make(study, results))} trials")
+    print(f"{results}/{layout.TRAJECTORY_TABLE}: {len(trajectory.make(study, results))} trials")
 
 
 def print_best(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Commands about what is to be built: `manifest check`, `row`, `sample`, `ablate`, `import-published`, `keep`; `speeds`."""
+"""Commands about what is to be built: `manifest`, to check, show, sample, ablate, import and keep them; `speeds`."""
 
 import argparse
 from collections import Counter
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from uncrossed.common.errors import InputError, nearest
-from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.study import manifest
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.trial import FRAMEWORKS
 
-STUDY = "a study file whose dataset and names of semantics apply"
+STUDY_HELP = "a study file whose dataset and names of semantics apply"
 
 
 def add_commands(commands: Any) -> None:
@@ -21,13 +21,13 @@ def add_commands(commands: Any) -> None:
 
     command = group.add_parser("check", help="check a manifest, or a study and its manifest")
     command.add_argument("file", type=Path, nargs="?", help="default: the study's")
-    command.add_argument("--study", type=Path, help=STUDY)
+    command.add_argument("--study", type=Path, help=STUDY_HELP)
     command.set_defaults(run=check)
 
     command = group.add_parser("row", help="print one row as JSON, all defaults filled in")
     command.add_argument("file", type=Path)
     command.add_argument("trial")
-    command.add_argument("--study", type=Path, help=STUDY)
+    command.add_argument("--study", type=Path, help=STUDY_HELP)
     command.set_defaults(run=print_row)
 
     command = group.add_parser("sample", help="draw a manifest from the published search box and its 16 subspaces")
@@ -43,7 +43,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("file", type=Path)
     command.add_argument("--trials", help="comma-separated; default: all")
     command.add_argument("--seeds", default="0,1,2", help="comma-separated (%(default)s)")
-    command.add_argument("--study", type=Path, help=STUDY)
+    command.add_argument("--study", type=Path, help=STUDY_HELP)
     command.add_argument("--output", type=Path, required=True)
     command.set_defaults(run=ablate)
 
@@ -125,19 +125,19 @@ def ablate(options: argparse.Namespace) -> None:
 
 def import_published(options: argparse.Namespace) -> None:
     """Write the published trials as a manifest; print the defects of their tables and what is refused."""
-    from uncrossed.study2021 import published
+    from uncrossed.study2021 import defects, published_study, published_tables
 
     if options.reference:
-        published.check_reference_path(options.reference)
-    table = published.read(options.folder, options.url)
-    rows, refused = published.trials(table)
+        published_study.check_reference_path(options.reference)
+    table = published_tables.read(options.folder, options.url)
+    rows, refused = published_study.rows(table)
     if not rows:
         raise InputError(f"all {len(table)} published trials are refused, the first as {refused[0]}")
     # Before anything is printed, for who reads it may not read all of it.
     if options.reference:
-        published.write_reference(table, options.reference)
-    published.write_manifest(rows, options.output)
-    for line in (*published.defects(table), *(f"refused: {line}" for line in refused)):
+        published_study.write_reference(table, options.reference)
+    published_study.write_manifest(rows, options.output)
+    for line in (*defects.find(table), *(f"refused: {line}" for line in refused)):
         print(line)
     if options.reference:
         print(f"{options.reference}: {len(table)} published pairs")
@@ -161,7 +161,7 @@ def _rows(options: argparse.Namespace) -> dict[str, Any]:
     if options.study is None:
         if options.file is None:
             raise InputError("manifest check needs a FILE, or --study")
-        return manifest.read(options.file, examples=BUILT_IN["cifar10"].train_examples)
+        return manifest.read(options.file, examples=BUILT_IN_DATASETS["cifar10"].train_examples)
     study = _study(options)
     examples = study.dataset.train_examples
     return manifest.read(options.file or study.manifest, study.semantics, examples, study.architectures)

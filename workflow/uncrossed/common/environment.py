@@ -8,7 +8,7 @@ soon as NumPy or the C library is loaded: a command that computes starts itself 
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 PREFIXES = (
     *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "DNNL_", "ONEDNN_"),
@@ -30,8 +30,6 @@ HARMLESS = frozenset(
         "GOMP_SPINCOUNT",
     )
 )
-# The commands that compute.
-COMPUTING = ("train", "trace", "prove", "bench", "verify")
 RENEWED = "UNCROSSED_RENEWED"
 
 
@@ -62,16 +60,11 @@ def dropped(**others: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def renew(arguments: Sequence[str]) -> None:
-    """Start this process again, with its process ID and arguments, where the command computes and something is ignored.
-
-    Args:
-        arguments: of the command `uncrossed`.
-    """
-    computes = arguments[:1] and (arguments[0] in COMPUTING or [*arguments[:2]] == ["doctor", "--probe"])
+def renew() -> None:
+    """Start this process again, with its process ID and arguments, where something is set that is ignored."""
     # Once: what a start of Python sets itself would come again and again.
     mark = str(os.getpid())
-    if not computes or not ignored() or os.environ.get(RENEWED) == mark or not sys.executable:
+    if not ignored() or os.environ.get(RENEWED) == mark or not sys.executable:
         return
     kept = {name: value for name, value in os.environ.items() if name not in ignored()}
     with contextlib.suppress(OSError):

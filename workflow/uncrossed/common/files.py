@@ -28,6 +28,8 @@ except ImportError:  # not on Windows, where files are read and downloaded, but 
 
 # What h5py, pandas and json raise where bytes are not what they were.
 DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError, SyntaxError)
+# And where a number that says how large something is may be one of them.
+DAMAGE_TO_SIZES = (*DAMAGE, MemoryError, OverflowError)
 # What operating systems and file managers put beside files, besides names that begin with a dot.
 FOREIGN = ("thumbs.db", "desktop.ini")
 
@@ -250,6 +252,31 @@ def reading(path: str | os.PathLike[str]) -> Iterator[LocalFile]:
 
 
 @contextlib.contextmanager
+def explained(path: str | os.PathLike[str], missing: str, damaged: str, advice: str) -> Iterator[None]:
+    """Say what is wrong with a file that the block reads.
+
+    Args:
+        path: the file.
+        missing: what to say where there is none.
+        damaged: what to say where its bytes are not what they were, before how that showed.
+        advice: what to do with a damaged file; may be empty.
+
+    Raises:
+        UnreadableError: the operating system does not give it.
+        InputError: it is missing, or the block raised one of DAMAGE.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: {missing}") from error
+    except DAMAGE as error:
+        then = f"; {advice}" if advice else ""
+        raise InputError(f"{path}: {damaged} ({error}){then}") from error
+
+
+@contextlib.contextmanager
 def parsing(path: str | os.PathLike[str], advice: str) -> Iterator[LocalFile]:
     """A file whose bytes the block parses.
 
@@ -261,16 +288,9 @@ def parsing(path: str | os.PathLike[str], advice: str) -> Iterator[LocalFile]:
         UnreadableError: the operating system does not give it.
         InputError: it is missing, or the block raised one of DAMAGE.
     """
-    advice = advice and f"; {advice}"
-    try:
-        with reading(path) as stream:
-            yield stream
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: missing{advice}") from error
-    except DAMAGE as error:
-        raise InputError(f"{path}: damaged ({error}){advice}") from error
+    missing = f"missing; {advice}" if advice else "missing"
+    with explained(path, missing, "damaged", advice), reading(path) as stream:
+        yield stream
 
 
 @contextlib.contextmanager

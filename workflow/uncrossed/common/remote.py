@@ -1,19 +1,14 @@
 """Where a study's files lie, in a folder or behind HTTP: whole files, and parts of HDF5 files by range requests.
 
 Over HTTP every file is pinned to the ETag that it had when it was first seen: a file that is replaced meanwhile is an
-error, never a mixture. What may pass (429, 5xx, broken connections, bodies cut short) is tried again. Connections are
-urllib3's, through the proxy that the environment names; no message shows the user name or the password of one.
+error, never a mixture. What may pass (429, 5xx, broken connections, bodies cut short) is tried again.
 """
 
 import contextlib
-import hashlib
-import html
-import json
 import os
 import random
 import re
 import ssl
-import textwrap
 import time
 import urllib.error
 import urllib.parse
@@ -21,25 +16,23 @@ import urllib.request
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import urllib3
-from urllib3.exceptions import HTTPError, InvalidHeader, LocationValueError, ProxyError
+from urllib3.exceptions import HTTPError, LocationValueError, ProxyError
 
+from uncrossed.common import servers, url_cache
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import LocalFile, Seekable, complete, reading
+from uncrossed.common.files import LocalFile, Seekable, reading
 
 # Failures in a row, without a byte gained, that end a request; seconds before it is repeated, first and at most.
 ATTEMPTS, FIRST_DELAY, LONGEST_DELAY = 6, 0.25, 30.0
-TIMEOUT = 60.0  # seconds without any answer
 REDIRECTIONS = 6
-TOLD = 2**14  # bytes of an error's body in which the server may say its reason
 BLOCK = 2**14  # metadata are read in such blocks, the first FRONT bytes at once
 FRONT = 2**16
 CHUNK = 2**22  # a whole file, or one array after another, is read in such steps
 CACHED = 2**26  # bytes of one file that are kept
 SAFE = "/%:@!$&'()*+,;=~"  # stays as it is in a path
-PASSING = (408, 429, 500, 502, 503, 504)
 
 
 class MissingFileError(InputError):
@@ -154,12 +147,12 @@ class RemoteFolder:
             InputError: no sound answer.
         """
         url = self.where(name)
-        cached, tag = _cached(url)
+        cached, tag = url_cache.read(url)
         body, pin = self.fetch(name, known=tag)
         if body is None:
             return cached
         if pin.tag:
-            _keep(url, pin.tag, body)
+            url_cache.keep(url, pin.tag, body)
         return body
 
     def chunks(self, name: str, pin: Pin | None = None) -> Iterator[bytes]:
@@ -172,8 +165,7 @@ class RemoteFolder:
 
     def forget(self, name: str) -> None:
         """Drop a file from the cache: it was found to be wrong."""
-        with contextlib.suppress(OSError, RuntimeError):
-            _entry(self.where(name)).unlink()
+        url_cache.forget(self.where(name))
 
     def hdf5(self, name: str) -> "RangeFile":
         """What `h5py.File` opens; raises as `read` does."""
@@ -208,12 +200,12 @@ class RemoteFolder:
                 headers["If-Match"] = pin.tag
             if known:
                 headers["If-None-Match"] = known
-            delay = 0.0
+            wait = 0.0
             try:
                 # A connection whose answer was not read to its end is closed, any other goes back to its pool.
                 with contextlib.closing(self._send(self.where(name), headers)) as response:
-                    if response.status in PASSING:
-                        delay, fault = _delay(response), _refusal(response)
+                    if response.status in servers.PASSING:
+                        wait, fault = servers.delay(response), servers.refusal(response)
                     elif response.status == 304 and known:
                         response.drain_conn()
                         return None, Pin(known, 0)
@@ -229,7 +221,7 @@ class RemoteFolder:
                             return bytes(got), pin._replace(size=max(pin.size, len(got)))
                         fault = f"the body ended after {len(got)} of {wanted} bytes"
             except HTTPError as error:
-                cause = _cause(error)
+                cause = servers.cause(error)
                 fault = str(cause) or type(cause).__name__
                 if isinstance(cause, ssl.SSLCertVerificationError):
                     raise InputError(f"{self.where(name)}: {cause.verify_message}") from error
@@ -242,7 +234,7 @@ class RemoteFolder:
             failures = 1 if len(got) > before and stop is not None else failures + 1
             if failures < ATTEMPTS:
                 backoff = FIRST_DELAY * 2 ** (failures - 1) * random.uniform(0.5, 1)
-                time.sleep(min(max(delay, backoff), LONGEST_DELAY))
+                time.sleep(min(max(wait, backoff), LONGEST_DELAY))
         raise UnreachableError(f"{self.where(name)}: no sound answer in {ATTEMPTS} attempts; the last: {fault}")
 
     def _checked(
@@ -254,7 +246,7 @@ class RemoteFolder:
         if status in (200, 206) and headers.get("Content-Encoding", "identity") != "identity":
             raise InputError(f"{url}: sent with Content-Encoding {headers['Content-Encoding']}")
         if status in (403, 404):  # buckets that may not be listed answer 403
-            raise MissingFileError(f"{url}: no such file, or not public ({_refusal(response)})")
+            raise MissingFileError(f"{url}: no such file, or not public ({servers.refusal(response)})")
         if status == 412 or (status == 416 and pin):
             raise changed
         tag = headers.get("ETag") or headers.get("Last-Modified", "")
@@ -265,7 +257,7 @@ class RemoteFolder:
                 kind = headers.get("Content-Type", "no type")
                 hint = f"whole ({kind}) where bytes {start}-{stop - 1} were asked for: range requests are needed"
                 raise InputError(f"{url}: the server sends the file {hint}")
-            raise InputError(f"{url}: {_refusal(response)}")
+            raise InputError(f"{url}: {servers.refusal(response)}")
         if status == 200 and headers.get("Content-Type", "").startswith("text/html"):
             raise InputError(f"{url}: a web page came instead of the file")
         if stop is None:
@@ -297,13 +289,15 @@ class RemoteFolder:
                 )
             except HTTPError as error:
                 # A proxy that makes no tunnel is known by http.client's text only.
-                refused = re.match(r"Tunnel connection failed: (\d+) ?(.*)", str(_cause(error)))
-                if refused and int(refused[1]) not in PASSING:
-                    raise InputError(f"{url}: the proxy answers {explain(int(refused[1]), refused[2], b'')}") from None
+                refused = re.match(r"Tunnel connection failed: (\d+) ?(.*)", str(servers.cause(error)))
+                if refused and int(refused[1]) not in servers.PASSING:
+                    raise InputError(
+                        f"{url}: the proxy answers {servers.explain(int(refused[1]), refused[2], b'')}"
+                    ) from None
                 raise
             if response.status == 407:
                 response.close()
-                raise InputError(f"{url}: the proxy answers {explain(407, response.reason, b'')}")
+                raise InputError(f"{url}: the proxy answers {servers.explain(407, response.reason, b'')}")
             place = response.get_redirect_location()
             if not place:
                 return response
@@ -314,105 +308,19 @@ class RemoteFolder:
 
     def _manager(self, url: str) -> urllib3.PoolManager:
         """This process's connections; those that a fork found open are its parent's, and stay so."""
-        server, headers = proxy(url)
+        server, headers = servers.proxy(url)
         key = os.getpid(), server, *headers.values()
         if key not in self._managers:
-            options = {"timeout": TIMEOUT, "maxsize": 32}  # no more threads than that have a connection that stays
+            options = {
+                "timeout": servers.TIMEOUT,
+                "maxsize": 32,
+            }  # no more threads than that have a connection that stays
             self._managers[key] = (
                 urllib3.ProxyManager(server, proxy_headers=headers, **options)
                 if server
                 else urllib3.PoolManager(**options)
             )
         return self._managers[key]
-
-
-def proxy(url: str) -> tuple[str, dict[str, str]]:
-    """The proxy that the environment names for a URL, and the headers that tell it who asks; empty where there is none.
-
-    Raises:
-        InputError: what is named is no URL of a proxy; since it may hold a password, it is not shown.
-    """
-    parts = urllib.parse.urlsplit(url)
-    named = urllib.request.getproxies().get(parts.scheme)
-    if not named or urllib.request.proxy_bypass(parts.netloc):
-        return "", {}
-    try:
-        found = urllib3.util.parse_url(named if "://" in named else f"http://{named.lstrip('/')}")
-    except ValueError:
-        found = urllib3.util.Url()
-    # A password with an unquoted / ? or # ends what looks like the server.
-    if found.scheme not in ("http", "https") or not found.host or "@" in f"{found.request_uri}{found.fragment}":
-        allowed = (
-            "http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, with @ : / ? # % in a password as %40 %3A %2F ..."
-        )
-        raise InputError(f"{parts.scheme}_proxy: found no URL of a proxy (not shown); allowed: {allowed}")
-    # Headers are Latin-1: that sends the bytes as they are quoted, which are mostly UTF-8.
-    user = urllib.parse.unquote_to_bytes(found.auth or "").decode("latin-1")
-    headers = urllib3.make_headers(proxy_basic_auth=user if ":" in user else f"{user}:") if user else {}
-    return f"{found.scheme}://{found.netloc}", headers
-
-
-def whole(url: str) -> IO[bytes]:
-    """What one request for the whole of any URL that urllib opens brings.
-
-    Raises:
-        OSError: the server refuses, with its reason; or there is none, or the proxy's URL is not sound.
-        ValueError, http.client.HTTPException: as urllib raises them.
-    """
-    try:
-        for scheme in ("http", "https"):  # an answer may lead to either, and urllib shows what it does not understand
-            proxy(f"{scheme}://{url.partition('://')[2]}")
-    except InputError as error:
-        raise OSError(str(error)) from None
-    try:
-        return urllib.request.build_opener().open(url, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        with error:
-            raise OSError(explain(error.code, error.reason, error.read(TOLD))) from error
-
-
-def explain(status: int, reason: str | None, body: bytes) -> str:
-    """One line of an answer that is an error: its status, what its body (JSON, XML, HTML or text) says, what to do."""
-    text = body.decode(errors="ignore")
-    found = re.search(r'"(?:message|error_description|error)"\s*:\s*("(?:[^"\\]|\\.)*")', text)
-    try:
-        said = json.loads(found[1], strict=False) if found else None
-    except ValueError:
-        said = None
-    if said is None:
-        said = html.unescape(re.sub(r"(?is)<(head|style|script)\b.*?</\1>|<[^>]*>", " ", text))
-    # Nothing that a terminal would obey, and not a whole page.
-    said = textwrap.shorten("".join(c if c.isprintable() else " " for c in said), 200, placeholder=" ...")
-    line = f"status {status} {reason or ''}".rstrip() + (f": {said}" if said else "")
-    if status == 407:
-        line += "; set http_proxy and https_proxy to http://USER:PASSWORD@HOST:PORT with a user whom it knows"
-    if re.search("UserProjectMissing|requester pays", text):
-        command = "gcloud storage cp --recursive --billing-project=PROJECT gs://BUCKET/FOLDER ."
-        line += f"; whoever reads this bucket pays for it: copy it with `{command}`, and open the copy"
-    return line
-
-
-def _refusal(response: urllib3.BaseHTTPResponse) -> str:
-    """`explain` for an answer whose body is not read yet, and may break."""
-    body = b""
-    with contextlib.suppress(HTTPError):
-        body = response.read(TOLD)
-    return explain(response.status, response.reason, body)
-
-
-def _delay(response: urllib3.BaseHTTPResponse) -> float:
-    """The seconds that a server asks for before it is asked again."""
-    try:
-        return urllib3.Retry().get_retry_after(response) or 0.0
-    except InvalidHeader:
-        return 0.0
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The innermost of the errors that urllib3 wraps into each other."""
-    while error.args and isinstance(error.args[-1], BaseException):
-        error = error.args[-1]
-    return error
 
 
 class RangeFile(Seekable):
@@ -479,31 +387,3 @@ class RangeFile(Seekable):
             self.blocks[(first + k) // BLOCK] = body[k : k + BLOCK]
         while len(self.blocks) > CACHED // BLOCK:
             self.blocks.popitem(last=False)
-
-
-def cache_folder() -> Path:
-    """Where files are kept between sessions; RuntimeError where there is no home folder."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uncrossed"
-
-
-def _entry(url: str) -> Path:
-    return cache_folder() / hashlib.sha256(url.encode()).hexdigest()
-
-
-def _cached(url: str) -> tuple[bytes, str]:
-    """The cached bytes of a URL, and the ETag that they had; empty where there are none, or damaged ones."""
-    try:
-        line, _, body = _entry(url).read_bytes().partition(b"\n")
-        entry = json.loads(line)
-        if entry["url"] == url and entry["sha256"] == hashlib.sha256(body).hexdigest():
-            return body, str(entry["etag"])
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError):
-        pass
-    return b"", ""
-
-
-def _keep(url: str, etag: str, body: bytes) -> None:
-    """Put into the cache; where that is not possible there is none."""
-    entry = {"url": url, "etag": etag, "sha256": hashlib.sha256(body).hexdigest()}
-    with contextlib.suppress(OSError, RuntimeError), complete(_entry(url)) as temporary:
-        temporary.write_bytes(json.dumps(entry).encode() + b"\n" + body)

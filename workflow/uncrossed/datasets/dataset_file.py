@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from uncrossed.common.errors import InputError, shown
-from uncrossed.common.files import hdf5, new_hdf5
+from uncrossed.common.files import explained, hdf5, new_hdf5
 from uncrossed.datasets.definition import FORMATS, DatasetIdentity
 from uncrossed.datasets.formats import SPLITS, Arrays, Shape
 
@@ -143,12 +143,7 @@ def check_identity(path: str | os.PathLike[str], found: DatasetIdentity, expecte
 
 
 def _open(path: str | os.PathLike[str], use: Callable[[h5py.File], Result]) -> Result:
-    try:
-        with hdf5(path) as file:
-            return use(file)
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such dataset file; `uncrossed dataset` or the build makes it") from error
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
-        raise InputError(f"{path}: damaged, or not a dataset file ({error}); delete it and build it again") from error
+    missing = "no such dataset file; `uncrossed dataset` or the build makes it"
+    damaged = "damaged, or not a dataset file"
+    with explained(path, missing, damaged, "delete it and build it again"), hdf5(path) as file:
+        return use(file)

@@ -91,7 +91,7 @@ class Definition(DatasetIdentity):
         return DatasetIdentity(**self.model_dump(exclude={"source"}))
 
 
-BUILT_IN = {
+BUILT_IN_DATASETS = {
     name: Definition(name=name, format=name, **format_.built_in)
     for name, format_ in FORMATS.items()
     if format_.built_in

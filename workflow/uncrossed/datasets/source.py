@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
-from uncrossed.common.remote import whole
+from uncrossed.common.servers import whole
 
 
 def fetch(source: str, files: Sequence[str], folder: Path) -> list[Path]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from uncrossed.explain.proof import LIMITS, Pair, first_gates
+from uncrossed.explain.proof import GATE_LIMITS, Pair, first_gates
+from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, LEARNING_RATE
 from uncrossed.study.mechanisms import resolve
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends, draws
@@ -229,15 +230,15 @@ def _range(values: np.ndarray) -> str:
 def _gates(network: Network, sides: dict[str, ModuleType], settings: Settings) -> Iterator[str]:
     """Whether the two models are the same function once all that is stated is aligned."""
     for semantics in ("aligned", "aligned-tensorflow"):
-        values = {"learning_rate": 1e-4, "batch_size": 16, "adam_epsilon": 1e-8, "epochs": 1, "seed": 1}
+        values = {LEARNING_RATE: 1e-4, BATCH_SIZE: 16, ADAM_EPSILON: 1e-8, EPOCHS: 1, "seed": 1}
         row = Trial(trial="check", architecture=network.architecture.name, semantics=resolve(semantics), **values)
         pair = Pair(row, network, sides, settings)
         for gate, value in first_gates(pair).items():
-            if value > LIMITS[gate]:
+            if value > GATE_LIMITS[gate]:
                 yield (
-                    f"{semantics}: {gate} differ by {value:.2g}, where rounding allows {LIMITS[gate]:g}: the models "
-                    "are not the same function, and no statement says why (padding, order of layers, an activation, "
-                    "pooling, what is flattened)"
+                    f"{semantics}: {gate} differ by {value:.2g}, where rounding allows {GATE_LIMITS[gate]:g}: the "
+                    "models are not the same function, and no statement says why (padding, order of layers, an "
+                    "activation, pooling, what is flattened)"
                 )
                 return
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
+from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, LEARNING_RATE
 from uncrossed.study.mechanisms import MECHANISMS, flipped, resolve
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends
@@ -26,11 +27,11 @@ from uncrossed.training.loop import batches
 
 EXAMPLES, BATCH = 40, 16  # two whole batches and a partial one
 SELF_RUNS = 5
-LIKE = BUILT_IN["cifar10"]
+LIKE = BUILT_IN_DATASETS["cifar10"]
 # The free run is judged from this step on; the state is copied after these numbers of steps.
 JUDGED_FROM, COPIED_AFTER = 5, (1, 5, 12, 19)
 # Relative differences that rounding may cause. Between what is measured with all aligned and with one flipped back.
-LIMITS = {
+GATE_LIMITS = {
     "arrays without counterpart": 0.0,
     "initial weights": 0.0,
     "initial logits": 1e-12,
@@ -168,7 +169,7 @@ def prove(
 
     def measured(row: Trial, name: str, flipped: str, values: Mapping[str, float]) -> None:
         for gate, value in values.items():
-            gates.append(Gate(row.architecture, name, row.adam_epsilon, flipped, gate, value, LIMITS[gate]))
+            gates.append(Gate(row.architecture, name, row.adam_epsilon, flipped, gate, value, GATE_LIMITS[gate]))
             report(gates[-1])
 
     for architecture in architectures:
@@ -181,7 +182,7 @@ def prove(
                 values = _aligned(Pair(row, network, modules, settings))
                 measured(row, name, "", values)
                 if (name, epsilon) == ("aligned", next(iter(epsilons))):
-                    sound = {gate for gate, value in values.items() if value <= LIMITS[gate]}
+                    sound = {gate for gate, value in values.items() if value <= GATE_LIMITS[gate]}
         name, (epsilon, rate) = "aligned", next(iter(epsilons.items()))
         for mechanism in MECHANISMS:
             if mechanism in architecture.touching:
@@ -194,7 +195,7 @@ def prove(
 
 
 def _row(architecture: str, semantics: str, epsilon: float, rate: float) -> Trial:
-    values = {"learning_rate": rate, "batch_size": BATCH, "adam_epsilon": epsilon, "epochs": 1, "seed": 1}
+    values = {LEARNING_RATE: rate, BATCH_SIZE: BATCH, ADAM_EPSILON: epsilon, EPOCHS: 1, "seed": 1}
     return Trial(trial="proof", architecture=architecture, semantics=resolve(semantics), **values)
 
 
@@ -309,7 +310,7 @@ def _aligned(pair: Pair) -> dict[str, float]:
 
 def _worst(gates: Mapping[str, float]) -> tuple[str, float]:
     """The gate that fails most clearly."""
-    return max(gates.items(), key=lambda gate: gate[1] / max(LIMITS[gate[0]], float(np.finfo(np.float64).tiny)))
+    return max(gates.items(), key=lambda gate: gate[1] / max(GATE_LIMITS[gate[0]], float(np.finfo(np.float64).tiny)))
 
 
 def _relative(a: np.ndarray, b: np.ndarray) -> float:
@@ -329,12 +330,12 @@ def _saturated(sides: Mapping[str, ModuleType]) -> float:
 def table(gates: Iterable[Gate]) -> str:
     """Gates as a Markdown table: the aligned pairs, one line each, then the flipped mechanisms."""
     gates = list(gates)
-    columns = list(LIMITS)
+    columns = list(GATE_LIMITS)
     lines = [
         "| architecture | semantics | Adam epsilon | " + " | ".join(columns) + " |",
         "|---" * (3 + len(columns)) + "|",
     ]
-    limits = ["none" if LIMITS[name] == float("inf") else _number(LIMITS[name]) for name in columns]
+    limits = ["none" if GATE_LIMITS[name] == float("inf") else _number(GATE_LIMITS[name]) for name in columns]
     lines.append("| *limit* | | | " + " | ".join(limits) + " |")
     cases = dict.fromkeys((g.architecture, g.semantics, g.adam_epsilon) for g in gates if not g.flipped)
     for case in cases:

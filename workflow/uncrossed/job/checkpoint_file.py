@@ -17,6 +17,7 @@ import numpy as np
 
 from uncrossed.common.errors import UnreadableError
 from uncrossed.common.files import DAMAGE, complete, reading, remove_left
+from uncrossed.study import layout
 from uncrossed.training.checkpoint import Checkpoint
 
 SCHEMA = "uncrossed-checkpoint-3"
@@ -27,13 +28,13 @@ class CheckpointFile:
     """The checkpoint of one training, beside its trial file.
 
     Attributes:
-        path: `{framework}.checkpoint.h5`.
+        path: where it lies.
         interval: seconds after which the end of an epoch writes one.
     """
 
     def __init__(self, output: Path, interval: float):
         """Take the trial file's path; nothing is read or written yet."""
-        self.path, self.interval = output.with_suffix(".checkpoint.h5"), interval
+        self.path, self.interval = layout.checkpoint_beside(output), interval
         self.aside = self.path.with_name(self.path.name + ".unusable")
         # A clock that is set must not matter.
         self.written = time.monotonic()

@@ -16,6 +16,7 @@ from typing import Any
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import fcntl
+from uncrossed.study import layout
 
 
 @contextlib.contextmanager
@@ -25,7 +26,7 @@ def only_training(output: Path, seconds: float = 60) -> Iterator[None]:
     Raises:
         InputError: another one does not stop within so many seconds, or runs on another machine.
     """
-    path = lock_path(output)
+    path = layout.lock_beside(output)
     deadline, stopping = time.monotonic() + seconds, None
     while (stream := _locked(path)) is None:
         other = holder(output).get("process")
@@ -47,15 +48,10 @@ def only_training(output: Path, seconds: float = 60) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def lock_path(output: str | os.PathLike[str]) -> Path:
-    """Where the lock of a trial file lies."""
-    return Path(output).with_suffix(".job")
-
-
 def holder(output: str | os.PathLike[str]) -> dict[str, Any]:
     """`process` and `slurm` of the training that holds the lock of a trial file, or held it when it was killed."""
     try:
-        return json.loads(lock_path(output).read_text(encoding="utf-8"))
+        return json.loads(layout.lock_beside(output).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 

@@ -19,6 +19,7 @@ from snakemake.settings.types import ExecMode
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.job import slurm
 from uncrossed.results import trial_file
+from uncrossed.study import layout
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
@@ -47,7 +48,11 @@ def judge_by_content(workflow: Any, study: Study, rows: Mapping[str, Trial], res
     if workflow.exec_mode != ExecMode.DEFAULT:
         return
     # By their paths without the suffix: a run record is judged with the trial file that it lies beside.
-    unknown = {f"{results}/trials/{trial}/{name}": (rows[trial], name) for trial in rows for name in FRAMEWORKS}
+    unknown = {
+        f"{results}/{layout.trial_file(trial, framework)}".removesuffix(".h5"): (row, framework)
+        for trial, row in rows.items()
+        for framework in FRAMEWORKS
+    }
     # Snakemake asks several times for each file.
     verdicts: dict[tuple[str, int], bool] = {}
 

@@ -20,6 +20,7 @@ from uncrossed.job.checkpoint_file import CheckpointFile
 from uncrossed.job.signals import Interrupted, Stop
 from uncrossed.job.watchdog import Watchdog
 from uncrossed.results import trial_file
+from uncrossed.study import layout
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.trial import Job
 from uncrossed.training import backends, loop
@@ -101,7 +102,7 @@ def train(
 
 def written(output: Path) -> tuple[Path, ...]:
     """The files that a training writes: its trial file, run record and checkpoint."""
-    return output, output.with_suffix(".json"), CheckpointFile(output, 0).path
+    return output, layout.run_record_beside(output), layout.checkpoint_beside(output)
 
 
 def _progress(batches: list[loop.Batch], epoch: int) -> Any:
@@ -119,7 +120,7 @@ def _ends(output: Path) -> Callable[[str], None]:
     def end(why: str) -> None:
         # Whoever should read the message may hang, too.
         threading.Timer(5, os._exit, [1]).start()
-        lock.lock_path(output).unlink(missing_ok=True)
+        layout.lock_beside(output).unlink(missing_ok=True)
         again = "run again it goes on from its checkpoint"
         print(f"uncrossed: {output}: {why}: the training hangs and is ended; {again}", file=sys.stderr, flush=True)
         os._exit(1)
@@ -137,5 +138,5 @@ def _write(output: Path, result: Result, started: float, **record: Any) -> None:
         "seconds": round(time.monotonic() - started, 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
-    files.write_json(output.with_suffix(".json"), about | record)
+    files.write_json(layout.run_record_beside(output), about | record)
     trial_file.write(output, result)

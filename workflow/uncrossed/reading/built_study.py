@@ -22,7 +22,8 @@ from uncrossed.common.remote import MissingFileError, folder_at
 from uncrossed.reading.listed_files import ListedFiles
 from uncrossed.reading.selection import selected
 from uncrossed.reading.trial import Pair
-from uncrossed.results import layout, trials_table
+from uncrossed.results import trials_table
+from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class BuiltStudy:
         Raises:
             InputError: the table is missing or damaged, or pyarrow is missing.
         """
-        return self._chosen(_parquet(self._files, layout.CURVES))
+        return self._chosen(_parquet(self._files, layout.CURVES_TABLE))
 
     @functools.cached_property
     def search(self) -> "pd.DataFrame":
@@ -91,9 +92,9 @@ class BuiltStudy:
             InputError: the study is no search, or the table is damaged.
         """
         try:
-            return self._chosen(_table(self._files, layout.TRAJECTORY, trials_table.read_csv))
+            return self._chosen(_table(self._files, layout.TRAJECTORY_TABLE, trials_table.read_csv))
         except MissingFileError:
-            raise InputError(f"{self.root}: no search: it has no {layout.TRAJECTORY}") from None
+            raise InputError(f"{self.root}: no search: it has no {layout.TRAJECTORY_TABLE}") from None
 
     def select(self, **conditions: Any) -> "BuiltStudy":
         """The study of fewer trials.
@@ -138,7 +139,7 @@ class BuiltStudy:
         folder = Path(folder)
         lists = {name: self._files.read_list(name) for name in layout.LISTS}
         # A release lists more than a build.
-        digests = lists[layout.RELEASE_SUMS][0] | lists[layout.SUMS][0]
+        digests = lists[layout.RELEASE_CHECKSUMS][0] | lists[layout.CHECKSUMS][0]
         wanted = self._wanted(digests)
         done, pool = 0, ThreadPoolExecutor(4)
         try:
@@ -163,15 +164,19 @@ class BuiltStudy:
 
     def _wanted(self, digests: Mapping[str, str]) -> dict[str, bool]:
         """The names of the files to download, each with whether it must be there."""
-        wanted = dict.fromkeys((*layout.ALWAYS_LISTED, layout.RUNS), False)
-        of_any_selection = (name for name in digests if name.startswith("tables/") or name == layout.MANIFEST)
+        wanted = dict.fromkeys((*layout.ALWAYS_LISTED, layout.RUNS_TABLE), False)
+        of_any_selection = (
+            name for name in digests if name.startswith(f"{layout.TABLES_FOLDER}/") or name == layout.MANIFEST
+        )
         wanted |= dict.fromkeys(digests if self._whole else of_any_selection, True)
         for row in self.trials.to_dict("records"):
             trial = row["trial"]
             for framework in FRAMEWORKS:
-                wanted[layout.trial_file(trial, framework)] = row.get(f"{framework}_status") != "missing"
+                wanted[layout.trial_file(trial, framework)] = (
+                    row.get(trials_table.status_column(framework)) != "missing"
+                )
                 wanted[layout.run_record(trial, framework)] = False
-            if layout.TRAJECTORY in digests:
+            if layout.TRAJECTORY_TABLE in digests:
                 wanted[layout.suggestion(trial)] = False
         return {name: needed for name, needed in wanted.items() if name not in layout.LISTS}
 

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, sha256, write_json
-from uncrossed.common.remote import LocalFolder, MissingFileError, Pin, RemoteFolder, UnreachableError, cache_folder
+from uncrossed.common.remote import LocalFolder, MissingFileError, Pin, RemoteFolder, UnreachableError
+from uncrossed.common.url_cache import cache_folder
 
 
 class Kept(NamedTuple):

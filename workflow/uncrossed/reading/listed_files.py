@@ -9,7 +9,8 @@ from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, is_below, sha256
 from uncrossed.common.remote import LocalFolder, MissingFileError, RemoteFolder
 from uncrossed.reading.trial import check_place
-from uncrossed.results import checksums, layout, trial_file
+from uncrossed.results import checksums, trial_file
+from uncrossed.study import layout
 
 
 class ListedFiles:
@@ -103,7 +104,7 @@ class ListedFiles:
     def _not_listed(self, name: str) -> InputError:
         self.source.forget(name)
         self._forget_lists()
-        return InputError(f"{self.source.where(name)}: its SHA-256 is not the one in SHA256SUMS")
+        return InputError(f"{self.source.where(name)}: its SHA-256 is not the one in {layout.CHECKSUMS}")
 
 
 def _check_trial_file(path: Path, where: str, name: str) -> None:

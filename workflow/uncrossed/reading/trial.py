@@ -12,12 +12,12 @@ import h5py
 import numpy as np
 
 from uncrossed.common.errors import InputError, UnknownNameError, nearest
+from uncrossed.common.files import DAMAGE_TO_SIZES
 from uncrossed.common.remote import LocalFolder, RangeFile, RemoteFolder
 from uncrossed.reading import models
-from uncrossed.results import layout, trial_file
+from uncrossed.results import trial_file
+from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
-
-DAMAGE = (*trial_file.DAMAGE, MemoryError, OverflowError)
 
 
 class Pair:
@@ -62,8 +62,8 @@ class Side:
         try:
             file = h5py.File(self._handle, "r")
             schema = file.attrs.get("schema")
-        except DAMAGE as error:
-            raise self._fault(f"not HDF5, or damaged ({error})") from error
+        except DAMAGE_TO_SIZES as error:
+            raise self._fault(f"damaged, or not a trial file ({error})") from error
         # h5py crashes where such a file is still open when the interpreter ends.
         weakref.finalize(self, _close, file, self._handle)
         if schema != trial_file.SCHEMA:
@@ -92,7 +92,7 @@ class Side:
             yield
         except InputError:
             raise
-        except DAMAGE as error:
+        except DAMAGE_TO_SIZES as error:
             raise self._fault(f"damaged ({error})") from error
 
     def _array(self, name: str, bulk: bool = False) -> np.ndarray:
@@ -154,7 +154,7 @@ class Side:
 
     @property
     def labels(self) -> np.ndarray:
-        """uint8, the test examples' classes."""
+        """The test examples' classes: uint8 or, of more than 256 classes, uint16."""
         return self._array("predictions/labels")
 
     @property

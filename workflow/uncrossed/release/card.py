@@ -3,6 +3,8 @@
 import pandas as pd
 
 from uncrossed.analysis import statistics
+from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE
+from uncrossed.study import layout
 from uncrossed.study.study import Study
 
 TITLE = "CrossedWires: A Dataset of Syntactically Equivalent but Semantically Disparate Deep Learning Models"
@@ -36,9 +38,11 @@ def text(study: Study, table: pd.DataFrame) -> str:
         f"| {architecture} | {semantics} | {count} |"
         for (architecture, semantics), count in table.groupby(["architecture", "semantics"]).size().items()
     )
-    differences = table["difference"].abs().dropna()
+    differences = table[DIFFERENCE].abs().dropna()
     largest = f"The largest difference of test accuracies is {differences.max():.4f}. " if len(differences) else ""
     low, high = statistics.chance_interval(study.dataset.test_examples, study.dataset.classes)
+    model, run = (of("{trial}", "{framework}") for of in (layout.trial_file, layout.run_record))
+    example = layout.trial_file("TRIAL", "pytorch")
     return f"""---
 license: cc-by-4.0
 pretty_name: "CrossedWires: {study.name}"
@@ -51,10 +55,11 @@ pretty_name: "CrossedWires: {study.name}"
 
 ## How it was made
 
-By `uncrossed`, a Snakemake workflow, from `manifest.csv` and the study in `provenance.json`. A row, the study's
-settings and the dataset determine a trial file byte for byte on the same software and kind of device: build it again
-and compare `SHA256SUMS`. The order of examples, what a loss and an accuracy are, and what is stored are the same code
-for both frameworks; models, initial weights and Adam are the frameworks' own, save what a row's `semantics` aligns.
+By `uncrossed`, a Snakemake workflow, from `{layout.MANIFEST}` and the study in `{layout.PROVENANCE}`. A row, the
+study's settings and the dataset determine a trial file byte for byte on the same software and kind of device: build it
+again and compare `{layout.CHECKSUMS}`. The order of examples, what a loss and an accuracy are, and what is stored are
+the same code for both frameworks; models, initial weights and Adam are the frameworks' own, save what a row's
+`semantics` aligns.
 
 ## Numbers
 
@@ -68,18 +73,20 @@ for both frameworks; models, initial weights and Adam are the frameworks' own, s
 
 | file | what it is |
 |---|---|
-| `trials/{{trial}}/{{framework}}.h5` | a trained model: weights, curves, predictions, and all that determined them |
-| `trials/{{trial}}/{{framework}}.json` | the run: seconds, memory, device, versions |
-| `tables/trials.csv`, `.parquet` | one row per trial: hyperparameters, accuracies, losses, statuses, `difference` |
-| `tables/curves.parquet`, `runs.parquet` | one row per trial, framework and epoch; one per run |
-| `manifest.csv`, `provenance.json` | what it was built from |
-| `croissant.json` | this description for machines |
-| `RELEASE_SHA256SUMS` | checksums of everything here: `sha256sum -c RELEASE_SHA256SUMS` |
+| `{model}` | a trained model: weights, curves, predictions, and all that determined them |
+| `{run}` | the run: seconds, memory, device, versions |
+| `{layout.TRIALS_CSV}` | one row per trial: hyperparameters, accuracies, losses, statuses, `{DIFFERENCE}` |
+| `{layout.TRIALS_PARQUET}` | the same |
+| `{layout.CURVES_TABLE}` | one row per trial, framework and epoch |
+| `{layout.RUNS_TABLE}` | one row per run |
+| `{layout.MANIFEST}`, `{layout.PROVENANCE}` | what it was built from |
+| `{layout.CROISSANT}` | this description for machines |
+| `{layout.RELEASE_CHECKSUMS}` | checksums of everything here: `sha256sum -c {layout.RELEASE_CHECKSUMS}` |
 
 ```python
 import h5py
 
-with h5py.File("trials/TRIAL/pytorch.h5") as file:
+with h5py.File("{example}") as file:
     accuracy = file["curves/test_accuracy"][:]  # one value per epoch
     logits = file["predictions/logits"][:]  # test examples x classes, after the last epoch
     last = max(file["weights"], key=int)  # one group per kept epoch
@@ -96,7 +103,7 @@ Curves are means over examples, defined alike on both sides. The semantics `nati
 
 A model is at chance where its test accuracy is not above {high:.4f}, the upper end of the 99 % interval of guessing
 ({low:.4f} to {high:.4f}). Where a training loss was not finite a model `diverged`: it stopped there, its accuracy
-means nothing, and `both_completed` is false.
+means nothing, and `{BOTH_COMPLETED}` is false.
 
 ## Licence and citation
 

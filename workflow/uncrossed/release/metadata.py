@@ -6,7 +6,9 @@ from typing import Any
 import pandas as pd
 
 from uncrossed.release import card, provenance
-from uncrossed.results import layout, trial_file
+from uncrossed.results import trial_file, trials_table
+from uncrossed.study import layout
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.study import Study
 
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
@@ -50,13 +52,13 @@ CONTEXT = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-COLUMNS = {
+COLUMN_DESCRIPTIONS = {name: known.axis for name, known in HYPERPARAMETERS.items()} | {
     "trial": "the trial's name, and its folder in trials/",
     "semantics": "which differences between the frameworks are aligned; native: each does what it ships with",
     "space": "the subspace of the search box that the row was drawn from",
     "base": "the trial that the row was made from",
-    "difference": "PyTorch's test accuracy minus TensorFlow's",
-    "both_completed": "false where a side diverged or is missing: leave these pairs out",
+    trials_table.DIFFERENCE: "PyTorch's test accuracy minus TensorFlow's",
+    trials_table.BOTH_COMPLETED: "false where a side diverged or is missing: leave these pairs out",
 }
 TYPES = {"b": "sc:Boolean", "i": "sc:Integer", "u": "sc:Integer", "f": "sc:Float"}
 
@@ -80,7 +82,7 @@ def croissant(study: Study, table: pd.DataFrame, listed: Mapping[str, str]) -> d
                 "@type": "cr:Field",
                 "@id": f"{name}/{column}",
                 "name": column,
-                "description": COLUMNS.get(column, column.replace("_", " ")),
+                "description": COLUMN_DESCRIPTIONS.get(column, column.replace("_", " ")),
                 "dataType": kind,
                 "source": {"fileObject": {"@id": source}, "extract": {"column": column}},
             }
@@ -108,12 +110,12 @@ def croissant(study: Study, table: pd.DataFrame, listed: Mapping[str, str]) -> d
         "distribution": [
             # Its types are the table's: in CSV a trial named `001` or `null` is a number or nothing to most readers.
             file(layout.TRIALS_PARQUET, "application/x-parquet", "one row per trial"),
-            file(layout.CURVES, "application/x-parquet", "one row per trial, framework and epoch"),
+            file(layout.CURVES_TABLE, "application/x-parquet", "one row per trial, framework and epoch"),
             file(layout.MANIFEST, "text/csv", "the rows that were built, ready to be built again"),
             models,
         ],
         "recordSet": [
             records("trials", "one record per trial", layout.TRIALS_PARQUET, trials),
-            records("curves", "one record per trial, framework and epoch", layout.CURVES, curves),
+            records("curves", "one record per trial, framework and epoch", layout.CURVES_TABLE, curves),
         ],
     }

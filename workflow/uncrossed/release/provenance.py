@@ -8,7 +8,8 @@ from typing import Any
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
-from uncrossed.results import layout, trial_file
+from uncrossed.results import trial_file
+from uncrossed.study import layout
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 

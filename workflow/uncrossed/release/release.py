@@ -18,8 +18,8 @@ from uncrossed.analysis import statistics
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import sha256, write_json, write_text
 from uncrossed.release import card, metadata, provenance
-from uncrossed.results import checksums, layout, tables
-from uncrossed.study import manifest
+from uncrossed.results import checksums, tables
+from uncrossed.study import layout, manifest
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 
@@ -48,11 +48,11 @@ def make(folder: str | os.PathLike[str]) -> list[str]:
     write_json(folder / layout.PROVENANCE, provenance.collect(folder, study, listed))
     write_json(folder / layout.CROISSANT, metadata.croissant(study, table, listed))
     write_text(folder / layout.CARD, card.text(study, table))
-    names = [*listed, layout.SUMS, layout.RUNS, *METADATA]
+    names = [*listed, layout.CHECKSUMS, layout.RUNS_TABLE, *METADATA]
     trials = sorted(manifest.read(folder / layout.MANIFEST, architectures=None))
     names += [layout.run_record(trial, framework) for trial in trials for framework in FRAMEWORKS]
     names += [layout.suggestion(trial) for trial in trials if study.search]
-    made = (folder / layout.SUMS).stat().st_mtime_ns
+    made = (folder / layout.CHECKSUMS).stat().st_mtime_ns
 
     def hashed(name: str) -> str:
         path = folder / name
@@ -65,10 +65,10 @@ def make(folder: str | os.PathLike[str]) -> list[str]:
         except OSError as error:
             raise UnreadableError(f"{path}: cannot be read ({error.strerror or error})") from error
         if listed.get(name, digest) != digest:
-            raise InputError(f"{path}: another than SHA256SUMS lists; run `uncrossed verify {folder}`")
+            raise InputError(f"{path}: another than {layout.CHECKSUMS} lists; run `uncrossed verify {folder}`")
         return digest
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         progress = tqdm(pool.map(hashed, names), desc="release", total=len(names), unit="file", disable=None)
-        checksums.write(folder / layout.RELEASE_SUMS, dict(zip(names, progress, strict=True)))
+        checksums.write(folder / layout.RELEASE_CHECKSUMS, dict(zip(names, progress, strict=True)))
     return names

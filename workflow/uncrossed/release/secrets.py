@@ -117,16 +117,16 @@ def _anywhere(name: str) -> str:
 
 
 # Words that the writers of SVG and Parquet files bring.
-FORMATS = "butt creator dcmitype defs library mathdefault miter rotate standalone translate tspan xlink xmlns"
+FORMAT_WORDS = "butt creator dcmitype defs library mathdefault miter rotate standalone translate tspan xlink xmlns"
 
 
 @functools.cache
 def known_words() -> frozenset[str]:
-    """The words of FORMATS and of this package's sources in small letters, those joined by - and _ also as a whole.
+    """FORMAT_WORDS and the words of this package's sources in small letters, those joined by - and _ also as a whole.
 
     Comments and docstrings are left out: they are not in what is written, and name people whom logins may name too.
     """
-    package, texts = Path(__file__).parents[1], [FORMATS]
+    package, texts = Path(__file__).parents[1], [FORMAT_WORDS]
     for kind in ("html", "jinja", "css", "js"):  # what the report's page is made of
         texts += (path.read_text(encoding="utf-8") for path in package.rglob(f"*.{kind}"))
     for path in package.rglob("*.py"):

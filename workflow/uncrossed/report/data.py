@@ -18,26 +18,26 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.analysis.attribution import Explanation, explanations
-from uncrossed.analysis.groups import STATISTICS, Group, add_floors, groups, leading
+from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, add_floors, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
-from uncrossed.analysis.statistics import ACCURACIES
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
-from uncrossed.results import layout, tables, trial_file, trials_table
-from uncrossed.study.study import STATEMENT, Study
+from uncrossed.results import tables, trial_file, trials_table
+from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIFFERENCE, STATUSES, curve_column
+from uncrossed.study import layout
+from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 
-STATUSES = tuple(f"{framework}_status" for framework in FRAMEWORKS)
-MEASURED = {f"{framework}_{name}" for name in ("status", *trial_file.CURVES) for framework in FRAMEWORKS}
-MEASURED |= {"difference", "both_completed"}
+RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED}
+RESULT_COLUMNS |= {curve_column(framework, name) for framework in FRAMEWORKS for name in trial_file.CURVES}
 # Captions of the figures that this package draws, where figures/captions.json has none.
-CAPTIONS = {
-    "attribution": "How far the two frameworks are apart in each ablated trial: with native semantics, with one "
-    "mechanism aligned alone, with all but one aligned, and with all aligned. Bars are 95% bootstrap intervals over "
-    "seeds.",
-    "search-progress": "The best objective that the search had found after each trial.",
-    "search-box": "Where in the box the search looked, and what it found there.",
+DEFAULT_CAPTIONS = {
+    layout.ATTRIBUTION_FIGURE: "How far the two frameworks are apart in each ablated trial: with native semantics, "
+    "with one mechanism aligned alone, with all but one aligned, and with all aligned. Bars are 95% bootstrap "
+    "intervals over seeds.",
+    layout.SEARCH_PROGRESS_FIGURE: "The best objective that the search had found after each trial.",
+    layout.SEARCH_BOX_FIGURE: "Where in the box the search looked, and what it found there.",
 }
 SVG = "{http://www.w3.org/2000/svg}svg"
 # In points, of a figure that does not say it.
@@ -81,7 +81,7 @@ class Page:
         explanations: by architecture what an ablation says of its base trials.
         summary: `tables/summary.csv`, where there is one.
         figures: in their order.
-        tables: other tables that the study has, by name.
+        tables: other tables that the study has, by the paths of their files in its folder.
         files: the tables' files and the manifest, relative to the study's folder.
     """
 
@@ -114,19 +114,19 @@ class Page:
     @property
     def summary_has_bounds(self) -> bool:
         """Whether the groups' bounds are those of the summary."""
-        return self.summary is not None and bool(self.summary["statistic"].eq(STATISTICS["mean"]).any())
+        return self.summary is not None and bool(self.summary["statistic"].eq(NAMES_IN_SUMMARY["mean"]).any())
 
     @property
     def parameters(self) -> list[str]:
         """The columns of the table of trials that say what a trial is, not how it ended."""
-        return [name for name in self.trials if name not in {*MEASURED, "trial", "architecture"}]
+        return [name for name in self.trials if name not in {*RESULT_COLUMNS, "trial", "architecture"}]
 
     @property
     def columns(self) -> list[str]:
         """The columns of the table that is shown: what matters most first, so that it is in view on a phone too."""
         varied = [name for name in self.parameters if self.trials[name].astype(str).nunique() > 1 and name != "base"]
         completed = self.trials[list(STATUSES)].eq("completed").all(axis=None)
-        return ["trial", "difference", *ACCURACIES, "architecture", *varied, *(() if completed else STATUSES)]
+        return ["trial", DIFFERENCE, *ACCURACIES, "architecture", *varied, *(() if completed else STATUSES)]
 
 
 def read(folder: Path, partial: bool = False) -> Page:
@@ -139,26 +139,25 @@ def read(folder: Path, partial: bool = False) -> Page:
     Raises:
         InputError: no table of trials; a missing or damaged trial file, table or figure.
     """
-    name = Study.read_built(folder).name if (folder / STATEMENT).is_file() else folder.resolve().name
+    name = Study.read_built(folder).name if (folder / layout.STUDY_STATEMENT).is_file() else folder.resolve().name
     page = Page(name, _trials(folder))
     _read_trial_files(page, folder, partial)
-    page.summary = _optional(folder / "tables/summary.csv", ["architecture", "semantics", "statistic", "value"])
+    page.summary = _optional(folder / layout.SUMMARY_TABLE, ["architecture", "semantics", "statistic", "value"])
     columns = ["base", "architecture", "variant", "mechanism", "share"]
-    attribution = _optional(folder / "tables/attribution.csv", columns)
+    attribution = _optional(folder / layout.ATTRIBUTION_TABLE, columns)
     page.groups = groups(page.trials, page.summary)
     page.leading = leading(page.groups)
     if attribution is not None:
         page.explanations = {name: explanations(attribution, name) for name in page.architectures}
         for group in page.leading:
             add_floors(group, attribution)
-    page.figures = _figures(folder / "figures")
-    others = {name: _optional(folder / f"tables/{name}.csv") for name in ("trajectory", "published")}
-    page.tables = {name: table for name, table in {"attribution": attribution, **others}.items() if table is not None}
-    page.environments = page.environments or _environments_of_runs(folder / layout.RUNS)
-    names = [
-        "manifest.csv",
-        *(f"tables/{path.name}" for path in ours(folder / "tables", "*.csv", "*.parquet", "*.json")),
-    ]
+    page.figures = _figures(folder)
+    others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
+    others = {layout.ATTRIBUTION_TABLE: attribution, **others}
+    page.tables = {name: table for name, table in others.items() if table is not None}
+    page.environments = page.environments or _environments_of_runs(folder / layout.RUNS_TABLE)
+    paths = ours(folder / layout.TABLES_FOLDER, "*.csv", "*.parquet", "*.json")
+    names = [layout.MANIFEST, *(path.relative_to(folder).as_posix() for path in paths)]
     page.files = [name for name in names if (folder / name).is_file()]
     return page
 
@@ -168,11 +167,12 @@ def for_script(page: Page) -> dict[str, Any]:
     trials = page.trials
     return {
         "study": page.study,
+        "trial_file": layout.trial_file("{trial}", "{framework}"),
         "trials": list(trials["trial"]),
         "architectures": list(trials["architecture"]),
         "values": _plain_rows(trials[page.columns]),
         "measured": _plain_rows(trials[list(ACCURACIES)].astype(float)),
-        "differences": [plain(value) for value in trials["difference"]],
+        "differences": [plain(value) for value in trials[DIFFERENCE]],
         "parameters": page.parameters,
         "settings": _plain_rows(trials[page.parameters]),
         "pairs": page.pairs,
@@ -196,18 +196,18 @@ def _trials(folder: Path) -> pd.DataFrame:
     trials = tables.read(folder)
     for name in ("trial", "architecture", *ACCURACIES):
         if name not in trials:
-            raise InputError(f"{folder}/tables/trials.parquet: no column '{name}'")
+            raise InputError(f"{folder}/{layout.TRIALS_PARQUET}: no column '{name}'")
     pytorch, tensorflow = (trials[name].astype(float) for name in ACCURACIES)
-    filled: dict[str, Any] = {"semantics": "native", "difference": pytorch - tensorflow}
+    filled: dict[str, Any] = {"semantics": "native", DIFFERENCE: pytorch - tensorflow}
     filled |= dict.fromkeys(STATUSES, "completed")
-    filled["both_completed"] = pytorch.notna() & tensorflow.notna()
+    filled[BOTH_COMPLETED] = pytorch.notna() & tensorflow.notna()
     return trials.assign(**{name: value for name, value in filled.items() if name not in trials}).reset_index(drop=True)
 
 
 def _read_trial_files(page: Page, folder: Path, partial: bool) -> None:
     """Fill in what the trial files and the table of curves say; of a published table alone there are none."""
-    with_files = (folder / "trials").is_dir()
-    curves = _curves(folder / "tables/curves.parquet", with_files and not partial)
+    with_files = (folder / layout.TRIALS_FOLDER).is_dir()
+    curves = _curves(folder / layout.CURVES_TABLE, with_files and not partial)
     environments: dict[str, int] = {}
     semantics: dict[str, int] = {}
     for trial in tqdm(page.trials["trial"], desc="report", unit="trial", disable=None):
@@ -318,20 +318,23 @@ def _versions(versions: dict[str, str]) -> str:
 
 
 def _figures(folder: Path) -> list[Figure]:
-    """The figures of a folder: those with a caption in the captions' order, then the others by name."""
+    """The figures of a study: those with a caption in the captions' order, then the others by name."""
     captions: dict[str, str] = {}
-    path = folder / "captions.json"
+    path = folder / layout.CAPTIONS
     if path.is_file():
         with parsing(path, "") as stream:
             captions = {
                 str(name).removesuffix(".svg"): str(text) for name, text in json.loads(stream.readall()).items()
             }
-    drawn = {path.stem: path for path in ours(folder, "*.svg")}
+    drawn = {path.stem: path for path in ours(folder / layout.FIGURES_FOLDER, "*.svg")}
     for name in captions:
         if name not in drawn:
-            raise InputError(f"{folder}/{name}.svg: missing, but captions.json has a caption for it")
-    names = [*captions, *(name for name in drawn if name not in captions)]
-    return [_figure(drawn[name], captions.get(name) or CAPTIONS.get(name) or name.replace("-", " ")) for name in names]
+            raise InputError(f"{folder / layout.figure(name)}: missing, but {path.name} has a caption for it")
+    captions |= {
+        name: captions.get(name) or DEFAULT_CAPTIONS.get(layout.figure(name)) or name.replace("-", " ")
+        for name in drawn
+    }
+    return [_figure(drawn[name], caption) for name, caption in captions.items()]
 
 
 def _figure(path: Path, caption: str) -> Figure:

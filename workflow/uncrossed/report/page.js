@@ -4,6 +4,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const NAMES = { pytorch: "PyTorch", tensorflow: "TensorFlow" };
   const SIDES = Object.keys(NAMES);
+  const file = (trial, side) => data.trial_file.replace("{trial}", trial).replace("{framework}", side);
   const SVG = "http://www.w3.org/2000/svg";
   const table = document.getElementById("pairs");
   const body = table.tBodies[0];
@@ -209,7 +210,7 @@
     make(made, "h3", {}, "Files");
     for (const side of files) {
       const line = make(made, "p");
-      const path = `trials/${trial}/${side}.h5`;
+      const path = file(trial, side);
       make(line, "a", { href: path.split("/").map(encodeURIComponent).join("/") }, path);
       line.append(` (${pair[side].status}, ${data.environments[pair[side].environment]})`);
       make(line, "br");
@@ -218,7 +219,7 @@
     }
     const again = make(panel, "div", { class: "wide" });
     make(again, "h3", {}, "Build it again");
-    const targets = SIDES.map((side) => `results/${data.study}/trials/${trial}/${side}.h5`).join(" ");
+    const targets = SIDES.map((side) => `results/${data.study}/${file(trial, side)}`).join(" ");
     make(again, "pre", {}, `snakemake --cores 4 ${targets} --configfile YOUR-STUDY.yaml`);
     make(again, "p", { class: "note" }, `YOUR-STUDY.yaml is the study file that says "study: ${data.study}".`);
   };

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from uncrossed.common.files import write_text
 from uncrossed.report import data, sentences
+from uncrossed.study import layout
 
 HERE = Path(__file__).parent
 
@@ -29,7 +30,7 @@ def make(folder: str | os.PathLike[str], partial: bool = False) -> Path:
     Raises:
         InputError: no table of trials; a missing or damaged trial file, table or figure.
     """
-    path = Path(folder) / "report.html"
+    path = Path(folder) / layout.REPORT
     write_text(path, render(data.read(Path(folder), partial)))
     return path
 
@@ -47,4 +48,6 @@ def render(page: data.Page) -> str:
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     style, script = (Markup((HERE / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
     template = environment.get_template("page.html.jinja")
-    return template.render(page=page, say=sentences, data=data.for_script(page), style=style, script=script)
+    return template.render(
+        page=page, say=sentences, layout=layout, data=data.for_script(page), style=style, script=script
+    )

@@ -12,17 +12,18 @@ import pandas as pd
 from markupsafe import Markup
 
 from uncrossed.analysis.attribution import Explanation
-from uncrossed.analysis.groups import Group
+from uncrossed.analysis.groups import FLOORS, LARGE, Group
 from uncrossed.analysis.intervals import Estimate
-from uncrossed.analysis.statistics import ACCURACIES
-from uncrossed.report.data import STATUSES, Page, plain
+from uncrossed.report.data import Page, plain
+from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
+from uncrossed.study import layout
 from uncrossed.study.mechanisms import NAMED, resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
 
-NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
+FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 MINUS, NONE = "\u2212", "\u2013"
 # Of a table that is shown as it is.
-ROWS = 100
+MOST_ROWS = 100
 
 
 @dataclass
@@ -172,8 +173,8 @@ def group(one: Group) -> str:
         lines.append(_noise(one))
     link = Markup('<a href="#trial={0}">{0}</a>').format(one.largest_trial)
     lines += [
-        Markup("At most they are {} apart ({}); {} differ by more than 0.1.").format(
-            number(abs(one.largest)), link, percent(one.above)
+        Markup("At most they are {} apart ({}); {} differ by more than {:g}.").format(
+            number(abs(one.largest)), link, percent(one.above), LARGE
         ),
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]
@@ -225,7 +226,7 @@ def _cause(one: Explanation, brief: bool = False) -> str:
 
 def bounds(page: Page) -> str:
     """Where the bounds come from, and of what the numbers are."""
-    source = "as tables/summary.csv has them" if page.summary_has_bounds else "by bootstrap over pairs"
+    source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "by bootstrap over pairs"
     return (
         f"In brackets: 95% bounds, {source}. Pairs are apart by the absolute difference; those that did not complete "
         "in both are left out."
@@ -236,10 +237,10 @@ def comparison(page: Page) -> Grid:
     """All groups side by side."""
     floors = {
         name: [getattr(one, name) for one in page.groups]
-        for name in ("seed_floor", "rounding_floor")
+        for name in FLOORS
         if any(math.isfinite(getattr(one, name)[0]) for one in page.groups)
     }
-    names = ["pairs", "mean", "median", "apart", "maximum", "above 0.1", "ahead", *map(spaced, floors)]
+    names = ["pairs", "mean", "median", "apart", "maximum", f"above {LARGE:g}", "ahead", *map(spaced, floors)]
     columns = [Column("architecture"), Column("semantics"), *(Column(name, True) for name in names)]
     rows = []
     for one in sorted(page.groups, key=lambda one: (one.architecture, one.semantics != "native", one.semantics)):
@@ -270,15 +271,15 @@ def _label(semantics: str, ablated: bool) -> str:
 
 def trials(page: Page) -> Grid:
     """The table of trials."""
-    labels = dict(zip(ACCURACIES, NAMES.values(), strict=True))
-    labels |= {name: f"{word} status" for name, word in zip(STATUSES, NAMES.values(), strict=True)}
+    labels = dict(zip(ACCURACIES, FRAMEWORK_NAMES.values(), strict=True))
+    labels |= {name: f"{word} status" for name, word in zip(STATUSES, FRAMEWORK_NAMES.values(), strict=True)}
     table = page.trials[page.columns]
     columns = [Column(labels.get(name, spaced(name)), pd.api.types.is_numeric_dtype(table[name])) for name in table]
     texts = []
     for name in table:
         values = [plain(value) for value in table[name]]
-        if name in (*ACCURACIES, "difference"):
-            texts.append(["" if value is None else number(value, name == "difference") for value in values])
+        if name in (*ACCURACIES, DIFFERENCE):
+            texts.append(["" if value is None else number(value, name == DIFFERENCE) for value in values])
         else:
             texts.append([cell(value) for value in values])
     return Grid(columns, [list(row) for row in zip(*texts, strict=True)])
@@ -298,5 +299,5 @@ def grid(table: pd.DataFrame) -> Grid:
 
 
 def rows(table: pd.DataFrame) -> str:
-    """How many rows of a table are shown: of a long one the first ROWS."""
-    return f"{len(table)} rows" if len(table) <= ROWS else f"the first {ROWS} of {len(table)} rows"
+    """How many rows of a table are shown: of a long one the first MOST_ROWS."""
+    return f"{len(table)} rows" if len(table) <= MOST_ROWS else f"the first {MOST_ROWS} of {len(table)} rows"

@@ -12,8 +12,8 @@ from typing import Any
 
 from uncrossed.common.files import parsing
 from uncrossed.datasets.definition import DatasetIdentity
-from uncrossed.study.architectures import STATEMENT
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.study import layout
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
 from uncrossed.training.arrays import Layer
 
 
@@ -28,7 +28,7 @@ def name_map(folder: str | os.PathLike[str], architecture: str, dataset: dict[st
     Raises:
         InputError: the architecture is the study's own, and its statement is missing or damaged.
     """
-    if architecture in BUILT_IN:
+    if architecture in BUILT_IN_ARCHITECTURES:
         identity = DatasetIdentity.check(dataset, f"{folder}: dataset")
         return load(architecture).on(identity.shape, identity.classes).layers
     layers = (Layer(**values) for values in _statement(folder, architecture)["layers"])
@@ -41,12 +41,12 @@ def touching(folder: str | os.PathLike[str], architecture: str) -> frozenset[str
     Raises:
         InputError: as `name_map`.
     """
-    if architecture in BUILT_IN:
+    if architecture in BUILT_IN_ARCHITECTURES:
         return load(architecture).touching
     return frozenset(_statement(folder, architecture)["touching"])
 
 
 def _statement(folder: str | os.PathLike[str], architecture: str) -> dict[str, Any]:
-    with parsing(Path(folder) / STATEMENT.format(name=architecture), "build the study again") as stream:
+    with parsing(Path(folder) / layout.architecture_statement(architecture), "build the study again") as stream:
         found = json.loads(stream.readall())
         return {key: found[key] for key in ("layers", "touching")}

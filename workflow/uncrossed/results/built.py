@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 from uncrossed.common.errors import InputError
-from uncrossed.results import layout
-from uncrossed.study import manifest
+from uncrossed.study import layout, manifest
 from uncrossed.study.trial import Trial
 
 

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import is_below, reading, sha256, write_text
-from uncrossed.results import built, layout
-from uncrossed.study import manifest
+from uncrossed.results import built
+from uncrossed.study import layout, manifest
 
 
 def parse(content: bytes, where: object) -> dict[str, str]:
@@ -72,7 +72,7 @@ def make(folder: str | os.PathLike[str]) -> None:
     with ThreadPoolExecutor(max_workers=4) as pool:
         hashes = pool.map(sha256, (folder / name for name in names))
         progress = tqdm(hashes, desc="checksums", total=len(names), unit="file", disable=None)
-        write(folder / layout.SUMS, dict(zip(names, progress, strict=True)))
+        write(folder / layout.CHECKSUMS, dict(zip(names, progress, strict=True)))
 
 
 def read_built(folder: str | os.PathLike[str]) -> dict[str, str]:
@@ -82,7 +82,7 @@ def read_built(folder: str | os.PathLike[str]) -> dict[str, str]:
         UnreadableError: the operating system does not give it.
         InputError: it is missing or damaged, or does not list what it must.
     """
-    path = Path(folder) / layout.SUMS
+    path = Path(folder) / layout.CHECKSUMS
     digests, _ = read(path, "build the study first")
     for name in layout.must_be_listed(manifest.read(Path(folder) / layout.MANIFEST, architectures=None)):
         if name not in digests:

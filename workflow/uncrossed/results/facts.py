@@ -1,15 +1,7 @@
-"""What one file of a study says, and what is wrong with it: its hashes, and whether its parts contradict one another.
-
-HDF5 may crash or hang on a damaged file, so one whose bytes are not known to be right is read in a process of its own.
-"""
+"""What a trial file says, and where it contradicts itself: its hashes, its row, curves, status and logits."""
 
 import json
-import signal
-import threading
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,24 +9,20 @@ import h5py
 import numpy as np
 
 from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.common.files import sha256
+from uncrossed.common.files import DAMAGE_TO_SIZES
 from uncrossed.datasets import dataset_file
-from uncrossed.results import layout, origin, trial_file
+from uncrossed.results import origin, trial_file
 from uncrossed.results.recompute import trained
+from uncrossed.study import layout
 from uncrossed.study.mechanisms import MECHANISMS
 from uncrossed.study.trial import Trial
 from uncrossed.training import loop
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
 
 # A rate at which a step may be too small to change a weight of 0.01 in float32, where gradients are about 1e-3.
 TINY, GRADIENT = 1e-8, 1e-3
 # Of a study's own architectures, by name, the mechanisms that make a difference for them.
 Own = Mapping[str, frozenset[str]]
-# Enough for any file.
-SECONDS = 600
-# How a process ends that HDF5 has crashed; one that is killed otherwise says nothing of the file.
-CRASHES = {-number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL)}
-CRASHES |= {-signal.SIGBUS} if hasattr(signal, "SIGBUS") else set()
 
 
 class TrialFacts(NamedTuple):
@@ -65,62 +53,11 @@ class TrialFacts(NamedTuple):
     unmoved: bool | None
 
 
-class Examined(NamedTuple):
-    """What one file was found to be.
-
-    Attributes:
-        facts: of a sound trial file; of any other file there are none.
-        fault: what is wrong with it, or None.
-        damaged: whether it is proven not to be what was once written, so that it may be moved aside.
-    """
-
-    facts: TrialFacts | None = None
-    fault: str | None = None
-    damaged: bool = False
-
-
 class Contents(NamedTuple):
     """What reading a trial file or dataset gives: its facts, which a dataset has none of, or what is wrong with it."""
 
     facts: TrialFacts | None = None
     fault: str | None = None
-
-
-def examine(path: Path, listed: str | None, process: "Hdf5Process", own: Own) -> Examined:
-    """Check a file of any kind.
-
-    Args:
-        path: of the file.
-        listed: its SHA-256 in a list of checksums, if it is in one.
-        process: reads HDF5 files.
-        own: of the study's own architectures the mechanisms that make a difference.
-    """
-    try:
-        matches = listed is not None and sha256(path) == listed
-        if matches:
-            # Its bytes are right, so that HDF5 reads them, and its hashes are too: only what is compared is read again.
-            contents = read(path, own, check_hashes=False) if layout.is_trial_file(path) else Contents()
-        elif path.suffix == ".h5":
-            contents = process.read(path, own)
-        elif path.suffix == ".json" and listed is None:
-            if "seconds_per_epoch" not in json.loads(path.read_bytes()):
-                raise ValueError("no run record: it has no 'seconds_per_epoch'")
-            contents = Contents()
-        else:
-            return Examined(fault="its SHA-256 is not the listed one", damaged=True)
-    except OSError as error:
-        return Examined(fault=f"cannot be read ({error.strerror or error})")
-    except (UnreadableError, dataset_file.OtherVersionError) as error:
-        return Examined(fault=str(error).removeprefix(f"{path}: "))
-    except (ValueError, KeyError, TypeError) as error:
-        return Examined(fault=f"damaged ({error})", damaged=True)
-    if contents.fault and matches:
-        return Examined(fault=f"its SHA-256 is the listed one, but: {contents.fault}")
-    if contents.fault:
-        return Examined(fault=contents.fault, damaged=True)
-    if listed and not matches:
-        return Examined(fault="sound, but another than is listed; build the study again")
-    return Examined(facts=contents.facts)
 
 
 def read(path: Path, own: Own, check_hashes: bool = True) -> Contents:
@@ -147,7 +84,7 @@ def read(path: Path, own: Own, check_hashes: bool = True) -> Contents:
         raise
     except InputError as error:
         return Contents(fault=str(error).removeprefix(f"{path}: "))
-    except (*trial_file.DAMAGE, MemoryError, OverflowError) as error:
+    except DAMAGE_TO_SIZES as error:
         return Contents(fault=f"damaged ({type(error).__name__}: {error})")
 
 
@@ -178,7 +115,7 @@ def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
 
 
 def _touching(row: Trial, own: Own) -> frozenset[str]:
-    if row.architecture in BUILT_IN:
+    if row.architecture in BUILT_IN_ARCHITECTURES:
         return load(row.architecture).touching
     # Without a statement rows of other semantics are other trainings.
     return own.get(row.architecture, frozenset(MECHANISMS))
@@ -209,47 +146,3 @@ def _contradiction(file: h5py.File, row: Trial, curves: dict[str, np.ndarray]) -
         if not np.isclose(recorded, counted, rtol=1e-9, atol=1e-9, equal_nan=True):
             return f"records {name} {recorded:.6f}, but its logits have {counted:.6f}"
     return None
-
-
-class Hdf5Process:
-    """A process that reads HDF5 files, started again whenever one crashes it. Threads may share it, one at a time."""
-
-    def __enter__(self) -> "Hdf5Process":
-        """Start it."""
-        self.pool, self.lock = _process(), threading.Lock()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End it."""
-        self.pool.shutdown(cancel_futures=True)
-
-    def read(self, path: Path, own: Own) -> Contents:
-        """What `read` returns.
-
-        Raises:
-            UnreadableError: as `read`; or the process did not end by itself, as for want of memory.
-            OtherVersionError: as `read`.
-            OSError: the operating system does not give the file.
-        """
-        with self.lock:
-            process = None
-            try:
-                reading = self.pool.submit(read, path, own)
-                (process,) = self.pool._processes.values()
-                return reading.result(timeout=SECONDS)
-            except (BrokenProcessPool, TimeoutError) as error:
-                endless = isinstance(error, TimeoutError)
-                if process:
-                    process.kill()  # if it is not dead already
-                    process.join()
-                self.pool.shutdown(cancel_futures=True)
-                self.pool = _process()
-                if endless:
-                    sha256(path)  # raises, or never ends, where it is the file system that gives nothing
-                elif process is None or process.exitcode not in CRASHES:
-                    raise UnreadableError(f"{path}: cannot be read (its reader was killed)") from error
-                return Contents(fault=f"damaged (HDF5 {'never ends reading' if endless else 'crashes on'} it)")
-
-
-def _process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=get_context("spawn"))

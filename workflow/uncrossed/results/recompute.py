@@ -19,14 +19,14 @@ from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends, loop
 
 # Of batch normalisation: they move without any step of the optimizer.
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked", "moving_mean", "moving_variance")
+RUNNING_STATISTICS = ("running_mean", "running_var", "num_batches_tracked", "moving_mean", "moving_variance")
 # By how much logits may differ on another stack, by rounding; a share of the largest.
 TOLERANCE = 1e-2
 
 
 def trained(names: Iterable[str]) -> list[str]:
     """Of a model's arrays those that the optimizer moves."""
-    return [name for name in names if not name.endswith(STATISTICS)]
+    return [name for name in names if not name.endswith(RUNNING_STATISTICS)]
 
 
 class Models:

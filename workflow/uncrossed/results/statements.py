@@ -6,7 +6,7 @@ from typing import Any
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.remote import LocalFolder, MissingFileError, RemoteFolder
-from uncrossed.results.layout import CARD, CROISSANT, MANIFEST, PROVENANCE, STATEMENT
+from uncrossed.study.layout import CARD, CROISSANT, MANIFEST, PROVENANCE, STUDY_STATEMENT
 from uncrossed.study.study import Study
 
 
@@ -22,14 +22,14 @@ def contradicted(
     """
     study = None
     try:
-        study = Study.stated(source.read(STATEMENT).decode(errors="replace"), source.where(STATEMENT))
+        study = Study.stated(source.read(STUDY_STATEMENT).decode(errors="replace"), source.where(STUDY_STATEMENT))
     except MissingFileError:
         pass
     except InputError as error:
         yield str(error)
     for (where, _), about in trials.items():
         if study and (fault := study.contradiction(about)):
-            yield f"{where}: {fault} ({source.where(STATEMENT)})"
+            yield f"{where}: {fault} ({source.where(STUDY_STATEMENT)})"
     for name, check in ((PROVENANCE, _provenance), (CROISSANT, _croissant), (CARD, _card)):
         try:
             text = source.read(name).decode(errors="replace")
@@ -45,7 +45,7 @@ def contradicted(
 def _provenance(text: str, study: Study | None, listed: Mapping[str, str], trials: Mapping) -> Iterator[str]:
     says = json.loads(text)
     if study and says["study"] != study.statement():
-        yield f"its study is not the one in {STATEMENT}"
+        yield f"its study is not the one in {STUDY_STATEMENT}"
     if says["manifest_sha256"] != listed.get(MANIFEST, says["manifest_sha256"]):
         yield "its manifest_sha256 is not the listed one"
     for (where, framework), about in trials.items():

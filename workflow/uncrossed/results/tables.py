@@ -12,8 +12,10 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, parsing, write_text
-from uncrossed.results import architectures, built, layout, origin, trial_file, trials_table
-from uncrossed.study import manifest
+from uncrossed.results import architectures, built, origin, trial_file, trials_table
+from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES, curve_column, status_column
+from uncrossed.study import layout, manifest
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.mechanisms import MECHANISMS, NATIVE, resolve
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
@@ -66,8 +68,8 @@ def make(
     none = pd.DataFrame(
         {"trial": [], "framework": [], "epoch": []} | {name: [] for name in trial_file.CURVES}, dtype=float
     )
-    _write(pd.concat(curves, ignore_index=True) if curves else none, folder / layout.CURVES)
-    _write(pd.DataFrame(runs), folder / layout.RUNS)
+    _write(pd.concat(curves, ignore_index=True) if curves else none, folder / layout.CURVES_TABLE)
+    _write(pd.DataFrame(runs), folder / layout.RUNS_TABLE)
     return table
 
 
@@ -75,10 +77,12 @@ def printed(table: pd.DataFrame) -> str:
     """The table of trials as text: trial, architecture, both accuracies, difference, and statuses that need a word."""
     lines = [f"{'trial':32} {'architecture':12} {'pytorch':>8} {'tensorflow':>10} {'difference':>10}"]
     for row in table.to_dict("records"):
-        notes = [f"{f} {row[f'{f}_status']}" for f in FRAMEWORKS if row[f"{f}_status"] != "completed"]
-        accuracies = f"{row['pytorch_test_accuracy']:8.4f} {row['tensorflow_test_accuracy']:10.4f}"
+        statuses = [(framework, row[status_column(framework)]) for framework in FRAMEWORKS]
+        notes = [f"{framework} {status}" for framework, status in statuses if status != "completed"]
+        pytorch, tensorflow = (row[name] for name in ACCURACIES)
         note = f"  ({', '.join(notes)})" if notes else ""
-        lines.append(f"{row['trial']:32} {row['architecture']:12} {accuracies} {row['difference']:+10.4f}{note}")
+        numbers = f"{pytorch:8.4f} {tensorflow:10.4f} {row[DIFFERENCE]:+10.4f}"
+        lines.append(f"{row['trial']:32} {row['architecture']:12} {numbers}{note}")
     return "\n".join(lines)
 
 
@@ -92,15 +96,14 @@ def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
     Raises:
         InputError: the table of curves is missing or damaged.
     """
-    with parsing(Path(folder) / layout.CURVES, AGAIN) as stream:
+    with parsing(Path(folder) / layout.CURVES_TABLE, AGAIN) as stream:
         curves = pd.read_parquet(stream)
-    names = ("learning_rate", "batch_size", "adam_epsilon", "epochs", "seed")
-    hyperparameters = [f"{name} {row[name]}" for name in names]
+    hyperparameters = [f"{name} {row[name]}" for name in (*HYPERPARAMETERS, "seed")]
     lines = [f"{row['trial']}: {row['architecture']}, {', '.join(hyperparameters)}, semantics {row['semantics']}", ""]
     lines.append(f"{'':16} {'pytorch':>11} {'tensorflow':>11} {'difference':>11}")
-    lines.append(f"{'status':16} " + " ".join(f"{row[f'{framework}_status']:>11}" for framework in FRAMEWORKS))
+    lines.append(f"{'status':16} " + " ".join(f"{row[name]:>11}" for name in STATUSES))
     for name in reversed(trial_file.CURVES):
-        first, second = (row[f"{framework}_{name}"] for framework in FRAMEWORKS)
+        first, second = (row[curve_column(framework, name)] for framework in FRAMEWORKS)
         lines.append(f"{name.replace('_', ' '):16} {first:11.4f} {second:11.4f} {first - second:+11.4f}")
     for name in ("test_accuracy", "train_loss"):
         sides = {f: curves[(curves["trial"] == row["trial"]) & (curves["framework"] == f)][name] for f in FRAMEWORKS}
@@ -172,7 +175,7 @@ def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -
     """
     folder = Path(folder)
     path = folder / layout.TRIALS_PARQUET
-    if not path.is_file() and (folder / "trials").is_dir():
+    if not path.is_file() and (folder / layout.TRIALS_FOLDER).is_dir():
         built.check(folder)
         raise InputError(f"{path}: missing; run `uncrossed tables {folder}`, with --partial of what is there alone")
     with parsing(path, AGAIN) as stream:
@@ -185,7 +188,7 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
     Raises:
         InputError: the tables, or the first trial's files, are missing or damaged.
     """
-    trials, path = read(folder), Path(folder) / layout.RUNS
+    trials, path = read(folder), Path(folder) / layout.RUNS_TABLE
     with parsing(path, AGAIN) as stream:
         runs = pd.read_parquet(stream)
     if len(runs):

@@ -5,7 +5,8 @@ the data), so equal results are equal bytes and the metadata lie together at the
 
     /weights/{epoch:04d}/{name}   the framework's dtypes, names and layouts; attribute `names` lists them in model order
     /curves/{curve}               float64, one value per epoch
-    /predictions/logits           float32, test examples x classes; /predictions/labels: uint8
+    /predictions/logits           float32, test examples x classes; /predictions/labels: uint8,
+                                  of more than 256 classes uint16
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import h5py
 import numpy as np
 
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import DAMAGE, hdf5, new_hdf5
+from uncrossed.common.files import explained, hdf5, new_hdf5
 from uncrossed.training.checkpoint import Arrays
 from uncrossed.training.result import CURVES, Result
 
@@ -216,19 +217,10 @@ def opened(path: str | os.PathLike[str]) -> Iterator[h5py.File]:
         UnreadableError: the operating system does not give the file, which may be sound.
         InputError: a missing, damaged or foreign file.
     """
-    what = "not HDF5, or damaged"
-    try:
-        with hdf5(path) as file:
-            if (schema := file.attrs.get("schema")) != SCHEMA:
-                raise InputError(f"{path}: schema {schema!r}; allowed: {SCHEMA!r}")
-            what = "damaged"
-            yield file
-    except InputError:
-        raise
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such trial file") from error
-    except DAMAGE as error:
-        raise InputError(f"{path}: {what} ({error})") from error
+    with explained(path, "no such trial file", "damaged, or not a trial file", ""), hdf5(path) as file:
+        if (schema := file.attrs.get("schema")) != SCHEMA:
+            raise InputError(f"{path}: schema {schema!r}; allowed: {SCHEMA!r}")
+        yield file
 
 
 def decoded(file: h5py.File) -> dict[str, Any]:

@@ -11,6 +11,25 @@ from uncrossed.study.trial import FRAMEWORKS, Trial
 if TYPE_CHECKING:
     import pandas as pd
 
+# Besides the columns of a manifest: PyTorch's test accuracy minus TensorFlow's, ...
+DIFFERENCE = "difference"
+# ... and whether both sides completed.
+BOTH_COMPLETED = "both_completed"
+
+
+def status_column(framework: str) -> str:
+    """The column with the status of a framework's training: `completed`, `diverged` or `missing`."""
+    return f"{framework}_status"
+
+
+def curve_column(framework: str, curve: str) -> str:
+    """The column with the last value of one of `training.result.CURVES`."""
+    return f"{framework}_{curve}"
+
+
+STATUSES = tuple(map(status_column, FRAMEWORKS))
+ACCURACIES = tuple(curve_column(framework, "test_accuracy") for framework in FRAMEWORKS)
+
 
 def line(row: Trial, sides: Mapping[str, tuple[str, Mapping[str, float]]]) -> dict[str, Any]:
     """A line of the table.
@@ -22,11 +41,11 @@ def line(row: Trial, sides: Mapping[str, tuple[str, Mapping[str, float]]]) -> di
     values: dict[str, Any] = {**dict(row), "semantics": spell(row.semantics)}
     for framework in FRAMEWORKS:
         status, last = sides.get(framework, ("missing", {}))
-        values[f"{framework}_status"] = status
-        values |= {f"{framework}_{curve}": float(last.get(curve, "nan")) for curve in trial_file.CURVES}
-    first, second = (values[f"{framework}_test_accuracy"] for framework in FRAMEWORKS)
-    completed = all(values[f"{framework}_status"] == "completed" for framework in FRAMEWORKS)
-    return {**values, "difference": first - second, "both_completed": completed}
+        values[status_column(framework)] = status
+        values |= {curve_column(framework, curve): float(last.get(curve, "nan")) for curve in trial_file.CURVES}
+    first, second = (values[name] for name in ACCURACIES)
+    completed = all(values[name] == "completed" for name in STATUSES)
+    return {**values, DIFFERENCE: first - second, BOTH_COMPLETED: completed}
 
 
 def read_csv(file: Any) -> "pd.DataFrame":

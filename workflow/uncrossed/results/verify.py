@@ -8,24 +8,24 @@ with a framework also that logits and initial weights are those of the stored ro
 import json
 import os
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import LocalFile, ours, reading
 from uncrossed.common.remote import LocalFolder, MissingFileError, RemoteFolder, folder_at
-from uncrossed.results import checksums, layout, statements, trials_table
+from uncrossed.results import checksums, statements, trials_table
 from uncrossed.results.architectures import touching
-from uncrossed.results.facts import Examined, Hdf5Process, TrialFacts, examine, row_text
+from uncrossed.results.consistency import compare_trainings, table_faults, unmoved
+from uncrossed.results.examine import Examined, Hdf5Process, examine
+from uncrossed.results.facts import TrialFacts, row_text
 from uncrossed.results.recompute import Models
-from uncrossed.study import manifest
-from uncrossed.study.architectures import STATEMENT
+from uncrossed.study import layout, manifest
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 QUARANTINED = ".quarantined"
@@ -96,8 +96,8 @@ def verify(
         faults += _missing(source, names, listed, rows)
     if listed:
         unlisted = [name for name in layout.must_be_listed(rows) if name not in listed]
-        faults += [f"{source.where(layout.SUMS)}: does not list {name}" for name in unlisted]
-    models = Models(source.root.parent / "datasets" if local else None, dataset, architectures) if recompute else None
+        faults += [f"{source.where(layout.CHECKSUMS)}: does not list {name}" for name in unlisted]
+    models = Models(layout.datasets(source.root) if local else None, dataset, architectures) if recompute else None
     facts: dict[str, TrialFacts] = {}
     for name, examined in _examine_all(source, names, listed, rows, models, ignore_missing):
         where = _where(source, name)
@@ -109,7 +109,7 @@ def verify(
     origins = {(where, trial.framework): json.loads(trial.origin) for where, trial in facts.items()}
     faults += statements.contradicted(source, listed, origins)
     warnings = []
-    for line, harmless in (*_compare_trainings(facts), *_unmoved(facts)):
+    for line, harmless in (*compare_trainings(facts), *unmoved(facts)):
         (warnings if harmless else faults).append(line)
     unchecked, absent = _uncheckable(source, names, listed, rows, unreadable)
     by_kind = {"fault": faults, "unchecked": unchecked, "absent": absent}
@@ -180,9 +180,9 @@ def _missing(
     wanted = {*layout.trial_files(rows)}
     wanted |= {layout.run_record(*layout.place(name)) for name in wanted & there}
     for name in sorted(wanted - there):
-        yield f"{_where(source, name)}: missing, but its trial is in manifest.csv"
-    if listed and not (source.root / layout.RUNS).exists():  # which no list has before a release
-        yield f"{_where(source, layout.RUNS)}: missing"
+        yield f"{_where(source, name)}: missing, but its trial is in {layout.MANIFEST}"
+    if listed and not (source.root / layout.RUNS_TABLE).exists():  # which no list has before a release
+        yield f"{_where(source, layout.RUNS_TABLE)}: missing"
 
 
 def _examine_all(
@@ -211,7 +211,7 @@ def _examine_all(
         if facts and not fault:
             row = rows.get(layout.place(name)[0])
             if row and facts.row != row_text(row):
-                fault = "its row is another than in manifest.csv"
+                fault = f"its row is another than in {layout.MANIFEST}"
         return Examined(facts, fault and f"{where}: {fault}", damaged)
 
     own = _own_architectures(source, names)
@@ -227,7 +227,7 @@ def _examine_all(
 
 def _own_architectures(source: LocalFolder | RemoteFolder, names: list[str]) -> dict[str, frozenset[str]]:
     """The mechanisms that make a difference for each of the study's own architectures, whose files are not run."""
-    own, pattern = {}, STATEMENT.format(name="*")
+    own, pattern = {}, layout.architecture_statement("*")
     if isinstance(source, LocalFolder):
         names = [os.path.relpath(path, source.root) for path in ours(source.root, pattern)]
     for name in names:
@@ -286,7 +286,7 @@ def _uncheckable(
     """What of a study's trials cannot be checked: for want of a sound manifest, and for want of what is not there."""
     unchecked: list[str] = []
     absent: list[str] = []
-    if not rows and not any(name.startswith("trials/") for name in names):
+    if not rows and not any(name.startswith(f"{layout.TRIALS_FOLDER}/") for name in names):
         return unchecked, absent
     unknown = "whether trials are missing, of other rows, or otherwise in the tables"
     if unreadable:
@@ -329,14 +329,14 @@ def _compare_tables(
     parsers = {
         layout.TRIALS_CSV: trials_table.read_csv,
         layout.TRIALS_PARQUET: pd.read_parquet,
-        layout.RUNS: pd.read_parquet,
+        layout.RUNS_TABLE: pd.read_parquet,
     }
     for name, parse in parsers.items():
         where = _where(source, name)
         try:
             with _local_copy(source, name) as path, reading(path) as stream:
                 table = parse(stream)
-            lines = {} if name == layout.RUNS else table.set_index("trial").to_dict("index")
+            lines = {} if name == layout.RUNS_TABLE else table.set_index("trial").to_dict("index")
         except MissingFileError:
             yield "absent", f"what {where} says, as it is not there"
             continue
@@ -350,62 +350,6 @@ def _compare_tables(
         except (InputError, OSError, ValueError, KeyError) as error:
             yield "fault", f"{where}: damaged ({error})"
             continue
-        if name != layout.RUNS:
-            for fault in _differences(lines, expected, rows):
+        if name != layout.RUNS_TABLE:
+            for fault in table_faults(lines, expected, rows):
                 yield "fault", f"{where}: {fault}"
-
-
-def _differences(
-    table: Mapping[str, Mapping[str, Any]], expected: Mapping[str, Mapping[str, Any]], rows: Mapping[str, Trial]
-) -> Iterator[str]:
-    """Where lines of a table are not the expected ones.
-
-    Args:
-        table: its lines by trial.
-        expected: those of the trials whose files are there.
-        rows: those of the manifest.
-    """
-    import pandas as pd
-
-    for trial in sorted(table.keys() - rows.keys()):
-        yield f"lists trial {trial}, which manifest.csv does not"
-    for trial, line in expected.items():
-        if trial not in table:
-            yield f"does not list trial {trial}, which is there"
-            continue
-        for column, value in line.items():
-            said = table[trial].get(column)
-            empty = pd.isna(said), pd.isna(value)
-            differs = not all(empty) if any(empty) else said != value
-            if column != "trial" and differs:
-                yield f"{column} of trial {trial} is {said}, but manifest and trial files say {value}"
-
-
-def _compare_trainings(facts: Mapping[str, TrialFacts]) -> Iterator[tuple[str, bool]]:
-    """Trainings that should have come to the same result and did not, or to the same though they should not have.
-
-    Yields:
-        A line, and whether it may be right.
-    """
-    contents: dict[tuple, dict[str, str]] = defaultdict(dict)
-    trainings: dict[tuple, dict[str, str]] = defaultdict(dict)
-    for where, trial in sorted(facts.items()):
-        contents[trial.framework, trial.training, trial.origin].setdefault(trial.content_sha256, where)
-        if trial.completed:
-            trainings[trial.framework, trial.last_weights].setdefault(trial.training, where)
-    for places in contents.values():
-        if len(places) > 1:
-            yield f"{' and '.join(places.values())}: the same training, but not the same result", False
-    for places in trainings.values():
-        if len(places) > 1:
-            first, *others = map(json.loads, places)
-            keys = ", ".join(key for key in first if any(row[key] != first[key] for row in others))
-            tiny = all(facts[where].tiny_steps for where in places.values())
-            yield f"{' and '.join(places.values())}: equal weights, but their rows differ in {keys}", tiny
-
-
-def _unmoved(facts: Mapping[str, TrialFacts]) -> Iterator[tuple[str, bool]]:
-    """Trainings that changed nothing; and whether that may be right."""
-    for where, trial in sorted(facts.items()):
-        if trial.unmoved:
-            yield f"{where}: training has moved no weight", trial.tiny_steps

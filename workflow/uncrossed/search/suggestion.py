@@ -19,10 +19,12 @@ from typing import Any
 
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.files import write_json
-from uncrossed.results import layout, trial_file
+from uncrossed.results import trial_file
+from uncrossed.study import layout
 from uncrossed.study.architectures import PACKAGED
+from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.mechanisms import resolve
-from uncrossed.study.search import Search, read_suggestion, suggestion_path
+from uncrossed.study.search import Search, read_suggestion
 from uncrossed.study.space import Interval, Stream
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS, Trial
@@ -105,7 +107,7 @@ def suggest(study: Study, trial: str, folder: str | os.PathLike[str]) -> dict[st
         for name, interval in search.space.subspaces()[search.places[trial].space].items():
             if not interval.low <= getattr(seen.row, name) <= interval.high:
                 raise InputError(
-                    f"{suggestion_path(folder, seen.row.trial)}: inconsistent history: {name} is "
+                    f"{Path(folder, layout.suggestion(seen.row.trial))}: inconsistent history: {name} is "
                     f"{getattr(seen.row, name)}; allowed in its subspace: {interval.low:g} to {interval.high:g}"
                 )
     semantics = resolve(search.semantics, study.semantics)
@@ -136,20 +138,20 @@ def next_row(
     values = {"trial": trial, "architecture": place.architecture, "seed": stream.integer(2**32), "space": place.space}
     point = _ask(search, subspace, history, stream.integer(2**31), search.algorithm if guided else "random")
     architecture = architectures[place.architecture]
-    point["batch_size"] = _allowed(values, point, subspace["batch_size"], examples, architecture)
+    point[BATCH_SIZE] = _allowed(values, point, subspace[BATCH_SIZE], examples, architecture)
     return Trial.check({**values, **point, "semantics": semantics}, f"suggested row {trial}"), guided
 
 
 def keep(folder: str | os.PathLike[str], trial: str, made: dict[str, Any]) -> None:
     """Write a trial's suggestion, as `suggest` makes it, where the study looks for it."""
-    write_json(suggestion_path(folder, trial), made)
+    write_json(Path(folder) / layout.suggestion(trial), made)
 
 
 def _allowed(values: dict, point: dict, interval: Interval, examples: int, architecture: Architecture) -> int:
     """The batch size nearest to the suggested one that the dataset allows, the smaller of two."""
-    low, high, wanted = int(interval.low), int(min(interval.high, examples)), point["batch_size"]
+    low, high, wanted = int(interval.low), int(min(interval.high, examples)), point[BATCH_SIZE]
     for size in sorted(range(max(low, wanted - 50), min(high, wanted + 50) + 1), key=lambda n: (abs(n - wanted), n)):
-        row = Trial.check({**values, **point, "batch_size": size}, f"suggested row {values['trial']}")
+        row = Trial.check({**values, **point, BATCH_SIZE: size}, f"suggested row {values['trial']}")
         try:
             row.check_examples(examples, architecture)
         except InputError:

@@ -12,7 +12,9 @@ from uncrossed.common.files import write_json, write_text
 from uncrossed.results import tables, trials_table
 from uncrossed.search import figures
 from uncrossed.search.suggestion import read_seen, suggest
-from uncrossed.study.search import DIMENSIONS, read_suggestion
+from uncrossed.study import layout
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
+from uncrossed.study.search import read_suggestion
 from uncrossed.study.study import Study
 
 
@@ -49,10 +51,10 @@ def make(study: Study, results: str | os.PathLike[str]) -> pd.DataFrame:
                 "number": place.number,
                 "guided": made["guided"],
                 "saw": len(made["saw"]),
-                **{name: getattr(seen.row, name) for name in DIMENSIONS},
+                **{name: getattr(seen.row, name) for name in HYPERPARAMETERS},
                 "objective": value,
                 "best_so_far": so_far[key],
-                **{name: accuracies.loc[trial, name] for name in ("pytorch_test_accuracy", "tensorflow_test_accuracy")},
+                **{name: accuracies.loc[trial, name] for name in trials_table.ACCURACIES},
             }
         )
         records.append(
@@ -61,13 +63,13 @@ def make(study: Study, results: str | os.PathLike[str]) -> pd.DataFrame:
         records[-1]["row"] = seen.row.model_dump(mode="json")
     table = pd.DataFrame(rows)
     bounds = [{k: [i.low, i.high] for k, i in subspace.items()} for subspace in search.space.subspaces()]
-    write_text(results / "tables/trajectory.csv", table.to_csv(index=False, lineterminator="\n"))
+    write_text(results / layout.TRAJECTORY_TABLE, table.to_csv(index=False, lineterminator="\n"))
     write_json(
-        results / "tables/trajectory.json",
+        results / layout.TRAJECTORY_JSON,
         {"search": search.model_dump(mode="json"), "subspaces": bounds, "trials": records},
     )
-    figures.draw_progress(table, search, results / "figures/search-progress.svg")
-    figures.draw_box(table, search, results / "figures/search-box.svg")
+    figures.draw_progress(table, search, results / layout.SEARCH_PROGRESS_FIGURE)
+    figures.draw_box(table, search, results / layout.SEARCH_BOX_FIGURE)
     return table
 
 
@@ -112,7 +114,7 @@ def read(results: str | os.PathLike[str]) -> pd.DataFrame:
     Raises:
         InputError: there is none.
     """
-    path = Path(results) / "tables/trajectory.csv"
+    path = Path(results) / layout.TRAJECTORY_TABLE
     try:
         return trials_table.read_csv(path)
     except FileNotFoundError as error:

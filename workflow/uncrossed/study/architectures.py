@@ -4,11 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from uncrossed.common.errors import InputError, nearest
-from uncrossed.training.architectures import BUILT_IN, Architecture, load
-
-# An architecture of a study's own is kept beside its results: its file as a text, and a statement of what others need
-# to know of it without running it.
-TEXT, STATEMENT = "architectures/{name}.py", "architectures/{name}.json"
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, Architecture, load
 
 
 class Architectures(Mapping[str, Architecture]):
@@ -21,7 +17,7 @@ class Architectures(Mapping[str, Architecture]):
             InputError: a name that the package has.
         """
         self.own = dict(own or {})
-        for name in self.own.keys() & BUILT_IN.keys():
+        for name in self.own.keys() & BUILT_IN_ARCHITECTURES.keys():
             raise InputError(f"architecture '{name}' is built in; choose another name")
 
     def __getitem__(self, name: str) -> Architecture:
@@ -35,15 +31,15 @@ class Architectures(Mapping[str, Architecture]):
 
     def __contains__(self, name: object) -> bool:
         """Whether there is one; none is read."""
-        return name in self.own or name in BUILT_IN
+        return name in self.own or name in BUILT_IN_ARCHITECTURES
 
     def __iter__(self) -> Iterator[str]:
         """The names: the package's, then the others."""
-        return iter([*BUILT_IN, *self.own])
+        return iter([*BUILT_IN_ARCHITECTURES, *self.own])
 
     def __len__(self) -> int:
         """How many there are."""
-        return len(BUILT_IN) + len(self.own)
+        return len(BUILT_IN_ARCHITECTURES) + len(self.own)
 
     def find(self, name: str) -> Architecture:
         """An architecture by a name that somebody wrote.

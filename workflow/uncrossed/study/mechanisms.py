@@ -200,7 +200,7 @@ def variants(touching: Collection[str] = tuple(MECHANISMS)) -> dict[str, str]:
 
 def table() -> str:
     """All mechanisms as a Markdown table."""
-    known = {name: architectures.load(name).touching for name in architectures.BUILT_IN}
+    known = {name: architectures.load(name).touching for name in architectures.BUILT_IN_ARCHITECTURES}
     lines = ["| mechanism | PyTorch | TensorFlow | touches | source |", "|---|---|---|---|---|"]
     for name, m in MECHANISMS.items():
         touched = [architecture for architecture, touching in known.items() if name in touching]

@@ -26,10 +26,10 @@ from pydantic import Field
 from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
-from uncrossed.datasets.definition import BUILT_IN, DatasetIdentity
+from uncrossed.datasets.definition import BUILT_IN_DATASETS, DatasetIdentity
+from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
-from uncrossed.training.architectures import BUILT_IN as BUILT
-from uncrossed.training.architectures import Architecture
+from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, Architecture
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ SLOW = 5.0
 # Weights, gradients, two moments, and as much again while they are saved: bytes per parameter.
 PER_PARAMETER = 32
 # The images that speeds were measured on; larger ones take more.
-MEASURED = BUILT_IN["cifar10"].shape
+MEASURED_SHAPE = BUILT_IN_DATASETS["cifar10"].shape
 
 
 class Speed(Model):
@@ -134,14 +134,14 @@ def ask(
     parameters = architecture.on(dataset.shape, dataset.classes).parameters
     lines, unknown = known(framework, row.architecture, settings.device, own), 0.0
     if not lines:
-        everywhere = [line for name in BUILT for line in known(framework, name, settings.device)]
+        everywhere = [line for name in BUILT_IN_ARCHITECTURES for line in known(framework, name, settings.device)]
         numbers = ("start_seconds", "step_seconds", "example_seconds", "base_mb", "example_mb")
         largest = {name: max(getattr(line, name) for line in everywhere) for name in numbers}
         lines, unknown = [everywhere[0].model_copy(update=largest)], PER_PARAMETER * parameters / 1e6
     scale = {"cpu": lambda speed: max(1.0, speed.threads / settings.threads), "gpu": lambda speed: 1.0}[settings.device]
     examples = dataset.train_examples, dataset.test_examples
     # An example's share grows with its area.
-    area = max(1.0, math.prod(dataset.shape[:2]) / math.prod(MEASURED[:2]))
+    area = max(1.0, math.prod(dataset.shape[:2]) / math.prod(MEASURED_SHAPE[:2]))
     lines = [
         line.model_copy(update={"example_seconds": line.example_seconds * area, "example_mb": line.example_mb * area})
         for line in lines
@@ -172,7 +172,7 @@ def measure(runs: pd.DataFrame, attributes: dict[str, Any]) -> list[Speed]:
     examples = attributes["dataset"]["train_examples"], attributes["dataset"]["test_examples"]
     made = []
     for (device, framework, architecture), group in runs.groupby(["device", "framework", "architecture"]):
-        sizes, epochs = group["batch_size"].to_numpy(), group["median_epoch_seconds"].to_numpy()
+        sizes, epochs = group[BATCH_SIZE].to_numpy(), group["median_epoch_seconds"].to_numpy()
         if len(set(sizes)) < 2:
             raise InputError(f"{framework} {architecture}: one batch size; allowed: at least two")
         work = [np.ceil(examples[0] / sizes), np.full(len(sizes), examples[0] + examples[1] / 3)]

@@ -16,19 +16,19 @@ from pydantic import Field, field_validator, model_validator
 from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.files import reading
+from uncrossed.study import layout
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.space import Interval, Space
 from uncrossed.study.trial import LARGEST, Trial
 
-DIMENSIONS = ("learning_rate", "batch_size", "adam_epsilon", "epochs")
-INTEGERS = ("batch_size", "epochs")
 QUANTITIES = (
     *("absolute_difference", "difference"),
     *("pytorch_accuracy", "pytorch_loss", "tensorflow_accuracy", "tensorflow_loss"),
 )
 OBJECTIVES = tuple(f"{verb} {quantity}" for verb in ("maximise", "minimise") for quantity in QUANTITIES)
-TRIALS = 1000
+MOST_TRIALS = 1000
 # A row that is allowed, whatever allowed value is put into it.
-EXAMPLE = Trial(trial="t", architecture="smallcnn", learning_rate=1, batch_size=1, adam_epsilon=1, epochs=1)
+EXAMPLE = Trial(trial="t", architecture="smallcnn", **dict.fromkeys(HYPERPARAMETERS, 1))
 
 
 class Dimension(Model):
@@ -52,7 +52,7 @@ class Search(Model):
 
     architectures: tuple[str, ...] = Field(min_length=1, description="a list of architectures")
     box: dict[str, Dimension | float] = Field(
-        description=f"{', '.join(DIMENSIONS)}: each with low, high and log, or one fixed number"
+        description=f"{', '.join(HYPERPARAMETERS)}: each with low, high and log, or one fixed number"
     )
     split: tuple[str, ...] = Field(
         default=(), description="a list of the box's dimensions: n of them make 2^n subspaces, none make one"
@@ -60,14 +60,14 @@ class Search(Model):
     overlap: float = Field(
         default=0.25, ge=0, le=1, description="how far halves reach over the middle, in half lengths, from 0 to 1"
     )
-    trials: int = Field(ge=1, le=TRIALS, description=f"trials per subspace, from 1 to {TRIALS}")
+    trials: int = Field(ge=1, le=MOST_TRIALS, description=f"trials per subspace, from 1 to {MOST_TRIALS}")
     start: int = Field(ge=0, description="how many of them are random, from 0 to trials")
     algorithm: Literal["tpe", "random", "anneal"] = Field(default="tpe", description="tpe, random or anneal")
     objective: str = Field(
         default="maximise absolute_difference", description="maximise or minimise, and one of " + ", ".join(QUANTITIES)
     )
     pending: int = Field(
-        default=1, ge=1, le=TRIALS, description="an integer >= 1: how many trials of a subspace may run at once"
+        default=1, ge=1, le=MOST_TRIALS, description="an integer >= 1: how many trials of a subspace may run at once"
     )
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="an integer from 0 to 2^32-1")
     semantics: str = Field(default="native", description="of all trials, as in a manifest")
@@ -89,9 +89,9 @@ class Search(Model):
     @model_validator(mode="after")
     def _consistent(self) -> "Search":
         for name in self.box:
-            if name not in DIMENSIONS:
-                raise InputError(f"box: unknown dimension '{name}'; {nearest(name, DIMENSIONS)}")
-        for name in DIMENSIONS:
+            if name not in HYPERPARAMETERS:
+                raise InputError(f"box: unknown dimension '{name}'; {nearest(name, HYPERPARAMETERS)}")
+        for name in HYPERPARAMETERS:
             if name not in self.box:
                 raise InputError(f"box: missing '{name}'; it is low and high, or one fixed number")
             for value in self._bounds(name):
@@ -114,8 +114,8 @@ class Search(Model):
     def space(self) -> Space:
         """The box and its split."""
         box = {
-            name: Interval(*self._bounds(name), name in INTEGERS, getattr(self.box[name], "log", False))
-            for name in DIMENSIONS
+            name: Interval(*self._bounds(name), HYPERPARAMETERS[name].integer, getattr(self.box[name], "log", False))
+            for name in HYPERPARAMETERS
         }
         return Space(box, self.overlap, self.split)
 
@@ -152,18 +152,13 @@ class Place:
     number: int
 
 
-def suggestion_path(folder: str | os.PathLike[str], trial: str) -> Path:
-    """Where a suggestion is kept."""
-    return Path(folder) / "trials" / trial / "row.json"
-
-
 def read_suggestion(folder: str | os.PathLike[str], trial: str, search: Search) -> dict[str, Any]:
     """A suggestion that was made: `row`, `guided`, `saw`, `saw_sha256`, `search_sha256`.
 
     Raises:
         InputError: missing, damaged, or of another search.
     """
-    path = suggestion_path(folder, trial)
+    path = Path(folder) / layout.suggestion(trial)
     try:
         with reading(path) as stream:
             made = json.loads(stream.readall())

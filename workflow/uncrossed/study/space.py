@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
+
 
 class Stream:
     """Random numbers that stay the same in every version of NumPy: raw output of PCG64 and nothing else."""
@@ -86,11 +88,5 @@ class Space:
         return Stream("uncrossed-space-1", seed, *key)
 
 
-PUBLISHED = Space(
-    {
-        "learning_rate": Interval(1e-8, 0.1),
-        "batch_size": Interval(10, 1000, integer=True),
-        "adam_epsilon": Interval(1e-8, 1.0),
-        "epochs": Interval(1, 50, integer=True),
-    }
-)
+# The search box of the 2021 study.
+PUBLISHED = Space({name: Interval(*known.published, known.integer) for name, known in HYPERPARAMETERS.items()})

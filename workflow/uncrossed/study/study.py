@@ -2,37 +2,34 @@
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, model_validator
 
 from uncrossed.common.checked import NAME, Model, Name
-from uncrossed.common.errors import InputError, nearest, shown
-from uncrossed.common.files import read_text, write_json, write_text
+from uncrossed.common.errors import InputError, nearest
+from uncrossed.common.files import read_text, reading, write_json, write_text
 from uncrossed.datasets.dataset_file import check_identity, read_identity
-from uncrossed.datasets.definition import BUILT_IN, Definition
-from uncrossed.study import architectures, manifest
+from uncrossed.datasets.definition import BUILT_IN_DATASETS, Definition
+from uncrossed.study import layout, manifest
 from uncrossed.study.architectures import Architectures
+from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.mechanisms import NAMED, NATIVE, resolve
-from uncrossed.study.search import EXAMPLE, Search, read_suggestion, suggestion_path
+from uncrossed.study.search import EXAMPLE, Search, read_suggestion
+from uncrossed.study.study_file import read_values
 from uncrossed.study.trial import Job, Settings, Trial
-
-# Beside a study's results: what they were built from.
-STATEMENT = "study.json"
 
 
 class Configuration(Model):
     """The keys of a study file."""
 
     study: Name = Field(description=f"its folder in results/: a name that matches {NAME}")
-    dataset: Name = Field(description=f"{', '.join(BUILT_IN)} or a name from datasets")
+    dataset: Name = Field(description=f"{', '.join(BUILT_IN_DATASETS)} or a name from datasets")
     manifest: str | None = Field(default=None, description="the path of a CSV file, relative to the study file")
     search: Search | None = Field(default=None, description="instead of a manifest: see below")
     settings: Settings = Field(default=Settings(), description="what is fixed for all trainings of the study")
@@ -51,66 +48,6 @@ class Configuration(Model):
         if (self.manifest is None) == (self.search is None):
             raise InputError("a study has exactly one of the keys 'manifest' and 'search'")
         return self
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML, but for what PyYAML lets pass, two equal keys, and what it lets out, errors of Python's own."""
-
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                _check_new(key.value, key.start_mark.line, seen)
-        return node
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        try:
-            return super().construct_object(node, deep)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            text = f"{shown(node.value)} is no {node.tag.rpartition(':')[2]}, for all its form; in quotes it is text"
-            raise yaml.constructor.ConstructorError(problem=text, problem_mark=node.start_mark) from error
-
-
-def _check_new(key: str, line: int, seen: set[str]) -> None:
-    if key in seen:
-        raise InputError(f"line {line + 1}: key {shown(key)} is written for the second time; allowed: once")
-    seen.add(key)
-
-
-def _check_json_keys(text: str) -> None:
-    """Refuse a key that is written twice in well-formed JSON, of which Python takes the last."""
-    objects: list[set[str]] = []
-    for token in re.finditer(r'("(?:[^"\\]|\\.)*")\s*(:?)|[{}]', text):
-        if token[0] == "{":
-            objects.append(set())
-        elif token[0] == "}":
-            objects.pop()
-        elif token[2]:
-            _check_new(json.loads(token[1]), text.count("\n", 0, token.start()), objects[-1])
-
-
-def read_values(path: str | os.PathLike[str]) -> Any:
-    """What stands in a study file: as Snakemake reads it, first as JSON, then as YAML 1.1.
-
-    Raises:
-        InputError: a file that cannot be read or is neither, or a key that is written twice.
-    """
-    text, form = read_text(path), "YAML"
-    try:
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            form = f"JSON ({error}) or YAML" if text.lstrip().startswith("{") else "YAML"
-            return yaml.load(text, _Loader)
-        _check_json_keys(text)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    except RecursionError as error:
-        raise InputError(f"{path}: keys and lists lie too deep in one another") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not well-formed {form}: {error}") from error
-    return values
 
 
 class Study:
@@ -139,7 +76,7 @@ class Study:
         if not isinstance(values, Mapping):
             raise InputError(f"{path}: expected keys and values; allowed: {', '.join(Configuration.model_fields)}")
         self.configuration = Configuration.check(dict(values), str(path))
-        if self.name == "datasets":
+        if self.name == layout.DATASETS_FOLDER:
             raise InputError(f"{path}: key 'study': 'datasets' is the folder of the datasets; allowed: another name")
         self.dataset, self.built = self._definition(built), built
         try:
@@ -185,15 +122,16 @@ class Study:
         """The study that a folder of results was built from, by its study.json.
 
         Raises:
-            InputError: the file is missing or damaged.
+            UnreadableError: the operating system does not give the file.
+            InputError: it is missing or damaged.
         """
-        path = Path(folder) / STATEMENT
+        path = Path(folder) / layout.STUDY_STATEMENT
         try:
-            return cls.stated(path.read_text(encoding="utf-8"), path)
+            with reading(path) as stream:
+                content = stream.readall()
         except FileNotFoundError as error:
             raise InputError(f"{path}: missing; run snakemake on the study once more, which writes it") from error
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        return cls.stated(content.decode(errors="replace"), path)
 
     @classmethod
     def stated(cls, text: str, path: str | os.PathLike[str]) -> "Study":
@@ -204,7 +142,7 @@ class Study:
         """
         try:
             values = json.loads(text)
-            values = values | ({} if "search" in values else {"manifest": "manifest.csv"})
+            values = values | ({} if "search" in values else {"manifest": layout.MANIFEST})
         except (ValueError, TypeError) as error:
             raise InputError(f"{path}: damaged ({error})") from error
         return cls(values, path, built=True)
@@ -255,7 +193,7 @@ class Study:
         Raises:
             InputError: a suggestion that is damaged, or was made by another search.
         """
-        there = (trial for trial in self.trials if suggestion_path(results, trial).exists())
+        there = (trial for trial in self.trials if Path(results, layout.suggestion(trial)).exists())
         return {trial: read_suggestion(results, trial, self.search)["row"] for trial in there}
 
     def largest(self, trial: str) -> list[Trial]:
@@ -263,8 +201,8 @@ class Study:
         place = self.search.places[trial]
         box = self.search.space.subspaces()[place.space]
         values = {name: interval.high for name, interval in box.items()} | {"architecture": place.architecture}
-        sizes = {min(bound, self.dataset.train_examples) for bound in (box["batch_size"].low, box["batch_size"].high)}
-        return [Trial.check({**values, "trial": trial, "batch_size": size}, trial) for size in sorted(sizes)]
+        sizes = {min(bound, self.dataset.train_examples) for bound in (box[BATCH_SIZE].low, box[BATCH_SIZE].high)}
+        return [Trial.check({**values, "trial": trial, BATCH_SIZE: size}, trial) for size in sorted(sizes)]
 
     @property
     def manifest(self) -> str:
@@ -274,7 +212,9 @@ class Study:
             InputError: the study has a search, which writes its manifest.
         """
         if self.search:
-            raise InputError(f"{self.path}: has a search, which writes its manifest: results/{self.name}/manifest.csv")
+            raise InputError(
+                f"{self.path}: has a search, which writes its manifest: results/{self.name}/{layout.MANIFEST}"
+            )
         return self._relative(self.configuration.manifest)
 
     def job(self, trial: str) -> Job:
@@ -314,7 +254,7 @@ class Study:
         """What is kept of the study beside its results: all keys but paths of this machine."""
         keys = self._keys()
         keys.pop("manifest", None)
-        keys["architectures"] = {name: architectures.TEXT.format(name=name) for name in self.architectures.own}
+        keys["architectures"] = {name: layout.architecture_file(name) for name in self.architectures.own}
         for definition in keys["datasets"].values():
             if "://" not in str(definition.get("source", "")):
                 definition.pop("source", None)
@@ -338,16 +278,16 @@ class Study:
             raise InputError(f"{self.manifest}: has changed since the build was planned; run snakemake again")
         if len(found) < len(self.trials):
             raise InputError(f"{folder}: {len(found)} of {len(self.trials)} rows are suggested; build the others first")
-        manifest.write(Path(folder) / "manifest.csv", found)
-        write_json(Path(folder) / STATEMENT, self.statement())
+        manifest.write(Path(folder) / layout.MANIFEST, found)
+        write_json(Path(folder) / layout.STUDY_STATEMENT, self.statement())
         for name, path in self.architectures.own.items():
             network = self.architectures[name].on(self.dataset.shape, self.dataset.classes)
-            write_text(Path(folder) / architectures.TEXT.format(name=name), read_text(path))
+            write_text(Path(folder) / layout.architecture_file(name), read_text(path))
             statement = {
                 "touching": sorted(network.architecture.touching),
                 "layers": [asdict(layer) for layer in network.layers],
             }
-            write_json(Path(folder) / architectures.STATEMENT.format(name=name), statement)
+            write_json(Path(folder) / layout.architecture_statement(name), statement)
 
     def contradiction(self, attributes: Mapping[str, Any]) -> str | None:
         """Where the root attributes of a trial file say something else than the study; None where they do not."""
@@ -371,7 +311,7 @@ class Study:
             equal.setdefault(row.training(framework, self.architectures[row.architecture].touching), []).append(row)
 
         def order(row: Trial) -> tuple[bool, int, str]:
-            missing = not Path(results, "trials", row.trial, f"{framework}.h5").exists()
+            missing = not Path(results, layout.trial_file(row.trial, framework)).exists()
             return missing, sum(row.semantics[name] != setting for name, setting in NATIVE.items()), row.trial
 
         groups = (sorted(rows, key=order) for rows in equal.values() if len(rows) > 1)
@@ -389,20 +329,21 @@ class Study:
     def _check_search(self, search: Search) -> None:
         """Refuse what only the study's dataset and names of semantics tell."""
         examples = self.dataset.train_examples
-        high = search.space.box["batch_size"].high
+        high = search.space.box[BATCH_SIZE].high
         if high > examples:
             raise InputError(
-                f"{self.path}: search.box.batch_size: found {high:g}; allowed: up to {examples}, the training examples"
+                f"{self.path}: search.box.{BATCH_SIZE}: found {high:g}; allowed: up to {examples}, "
+                "the training examples"
             )
         try:
             normalised = [name for name in search.architectures if self.architectures.find(name).BATCHNORM]
         except InputError as error:
             raise InputError(f"{self.path}: search.architectures: {error}") from error
         for box in search.space.subspaces() if normalised else ():
-            low, high = int(box["batch_size"].low), int(box["batch_size"].high)
+            low, high = int(box[BATCH_SIZE].low), int(box[BATCH_SIZE].high)
             if all((examples - 1) % size == 0 for size in range(low, high + 1)):
                 raise InputError(
-                    f"{self.path}: search.box.batch_size: found {low} to {high} in a subspace; allowed: a size that "
+                    f"{self.path}: search.box.{BATCH_SIZE}: found {low} to {high} in a subspace; allowed: a size that "
                     f"leaves not one of {examples} training examples alone in the last batch, as {normalised[0]} has "
                     "batch normalisation"
                 )
@@ -416,16 +357,16 @@ class Study:
 
     def _definition(self, built: bool) -> Definition:
         name, own = self.configuration.dataset, self.configuration.datasets
-        definitions = dict(BUILT_IN)
+        definitions = dict(BUILT_IN_DATASETS)
         for key, values in own.items():
             if "name" in values:
                 raise InputError(f"{self.path}: datasets.{key}: unknown key 'name'; '{key}' is its name")
-            if key in BUILT_IN and values.keys() != {"source"}:
+            if key in BUILT_IN_DATASETS and values.keys() != {"source"}:
                 raise InputError(
                     f"{self.path}: datasets.{key} is built in; allowed: a 'source' of its own, and nothing else "
                     "(another definition is another name)"
                 )
-            base = BUILT_IN[key].model_dump() if key in BUILT_IN else {"name": key}
+            base = BUILT_IN_DATASETS[key].model_dump() if key in BUILT_IN_DATASETS else {"name": key}
             definitions[key] = Definition.check(base | values, f"{self.path}: datasets.{key}")
             if not built:
                 definitions[key].check_source(f"{self.path}: datasets.{key}")

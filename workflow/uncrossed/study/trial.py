@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from uncrossed.common.checked import Model, Name
 from uncrossed.common.errors import InputError
 from uncrossed.datasets.definition import DatasetIdentity
+from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.mechanisms import NATIVE, resolve
 from uncrossed.training.architectures import Architecture
 from uncrossed.training.effective import effective
@@ -79,12 +80,12 @@ class Trial(Model):
         """
         if self.batch_size > examples:
             raise InputError(
-                f"column 'batch_size': found {self.batch_size}; allowed: an integer from 1 to {examples}, "
+                f"column '{BATCH_SIZE}': found {self.batch_size}; allowed: an integer from 1 to {examples}, "
                 "the number of training examples"
             )
         if architecture.BATCHNORM and (examples - 1) % self.batch_size == 0:
             raise InputError(
-                f"column 'batch_size': found {self.batch_size}, which leaves one of {examples} training examples "
+                f"column '{BATCH_SIZE}': found {self.batch_size}, which leaves one of {examples} training examples "
                 f"alone in the last batch; allowed: any size that does not, as {self.architecture} has batch "
                 "normalisation"
             )

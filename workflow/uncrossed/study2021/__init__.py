@@ -1,1 +1,1 @@
-"""The published study of 2021: its tables and its files."""
+"""The published study of 2021: its tables, its files, and its trials rebuilt."""

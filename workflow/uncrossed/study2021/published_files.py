@@ -19,11 +19,12 @@ import numpy as np
 
 from uncrossed.common.errors import InputError, UnknownNameError, nearest
 from uncrossed.common.remote import LocalFolder, MissingFileError, folder_at
-from uncrossed.datasets.definition import BUILT_IN
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.reading import models
 from uncrossed.reading.cache import Cache, Local
 from uncrossed.reading.selection import selected
 from uncrossed.results.trials_table import need_pandas
+from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, HYPERPARAMETERS, LEARNING_RATE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ class Published:
 
     Attributes:
         trials: one row per trial: `trial` (`vgg16-5e67eae2`, as `uncrossed manifest import-published` names it), `name`
-            (`dual_train_5e67eae2`, as published), and the columns of `uncrossed.study2021.published.read`.
+            (`dual_train_5e67eae2`, as published), and the columns of `uncrossed.study2021.published_tables.read`.
         versions: for each architecture what its table is: `original`, the file of the 2021 repository; `cleaned`, the
             copy without keys and accounts; or `unknown`, another file, which need not be damaged.
     """
@@ -100,7 +101,7 @@ class Published:
         """
         table = self.trials
         kept, exact = np.ones((2, len(table)), dtype=bool)
-        for name, value in (("learning_rate", learning_rate), ("adam_epsilon", adam_epsilon)):
+        for name, value in ((LEARNING_RATE, learning_rate), (ADAM_EPSILON, adam_epsilon)):
             if value is None:
                 continue
             if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
@@ -109,7 +110,7 @@ class Published:
             rounded = np.where(np.round(column, 9) == column, 0.5e-9, 0)
             kept &= np.abs(column - float(value)) <= np.maximum(1e-6 * np.abs(column), rounded)
             exact &= column == float(value)
-        for name, value in (("batch_size", batch_size), ("epochs", epochs)):
+        for name, value in ((BATCH_SIZE, batch_size), (EPOCHS, epochs)):
             if value is None:
                 continue
             if isinstance(value, bool) or not (isinstance(value, Integral) or value in range(10**6)):
@@ -221,12 +222,12 @@ class PublishedPyTorch:
         """
         from uncrossed.common import environment
         from uncrossed.study.trial import Trial
-        from uncrossed.study2021.published import HYPERPARAMETERS, SEMANTICS
+        from uncrossed.study2021.published_study import SEMANTICS
         from uncrossed.training.architectures import load
 
         where, columns = self.files.source.where(self._name), ("trial", "architecture", *HYPERPARAMETERS)
         row = Trial.check({**{name: self.row[name] for name in columns}, "semantics": SEMANTICS}, where)
-        weights, like = dict(self.weights), BUILT_IN["cifar10"]
+        weights, like = dict(self.weights), BUILT_IN_DATASETS["cifar10"]
         network = load(row.architecture).on(like.shape, like.classes)
         try:
             with environment.dropped():
@@ -328,10 +329,10 @@ class Arrays(Mapping):
 def _tables(files: Local | Cache) -> tuple["pd.DataFrame", dict[str, str]]:
     import pandas
 
-    from uncrossed.study2021 import published
+    from uncrossed.study2021 import published_tables
 
     tables, versions = [], {}
-    for source in published.SOURCES:
+    for source in published_tables.SOURCES:
         places = (f"wandb_exports/{source.name}", source.name)
         content, name = None, ""
         for name in places:
@@ -344,7 +345,7 @@ def _tables(files: Local | Cache) -> tuple["pd.DataFrame", dict[str, str]]:
         if content is None:
             root = files.source.root
             raise InputError(f"{root}: not the dataset of 2021; allowed: a folder or URL with {' or '.join(places)}")
-        table = published.parse(content, source.architecture, files.source.where(name))
+        table = published_tables.parse(content, source.architecture, files.source.where(name))
         names = [line["Name"] for line in csv.DictReader(io.StringIO(content.decode(), newline=""))]
         table.insert(1, "name", names)
         tables.append(table)
@@ -355,20 +356,20 @@ def _tables(files: Local | Cache) -> tuple["pd.DataFrame", dict[str, str]]:
 
 def _cleaned(content: bytes, architecture: str, place: str) -> bytes:
     """A published table without all columns that are not read, among them keys and accounts; refused if not sound."""
-    from uncrossed.study2021 import published
+    from uncrossed.study2021 import published_tables
 
-    published.parse(content, architecture, place)
+    published_tables.parse(content, architecture, place)
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, published.COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(stream, published_tables.READ_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for line in csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")):
-        writer.writerow({name: line[name].strip() for name in published.COLUMNS})
+        writer.writerow({name: line[name].strip() for name in published_tables.READ_COLUMNS})
     return stream.getvalue().encode()
 
 
 def _folder(row: Mapping[str, Any]) -> str:
     """Where the weights of a trial's architecture lie: its table is named so too."""
-    from uncrossed.study2021.published import SOURCES
+    from uncrossed.study2021.published_tables import SOURCES
 
     source = next(source for source in SOURCES if source.architecture == row["architecture"])
     return f"cifar10/{source.name.partition('_')[0]}_lambda/model_weights"

@@ -38,6 +38,7 @@ from typing import Any
 from uncrossed.common.errors import InputError
 from uncrossed.training.arrays import Layer
 from uncrossed.training.draws import Scheme
+from uncrossed.training.optimizers import adam
 
 Shape = tuple[int, int, int]
 REQUIRED = ("pytorch", "tensorflow", "layers", "parameters", "DRAWS")
@@ -91,7 +92,7 @@ class Architecture:
     @cached_property
     def touching(self) -> frozenset[str]:
         """The mechanisms that make a difference for it."""
-        found = {"initializer", "initial_weights", "adam_epsilon"}
+        found = {"initializer", "initial_weights", *adam.TOUCHING}
         if self.BATCHNORM:
             (ours, epsilon), (theirs, other) = self.BATCHNORM["pytorch"], self.BATCHNORM["tensorflow"]
             found.add("batchnorm_variance")
@@ -164,7 +165,7 @@ def _run(path: Path) -> ModuleType:
     return module
 
 
-BUILT_IN = {
+BUILT_IN_ARCHITECTURES = {
     path.stem: path for path in sorted(Path(__file__).parent.glob("*.py")) if not path.name.startswith(("_", "."))
 }
 
@@ -176,7 +177,7 @@ def load(name: str, path: Path | None = None) -> Architecture:
         KeyError: the package has none of that name, and no file is given.
         InputError: as `Architecture`.
     """
-    return _read(name, path or BUILT_IN[name])
+    return _read(name, path or BUILT_IN_ARCHITECTURES[name])
 
 
 @cache

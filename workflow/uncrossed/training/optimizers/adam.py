@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-MECHANISMS = ("adam_epsilon",)
+EPSILON = "adam_epsilon"
+# The mechanisms in which the two differ.
+TOUCHING = frozenset({EPSILON})
 # The first and second moments.
 SLOTS = ("first", "second")
 
@@ -25,7 +27,7 @@ def pytorch(parameters: Iterable[Any], row: Any, mechanisms: Mapping[str, str], 
     """
     import torch
 
-    kind = _epsilon_hat_adam() if "adam_epsilon" in mechanisms else torch.optim.Adam
+    kind = _epsilon_hat_adam() if EPSILON in mechanisms else torch.optim.Adam
     return kind(parameters, lr=row.learning_rate, eps=row.adam_epsilon, fused=fused)
 
 
@@ -99,7 +101,7 @@ def tensorflow(variables: list[Any], row: Any, mechanisms: Mapping[str, str]) ->
     """
     import keras
 
-    kind = _bias_corrected_adam() if "adam_epsilon" in mechanisms else keras.optimizers.Adam
+    kind = _bias_corrected_adam() if EPSILON in mechanisms else keras.optimizers.Adam
     optimizer = kind(learning_rate=row.learning_rate, epsilon=row.adam_epsilon)
     optimizer.build(variables)
     return optimizer
