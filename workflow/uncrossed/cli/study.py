@@ -1,4 +1,4 @@
-"""Commands about what is to be built: `manifest`, to check, show, sample, ablate, import and keep them; `speeds`."""
+"""Commands about what is to be built: those of `manifest`, and `speeds`."""
 
 import argparse
 from collections import Counter

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError, UnknownNameError, nearest
 from uncrossed.common.files import complete
+from uncrossed.common.parquet import read_parquet
 from uncrossed.common.remote import MissingFileError, folder_at
 from uncrossed.reading.listed_files import ListedFiles
 from uncrossed.reading.selection import selected
@@ -206,7 +207,7 @@ def _parquet(files: ListedFiles, name: str) -> "pd.DataFrame":
         import pyarrow  # noqa: F401
     except ImportError as error:
         raise InputError(f"{files.source.where(name)}: needs pyarrow: pip install 'uncrossed[reader]'") from error
-    return _table(files, name, trials_table.need_pandas().read_parquet)
+    return _table(files, name, read_parquet)
 
 
 def _table(files: ListedFiles, name: str, parse: Callable[[Any], "pd.DataFrame"]) -> "pd.DataFrame":

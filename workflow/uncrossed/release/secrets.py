@@ -14,11 +14,11 @@ from typing import Any
 from urllib.parse import unquote
 
 import h5py
-import pandas as pd
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from uncrossed.common.files import parsing
+from uncrossed.common.parquet import read_parquet
 from uncrossed.results import trial_file
 
 # What must not be published, by what it is called.
@@ -153,7 +153,7 @@ def texts_of(path: Path) -> Iterator[tuple[str, str]]:
                     yield f"attribute '{name}' of {node.name}", f"{name}: {_joined(node.attrs[name])}"
     elif path.suffix == ".parquet":
         with parsing(path, "") as stream:
-            table = pd.read_parquet(stream)
+            table = read_parquet(stream)
         with parsing(path, "") as stream:
             metadata = pq.read_schema(stream).metadata or {}
         yield "metadata", "\n".join(f"{_joined(name)}: {_joined(text)}" for name, text in metadata.items())

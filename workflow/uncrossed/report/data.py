@@ -23,6 +23,7 @@ from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
+from uncrossed.common.parquet import read_parquet
 from uncrossed.results import tables, trial_file, trials_table
 from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIFFERENCE, STATUSES, curve_column
 from uncrossed.study import layout
@@ -272,7 +273,7 @@ def _curves(path: Path, needed: bool) -> dict[tuple[str, str], dict[str, list[fl
         return {}
     with parsing(path, tables.AGAIN) as stream:
         columns = ["trial", "framework", "epoch", "test_accuracy", "train_loss"]
-        table = pd.read_parquet(stream)
+        table = read_parquet(stream)
         if table.empty:
             return {}
         table = table[columns].sort_values("epoch", kind="stable")
@@ -304,7 +305,7 @@ def _environments_of_runs(path: Path) -> list[str]:
     if not path.is_file():
         return []
     with parsing(path, tables.AGAIN) as stream:
-        runs = pd.read_parquet(stream)
+        runs = read_parquet(stream)
     names = [name for name in runs if name.startswith("version_")]
     return sorted(
         f"{row.get('device', 'unknown device')}; "

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import complete, parsing, write_text
+from uncrossed.common.parquet import read_parquet
 from uncrossed.results import architectures, built, origin, trial_file, trials_table
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES, curve_column, status_column
 from uncrossed.study import layout, manifest
@@ -97,7 +98,7 @@ def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
         InputError: the table of curves is missing or damaged.
     """
     with parsing(Path(folder) / layout.CURVES_TABLE, AGAIN) as stream:
-        curves = pd.read_parquet(stream)
+        curves = read_parquet(stream)
     hyperparameters = [f"{name} {row[name]}" for name in (*HYPERPARAMETERS, "seed")]
     lines = [f"{row['trial']}: {row['architecture']}, {', '.join(hyperparameters)}, semantics {row['semantics']}", ""]
     lines.append(f"{'':16} {'pytorch':>11} {'tensorflow':>11} {'difference':>11}")
@@ -179,7 +180,7 @@ def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -
         built.check(folder)
         raise InputError(f"{path}: missing; run `uncrossed tables {folder}`, with --partial of what is there alone")
     with parsing(path, AGAIN) as stream:
-        return pd.read_parquet(stream, columns=list(columns) if columns else None)
+        return read_parquet(stream, columns=list(columns) if columns else None)
 
 
 def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -190,7 +191,7 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
     """
     trials, path = read(folder), Path(folder) / layout.RUNS_TABLE
     with parsing(path, AGAIN) as stream:
-        runs = pd.read_parquet(stream)
+        runs = read_parquet(stream)
     if len(runs):
         runs = runs[(runs["epochs"] > 0) & ~runs["resumed"]].merge(trials, on="trial", suffixes=("", "_row"))
     if runs.empty:

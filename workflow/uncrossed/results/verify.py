@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import LocalFile, ours, reading
+from uncrossed.common.parquet import read_parquet
 from uncrossed.common.remote import LocalFolder, MissingFileError, RemoteFolder, folder_at
 from uncrossed.results import checksums, statements, trials_table
 from uncrossed.results.architectures import touching
@@ -312,7 +313,7 @@ def _compare_tables(
     if not rows:
         return
     try:
-        import pandas as pd
+        import pandas  # noqa: F401
     except ImportError as error:
         yield "unchecked", f"whether tables say what trial files do ({error}): pip install 'uncrossed[reader]'"
         return
@@ -328,8 +329,8 @@ def _compare_tables(
             expected[trial] = trials_table.line(row, last)
     parsers = {
         layout.TRIALS_CSV: trials_table.read_csv,
-        layout.TRIALS_PARQUET: pd.read_parquet,
-        layout.RUNS_TABLE: pd.read_parquet,
+        layout.TRIALS_PARQUET: read_parquet,
+        layout.RUNS_TABLE: read_parquet,
     }
     for name, parse in parsers.items():
         where = _where(source, name)

@@ -11,6 +11,7 @@ import pandas as pd
 from uncrossed.analysis.statistics import SEED_FLOOR
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import parsing, write_text
+from uncrossed.common.parquet import read_parquet
 from uncrossed.results import tables
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE
 from uncrossed.study import layout
@@ -87,7 +88,7 @@ def write(folder: str | os.PathLike[str], reference: str | os.PathLike[str], sum
         InputError: a table is missing or damaged, or as `compare`.
     """
     with parsing(reference, "make it by `uncrossed manifest import-published --reference`") as stream:
-        pairs = pd.read_parquet(stream)
+        pairs = read_parquet(stream)
     trials = tables.read(folder)
     rows = summary[(summary["statistic"] == SEED_FLOOR) & summary["value"].notna()]
     floors = rows.groupby("architecture")["value"].max() * 1.96 * math.sqrt(2) * math.sqrt(math.pi / 2)
