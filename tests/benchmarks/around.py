@@ -17,10 +17,10 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scale import timed
-
 import gcs
 import synthetic
+from scale import timed
+
 from uncrossed.results import checksums, tables, trial_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import uncrossed
 from server import Server
+
+import uncrossed
 
 
 def main() -> None:

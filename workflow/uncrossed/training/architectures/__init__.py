@@ -25,6 +25,7 @@ And what is faster, if it was measured: `CHANNELS_FIRST_BELOW`, the batch size b
 with channels first, and `WEIGHTS_CHANNELS_FIRST = True` where it is with weights so and images channels last.
 """
 
+import ast
 import hashlib
 import importlib.util
 from collections.abc import Callable, Iterable
@@ -69,7 +70,8 @@ class Architecture:
         """
         self.name, self.path = name, path
         module = _run(path)
-        self.description = (module.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        # From the text: `python -OO` leaves no docstring in a module.
+        self.description = (ast.get_docstring(ast.parse(path.read_bytes())) or "").strip().split("\n")[0].rstrip(".")
         if not self.description:
             raise InputError(f"{path}: its first line must say what the architecture is, as a docstring")
         for statement in REQUIRED:

@@ -1,0 +1,45 @@
+"""With all mechanisms aligned nothing is left, and every flip and wrong imitation is detected."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import synthetic
+from helpers.commands import REPOSITORY
+from helpers.studies import ROWS
+from helpers.studies import Folder
+from helpers.commands import run
+from helpers.commands import uncrossed
+from uncrossed.analysis.attribution import attribute
+from uncrossed.explain.proof import EPSILONS, LIMITS
+from uncrossed.results import tables, trial_file
+from uncrossed.study import manifest
+from uncrossed.study.mechanisms import MECHANISMS, NAMED, NATIVE, alone, flipped, resolve, spell, table, variants
+from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.arrays import to_pytorch
+from uncrossed.training.draws import dropout_mask
+from uncrossed.training.effective import effective
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
+    uncrossed("prove", "--architecture", "smallcnn", "--json", tmp_path / "proof.json")
+    gates = json.loads((tmp_path / "proof.json").read_text())
+    aligned = {(g["semantics"], g["adam_epsilon"], g["gate"]) for g in gates if not g["flipped"]}
+    assert aligned == {(s, e, g) for s in ("aligned", "aligned-tensorflow") for e in EPSILONS for g in LIMITS}
+    assert {g["flipped"] for g in gates if g["flipped"]} == load("smallcnn").touching
+    assert all(g["passed"] for g in gates)
+
+
+def test_a_wrong_imitation_fails_the_proof():
+    program = """
+from uncrossed.cli.main import main
+from uncrossed.training.architectures import load
+load('smallcnn')._module.BATCHNORM = {'pytorch': (0.1, 1e-5), 'tensorflow': (0.99, 1e-4)}
+main(['prove', '--architecture', 'smallcnn'])
+"""
+    assert "**failed**" in run(sys.executable, "-c", program, code=1).stdout

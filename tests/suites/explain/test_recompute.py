@@ -1,0 +1,58 @@
+"""Stored weights give the stored logits, and others do not."""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import synthetic
+import uncrossed as package
+from helpers.commands import REPOSITORY
+from helpers.commands import run
+from helpers.commands import uncrossed
+from helpers.server import Server
+from uncrossed.common.errors import UnreadableError
+from uncrossed.results import checksums, facts, tables, trial_file
+from uncrossed.results.facts import Hdf5Process
+from uncrossed.results.verify import verify
+from uncrossed.study import manifest
+from uncrossed.study.trial import FRAMEWORKS, Trial
+from helpers.verified import SOUND, change
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+def test_logits_are_computed_again_from_the_weights(few, tmp_path):
+    """Real trainings: their weights give the stored logits to the last bit; other weights do not."""
+    folder = tmp_path / "results/one"
+    for framework in FRAMEWORKS:
+        row = {"trial": "a", "architecture": "smallcnn", "learning_rate": 0.01}
+        row |= {"batch_size": 30, "adam_epsilon": 1e-7, "epochs": 1}
+        output = folder / f"trials/a/{framework}.h5"
+        uncrossed("train", framework, "--row", json.dumps(row), "--dataset", few, "--output", output)
+    assert "give its file by --dataset" in uncrossed("verify", folder, "--recompute", code=2).stdout
+    output = uncrossed("verify", folder, "--recompute", "--dataset", few, "--ignore-missing").stdout
+    assert SOUND in output
+    assert "--recompute)" not in output
+
+    def shift(result):
+        name = next(name for name in result.weights[1] if "conv1" in name)
+        result.weights[1][name][0] *= 1 + 1e-3
+
+    for framework in FRAMEWORKS:
+        change(folder / f"trials/a/{framework}.h5", shift)
+    # Each file is sound in itself.
+    output = uncrossed("verify", folder, "--ignore-missing").stdout
+    assert SOUND in output
+    assert "not checked: whether weights give the stored logits" in output
+    output = uncrossed("verify", folder, "--recompute", "--dataset", few, code=1).stdout
+    assert output.count("its weights give logits that differ") == 2

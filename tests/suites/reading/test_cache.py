@@ -1,0 +1,85 @@
+"""Tables are cached by what they are, and a cache that cannot be written costs nothing else."""
+
+import json
+import multiprocessing
+import operator
+import pickle
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import synthetic
+import uncrossed as package
+from helpers.commands import need
+from helpers.commands import no_more_files
+from helpers.commands import run
+from helpers.server import Proxy
+from helpers.server import Server
+from uncrossed.common import remote
+from uncrossed.common.errors import InputError, UnreadableError
+from uncrossed.results import checksums, tables, trial_file, trials_table
+from uncrossed.study.trial import FRAMEWORKS, Trial
+from helpers.big import BIG
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+def test_tables_are_cached_by_etag_and_content(server, tmp_path):
+    first = package.open(server.url)
+    first.curves  # noqa: B018
+    server.reset()
+    pd.testing.assert_frame_equal(package.open(server.url).trials, first.trials)
+    pd.testing.assert_frame_equal(package.open(server.url).curves, first.curves)
+    assert server.requests
+    assert server.sent == 0
+    entries = list((tmp_path / "cache/uncrossed").iterdir())
+    assert len(entries) == 3
+    for entry in entries:
+        entry.write_bytes(entry.read_bytes()[:-1] + b"!")
+    pd.testing.assert_frame_equal(package.open(server.url).trials, first.trials)
+    assert server.sent > 0
+    (server.folder / "tables/trials.parquet").write_bytes((server.folder / "tables/curves.parquet").read_bytes())
+    with pytest.raises(InputError, match=r"trials\.parquet: its SHA-256 is not the one in SHA256SUMS"):
+        package.open(server.url)
+
+
+@pytest.mark.parametrize("spoiled", ["a file in its place", "full"])
+def test_a_cache_that_cannot_be_written_is_not_used(spoiled, server, tmp_path, monkeypatch):
+    if spoiled == "full":
+
+        def full(path: Path):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(remote, "complete", full)
+    else:
+        (tmp_path / "cache").write_text("")
+    assert len(package.open(server.url)) == len(package.open(server.url)) == 6
+
+
+def test_a_full_disk_under_the_cache_costs_only_the_cache(server, built, tmp_path):
+    program = f"""
+import resource, signal, uncrossed
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+for _ in range(2):
+    study = uncrossed.open({server.url!r})
+    print(len(study), len(study.curves), study.trial("{BIG}").pytorch.logits.shape)
+"""
+    assert (
+        run(sys.executable, "-c", program).stdout.splitlines() == [f"6 {len(package.open(built).curves)} (200, 10)"] * 2
+    )
+    assert [path.name for path in (tmp_path / "cache").rglob("*")] == ["uncrossed"]
+
+
+@pytest.mark.parametrize("name", ["trials.parquet", "curves.parquet"])
+def test_a_table_flipped_on_the_way_is_not_cached(name, server):
+    server.only, server.faults = name, ["middle"]
+    with pytest.raises(InputError, match=rf"{name}: its SHA-256 is not the one in SHA256SUMS"):
+        package.open(server.url).curves  # noqa: B018
+    assert len(package.open(server.url).curves)

@@ -1,0 +1,55 @@
+"""Trials are selected by value and by comparison."""
+
+import json
+import multiprocessing
+import operator
+import pickle
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from urllib.parse import quote
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import synthetic
+import uncrossed as package
+from helpers.commands import need
+from helpers.commands import no_more_files
+from helpers.commands import run
+from helpers.server import Proxy
+from helpers.server import Server
+from uncrossed.common import remote
+from uncrossed.common.errors import InputError, UnreadableError
+from uncrossed.results import checksums, tables, trial_file, trials_table
+from uncrossed.study.trial import FRAMEWORKS, Trial
+from helpers.big import BIG
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+def test_select_by_value_and_by_comparison(built):
+    study = package.open(built)
+    trials = study.trials
+    chosen = study.select(architecture="resnet50", difference=">0", batch_size="<= 250", both_completed=True)
+    expected = trials.query("architecture == 'resnet50' and difference > 0 and both_completed")
+    assert list(chosen.trials["trial"]) == list(expected["trial"])
+    assert set(chosen.curves["trial"]) == set(expected["trial"])
+    assert len(study.select(architecture="!=vgg16")) == 4
+    assert len(study.select(space="3")) == len(study.select(space=3)) == len(study.select(space=">=3", trial="<r")) == 1
+    assert len(study.select(both_completed="false")) == 1
+    assert list(study.select(trial=[BIG, "vgg16-0005"], seed=0).trials["trial"]) == [BIG, "vgg16-0005"]
+    assert len(study.select(base="x")) == 0 if "base" in trials else True
+    names = trials["trial"][::-1]
+    for several in (names, names.to_numpy(), set(names), (name for name in names)):
+        assert len(study.select(trial=several)) == 6
+    assert len(study.select(space=range(3))) == 3
+    assert len(study.select(difference=[float("nan"), None])) == 0
+    with pytest.raises(InputError, match=r"no column 'architectur'; .* did you mean 'architecture'\?"):
+        study.select(architectur="vgg16")
+    with pytest.raises(InputError, match="column 'difference': found 'large'; allowed: a number"):
+        study.select(difference=">large")
+    with pytest.raises(InputError, match="column 'both_completed': found 'yes'"):
+        study.select(both_completed="yes")

@@ -1,0 +1,77 @@
+"""What cannot be checked is named, and is no success."""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import synthetic
+import uncrossed as package
+from helpers.commands import REPOSITORY
+from helpers.commands import run
+from helpers.commands import uncrossed
+from helpers.server import Server
+from uncrossed.common.errors import UnreadableError
+from uncrossed.results import checksums, facts, tables, trial_file
+from uncrossed.results.facts import Hdf5Process
+from uncrossed.results.verify import verify
+from uncrossed.study import manifest
+from uncrossed.study.trial import FRAMEWORKS, Trial
+from helpers.verified import FIRST, SOUND
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+LACKING = {
+    "manifest.csv": "not checked: whether trials are missing, of other rows, or otherwise in the tables, as ",
+    "SHA256SUMS": "not checked: whether files are those that were made, as ",
+    "tables/trials.csv": "not checked: what {} says, as it is not there",
+    "tables/trials.parquet": "not checked: what {} says, as it is not there",
+}
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_what_cannot_be_checked_is_named_and_no_success_unless_what_is_missing_is_ignored(name, folder):
+    (folder / "SHA256SUMS").unlink()
+    (folder / name).unlink(missing_ok=True)
+    for options, code in (((), 1), (("--ignore-missing",), 0)):
+        output = uncrossed("verify", folder, *options, code=code).stdout
+        assert LACKING[name].format(folder / name) in output
+        assert (SOUND in output) == (code == 0)
+        assert "fault" not in output.replace("no fault in what could be checked, but that is not all", "")
+    # What is there has to be sound all the same.
+    (folder / f"trials/{FIRST}/pytorch.h5").write_bytes(b"")
+    assert ": 1 fault\n" in uncrossed("verify", folder, "--ignore-missing", code=1).stdout
+
+
+def test_a_manifest_that_cannot_be_read_is_no_success_though_it_is_the_listed_one(folder):
+    path = folder / "manifest.csv"
+    path.write_text(path.read_text().replace("learning_rate", "rate", 1))
+    listed = (folder / "SHA256SUMS").read_text().splitlines()
+    line = next(line for line in listed if line.endswith("manifest.csv"))
+    listed[listed.index(line)] = f"{hashlib.sha256(path.read_bytes()).hexdigest()}  manifest.csv"
+    (folder / "SHA256SUMS").write_text("\n".join(listed) + "\n")
+    for options in ((), ("--ignore-missing",)):
+        output = uncrossed("verify", folder, *options, code=1).stdout
+        assert "or otherwise in the tables: " in output
+        assert "unknown column 'rate'" in output
+
+
+@pytest.mark.parametrize("module", ["pandas", "pyarrow"])
+def test_tables_that_cannot_be_read_for_want_of_a_package_are_not_checked(module, folder, tmp_path):
+    (tmp_path / f"without/{module}").mkdir(parents=True)
+    (tmp_path / f"without/{module}/__init__.py").write_text(f"raise ImportError(\"No module named '{module}'\")")
+    path = f"{tmp_path / 'without'}:{REPOSITORY / 'workflow'}"
+    for options in ((), ("--ignore-missing",)):
+        output = run(sys.executable, "-m", "uncrossed", "verify", folder, *options, code=1, PYTHONPATH=path).stdout
+        assert "pip install 'uncrossed[reader]'" in output
+        assert "no fault in what could be checked, but that is not all" in output

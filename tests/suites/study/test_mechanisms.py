@@ -1,0 +1,71 @@
+"""Semantics say of each mechanism whose it is; native leaves both frameworks stock."""
+
+import math
+from collections import Counter
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from helpers.commands import REPOSITORY
+from helpers.commands import uncrossed
+from uncrossed.common.errors import InputError
+from uncrossed.study import manifest
+from uncrossed.study.mechanisms import NATIVE, resolve, spell
+from uncrossed.study.space import PUBLISHED, Interval
+import json
+import subprocess
+import sys
+from pathlib import Path
+import numpy as np
+import pandas as pd
+from helpers import synthetic
+from helpers.studies import ROWS
+from helpers.studies import Folder
+from helpers.commands import run
+from uncrossed.analysis.attribution import attribute
+from uncrossed.explain.proof import EPSILONS, LIMITS
+from uncrossed.results import tables, trial_file
+from uncrossed.study.mechanisms import MECHANISMS, NAMED, NATIVE, alone, flipped, resolve, spell, table, variants
+from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.arrays import to_pytorch
+from uncrossed.training.draws import dropout_mask
+from uncrossed.training.effective import effective
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+def test_semantics_survive_spelling():
+    assert resolve(spell(NATIVE)) == NATIVE
+
+
+def test_native_leaves_both_frameworks_stock():
+    for framework in FRAMEWORKS:
+        assert effective(NATIVE, framework, MECHANISMS) == {}
+
+
+@pytest.mark.parametrize("side", FRAMEWORKS)
+def test_a_side_is_left_stock_by_what_it_ships_with(side):
+    other = "tensorflow" if side == "pytorch" else "pytorch"
+    for name in BUILT_IN:
+        touching = load(name).touching
+        assert effective(NAMED[side], side, touching) == {}
+        differing = {name for name in touching if side in MECHANISMS[name].settings}
+        assert effective(NAMED[side], other, touching) == dict.fromkeys(differing, side)
+
+
+def test_named_semantics_are_what_they_are_called():
+    assert resolve("published") == NATIVE | {"batchnorm_variance": "pytorch"}
+    shared = {"initial_weights": "shared", "dropout_masks": "shared"}
+    assert resolve("aligned") == NAMED["pytorch"] | shared
+    assert resolve("aligned-tensorflow") == NAMED["tensorflow"] | shared
+    assert resolve("aligned;stride=native")["stride"] == "native"
+    assert resolve("mine;stride=native", {"mine": "aligned"}) == resolve("aligned;stride=native")
+
+
+def test_every_combination_survives_spelling():
+    texts = [*NAMED, *(alone(name) for name in MECHANISMS), *(flipped(name) for name in MECHANISMS)]
+    for text in texts:
+        assert resolve(spell(resolve(text))) == resolve(text)
+
+
+def test_the_documentation_has_the_table_of_mechanisms():
+    assert table() in (REPOSITORY / "README.md").read_text()

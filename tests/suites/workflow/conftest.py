@@ -1,0 +1,59 @@
+"""A study that was built from sources that a test may edit."""
+
+import json
+import os
+import re
+import shutil
+import sysconfig
+import venv
+from pathlib import Path
+import pandas as pd
+import pytest
+from helpers import synthetic
+from helpers.commands import PATH
+from helpers.studies import ROWS
+from helpers.studies import Folder
+from helpers.studies import copy_sources
+from helpers.commands import run
+from helpers.commands import uncrossed
+from helpers.studies import write_manifest
+from uncrossed.results import trial_file
+from uncrossed.study.study import Study
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """A finished study, built from a copy of the sources, so that tests may edit those."""
+    root = tmp_path_factory.mktemp("built")
+    sources = copy_sources(root / "sources with a space")
+    (root / "work").mkdir()
+    folder = Folder(root / "work", sources / "Snakefile")
+    folder.snakemake()
+    return folder
+
+
+@pytest.fixture
+def folder(built, tmp_path):
+    """A copy of the finished study that a test may change; the sources are the same."""
+    shutil.copytree(built.path, tmp_path / "work", symlinks=True)
+    copy = Folder.__new__(Folder)
+    copy.path, copy.snakefile = tmp_path / "work", built.snakefile
+    copy.results, copy.manifest = copy.path / "results/tiny", copy.path / "rows.csv"
+    copy.configuration = dict(built.configuration)
+    return copy
+
+
+@pytest.fixture
+def module(built):
+    """Edit a module of the sources for one test: `module(NAME, old, new)`."""
+    edited: dict[Path, str] = {}
+
+    def edit(name: str, old: str, new: str) -> None:
+        path = built.snakefile.parent / "workflow/uncrossed" / name
+        edited.setdefault(path, path.read_text())
+        assert old in edited[path]
+        path.write_text(edited[path].replace(old, new))
+
+    yield edit
+    for path, text in edited.items():
+        path.write_text(text)

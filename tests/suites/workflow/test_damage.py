@@ -1,0 +1,65 @@
+"""Damage is named, and the next build mends it."""
+
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+import h5py
+import pytest
+from helpers.commands import PATH
+from helpers.commands import REPOSITORY
+from helpers.studies import Folder
+from helpers.studies import copy_sources
+from helpers.commands import need
+from helpers.commands import no_more_files
+from helpers.commands import run
+from helpers.commands import uncrossed
+from uncrossed.common.errors import UnreadableError
+from uncrossed.job import snakemake_records
+from uncrossed.results import trial_file
+from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS
+from helpers.damage import damaged, truncated
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+def test_verify_names_damage_and_the_next_build_mends_it(tmp_path):
+    folder = Folder(tmp_path)
+    folder.snakemake()
+    sums = (folder.results / "SHA256SUMS").read_bytes()
+    assert "all files are as they should be" in uncrossed("verify", folder.results).stdout
+    trials = folder.results / "trials"
+    damaged(trials / "first/pytorch.h5")
+    truncated(trials / "second/tensorflow.h5")
+    shutil.copy(trials / "first/tensorflow.h5", trials / "second/pytorch.h5")
+    (folder.results / "manifest.csv").write_text("")
+    output = uncrossed("verify", folder.results, code=1).stdout
+    assert "second/pytorch.h5: holds framework tensorflow" in output
+    assert "4 faults" in output
+    output = uncrossed("verify", folder.results, "--quarantine", code=1).stdout
+    assert "moved to pytorch.h5.quarantined" in output
+    assert folder.planned() == ["pytorch first", "pytorch second", "tensorflow second"]
+    folder.snakemake()
+    assert (folder.results / "SHA256SUMS").read_bytes() == sums
+    uncrossed("verify", folder.results)
+    # What is sound is never moved: here the list is wrong.
+    listed = folder.results / "SHA256SUMS"
+    listed.write_text(listed.read_text().replace("a", "b", 1) + "nonsense\n")
+    output = uncrossed("verify", folder.results, "--quarantine", code=1).stdout
+    assert f"line {len(sums.splitlines()) + 1} is not a checksum and another name" in output
+    assert not list(trials.rglob("*.h5.quarantined1"))
+    listed.write_bytes(sums)
+    # A damaged dataset: a training says so, verify moves it aside, and the build tells what to do.
+    data = tmp_path / "results/datasets/digits-few.h5"
+    damaged(data)
+    (trials / "first/pytorch.h5").unlink()
+    assert "digits-few.h5" in folder.snakemake(code=1).stdout
+    assert "digits-few.h5" in uncrossed("verify", folder.results, "--quarantine", code=1).stdout
+    assert "digits-few.h5 is missing, but trials" in folder.snakemake(code=1).stdout
+    folder.snakemake("results/datasets/digits-few.h5")
+    folder.snakemake()
+    assert (folder.results / "SHA256SUMS").read_bytes() == sums

@@ -1,0 +1,51 @@
+"""A log holds every attempt."""
+
+import json
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+import h5py
+import pytest
+from helpers.commands import PATH
+from helpers.commands import REPOSITORY
+from helpers.studies import Folder
+from helpers.studies import copy_sources
+from helpers.commands import need
+from helpers.commands import no_more_files
+from helpers.commands import run
+from helpers.commands import uncrossed
+from uncrossed.common.errors import UnreadableError
+from uncrossed.job import snakemake_records
+from uncrossed.results import trial_file
+from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+def test_a_log_holds_every_attempt(tmp_path):
+    """The first attempt fails; neither Snakemake, which removes logs, nor the second one removes what it said."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").write_text(
+        f"""#!/bin/bash
+echo "user site: $PYTHONNOUSERSITE"
+[ "$3" = train ] && mkdir {tmp_path}/tried 2>/dev/null && more="--patience 0"
+exec {sys.executable} "$@" $more
+"""
+    )
+    (tmp_path / "bin/python").chmod(0o755)
+    (tmp_path / "work").mkdir()
+    folder = Folder(tmp_path / "work")
+    target = "results/tiny/trials/first/pytorch.h5"
+    folder.snakemake(target, "--retries", 1, PATH=f"{tmp_path / 'bin'}:{PATH}")
+    log = (folder.results / "logs/trials/first/pytorch.log").read_text().splitlines()
+    begun = f"training of {target} begun 2"
+    assert [line.startswith(begun) for line in log[:5]] == [False, True, False, False, True]
+    assert "--patience: found 0.0; allowed: a number > 0" in log[2]
+    assert f" on {platform.node()}, process " in log[4]
+    # Of the packages in a user's home folder jobs see none.
+    assert log[0] == log[3] == "user site: 1"
+    assert "epoch 2/2" in log[-1]

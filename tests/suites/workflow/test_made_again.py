@@ -1,0 +1,121 @@
+"""An edit makes again what depends on it, and nothing else."""
+
+import json
+import os
+import re
+import shutil
+import sysconfig
+import venv
+from pathlib import Path
+import pandas as pd
+import pytest
+from helpers import synthetic
+from helpers.commands import PATH
+from helpers.studies import ROWS
+from helpers.studies import Folder
+from helpers.studies import copy_sources
+from helpers.commands import run
+from helpers.commands import uncrossed
+from helpers.studies import write_manifest
+from uncrossed.results import trial_file
+from uncrossed.study.study import Study
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+BOTH = ["pytorch first", "pytorch second", "tensorflow first", "tensorflow second"]
+
+
+def test_the_manifest_that_was_built_builds_the_same_again(folder):
+    folder.configure(manifest="results/tiny/manifest.csv")
+    assert folder.planned() == []
+
+
+def test_a_second_run_does_nothing(folder):
+    assert folder.planned() == []
+    assert "Nothing to be done" in folder.snakemake().stdout
+
+
+def test_one_edited_row_retrains_one_trial(folder):
+    write_manifest(folder.manifest, {**ROWS, "second": {**ROWS["second"], "learning_rate": 0.031}})
+    assert folder.planned() == ["pytorch second", "tensorflow second"]
+
+
+def test_swapped_values_are_noticed(folder):
+    # Snakemake compares parameters as a set without names.
+    first = ROWS["first"]
+    swapped = {**first, "learning_rate": first["adam_epsilon"], "adam_epsilon": first["learning_rate"]}
+    write_manifest(folder.manifest, {**ROWS, "first": swapped})
+    assert folder.planned() == ["pytorch first", "tensorflow first"]
+
+
+def test_reordered_rows_change_nothing(folder):
+    write_manifest(folder.manifest, dict(reversed(ROWS.items())))
+    assert folder.planned() == []
+
+
+def test_notes_change_tables_only(folder):
+    text = folder.manifest.read_text().replace("epochs\n", "epochs,space\n").replace(",2\n", ",2,5\n")
+    folder.manifest.write_text(text)
+    output = folder.snakemake("-n").stdout
+    assert "rule manifest" in output
+    assert "rule train" not in output
+
+
+def test_a_new_row_trains_one_trial_and_a_removed_one_none(folder):
+    write_manifest(folder.manifest, {**ROWS, "third": {**ROWS["first"], "learning_rate": 0.5}})
+    assert folder.planned() == ["pytorch third", "tensorflow third"]
+    write_manifest(folder.manifest, {"first": ROWS["first"]})
+    output = folder.snakemake("-n").stdout
+    assert "rule tables" in output
+    assert "rule train" not in output
+
+
+def test_code_of_one_framework_retrains_only_its_trials(folder, module):
+    module("training/backends/pytorch.py", "self.model.train()", "self.model.train(True)")
+    assert folder.planned() == ["pytorch first", "pytorch second"]
+
+
+def test_code_of_the_loop_retrains_both(folder, module):
+    module("training/loop.py", "TEST_BATCH = 500", "TEST_BATCH = 400")
+    assert folder.planned() == BOTH
+
+
+def test_settings_retrain_and_their_defaults_do_not(folder):
+    folder.configure(settings={"threads": 1, "precision": "float32"})
+    assert folder.planned() == []
+    folder.configure(settings={"threads": 1, "keep_epochs": [0]})
+    assert folder.planned() == BOTH
+
+
+def test_a_new_time_stamp_retrains_nothing(folder):
+    for path in (folder.path / "results/datasets/digits-few.h5", folder.manifest, folder.path / "study.yaml"):
+        path.touch()
+    assert folder.planned() == []
+
+
+@pytest.mark.parametrize("target", [[], ["results/tiny/trials/second/pytorch.h5"], ["pytorch"]])
+def test_a_lost_trial_file_is_made_again_alone(target, folder):
+    (folder.results / "trials/second/pytorch.h5").unlink()
+    assert folder.planned(*target) == ["pytorch second"]
+
+
+def test_a_lost_dataset_never_retrains_what_is_finished(folder):
+    dataset = folder.path / "results/datasets/digits-few.h5"
+    dataset.unlink()
+    (folder.results / "trials/second/pytorch.h5").unlink()
+    output = folder.snakemake("-n", code=1).stdout
+    assert "digits-few.h5 is missing" in output
+    folder.snakemake("results/datasets/digits-few.h5")
+    assert folder.planned() == ["pytorch second"]
+
+
+def test_what_an_operating_system_puts_beside_results_is_no_result(tmp_path):
+    folder = Folder(tmp_path)
+    trial = folder.results / "trials/first"
+    trial.mkdir(parents=True)
+    (trial / "._pytorch.h5").write_bytes(b"Mac OS X")
+    assert len(folder.planned()) == 4
+
+
+def test_code_of_datasets_makes_nothing_again(folder, module):
+    module("datasets/formats/digits.py", "255 / 16", "200 / 16")
+    assert folder.planned() == []

@@ -1,0 +1,124 @@
+"""A search through Snakemake, killed and continued, finds the same, and is data afterwards."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from helpers.commands import PATH
+from helpers.commands import REPOSITORY
+from helpers.studies import Folder
+from helpers.commands import run
+from helpers.commands import uncrossed
+from uncrossed.common.errors import InputError
+from uncrossed.search import suggestion as searching
+from uncrossed.search.figures import expected_best
+from uncrossed.search.suggestion import Seen
+from uncrossed.study.mechanisms import NATIVE
+from uncrossed.study.search import DIMENSIONS, Search
+from uncrossed.study.space import Interval, Space
+from uncrossed.study.study import Study
+from uncrossed.training.architectures import load
+from helpers.searches import SMALL
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+def study(path, **changes: object) -> Folder:
+    folder = Folder(path)
+    del folder.configuration["manifest"]
+    folder.configure(search={**SMALL, **changes}, settings={"threads": 1, "checkpoint_seconds": 0})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A finished search."""
+    folder = study(tmp_path_factory.mktemp("searched"))
+    folder.snakemake()
+    return folder
+
+
+def test_the_trajectory_is_data(searched):
+    table = pd.read_csv(searched.results / "tables/trajectory.csv")
+    assert list(table["number"]) == [0, 1, 2, 0, 1, 2]
+    assert list(table["guided"]) == [False, True, True] * 2
+    assert list(table["saw"]) == [0, 1, 2] * 2
+    for _, group in table.groupby("space"):
+        assert list(group["best_so_far"]) == list(group["objective"].cummax())
+    trajectory = json.loads((searched.results / "tables/trajectory.json").read_text())
+    assert trajectory["subspaces"][1]["batch_size"] == [20, 70]
+    assert trajectory["trials"][2]["saw"] == [[t["trial"], t["objective"]] for t in trajectory["trials"][:2]]
+    trials = pd.read_csv(searched.results / "tables/trials.csv").set_index("trial")
+    assert list(table["objective"]) == [abs(trials.loc[name, "difference"]) for name in table["trial"]]
+    listed = (searched.results / "SHA256SUMS").read_text()
+    for name in ("tables/trajectory.csv", "tables/trajectory.json", "figures/search-progress.svg"):
+        assert name in listed
+    study = ["--study", searched.path / "study.yaml", "--results", searched.results]
+    best = uncrossed("search", "best", *study, "--count", 1).stdout
+    assert table.loc[table["objective"].idxmax(), "trial"] in best
+    assert "every suggestion is what" in uncrossed("search", "check", *study).stdout
+
+
+def test_a_search_without_suggestions_is_not_found_to_be_right(searched, tmp_path):
+    command = ["search", "check", "--study", searched.path / "study.yaml", "--results"]
+    output = uncrossed(*command, tmp_path / "not-there", code=2).stdout
+    assert "none of the search's 6 trials has a suggestion" in output
+    assert "what the algorithm suggests; 6 of 6 are made" in uncrossed(*command, searched.results).stdout
+
+
+def test_its_manifest_builds_the_same_trial_files_without_searching(searched, tmp_path):
+    folder = Folder(tmp_path)
+    folder.manifest.write_bytes((searched.results / "manifest.csv").read_bytes())
+    target = "results/tiny/trials/smallcnn-s01-002"
+    folder.snakemake(*[f"{target}/{framework}.h5" for framework in ("pytorch", "tensorflow")])
+    for framework in ("pytorch", "tensorflow"):
+        name = f"trials/smallcnn-s01-002/{framework}.h5"
+        assert (folder.results / name).read_bytes() == (searched.results / name).read_bytes()
+
+
+def test_killed_and_continued_it_finds_the_same(searched, tmp_path):
+    folder = study(tmp_path)
+    words = ["snakemake", "--snakefile", folder.snakefile, "--profile", REPOSITORY / "profiles/local"]
+    words += ["--configfile", folder.path / "study.yaml"]
+    process = subprocess.Popen(
+        list(map(str, words)), cwd=tmp_path, env={**os.environ, "PATH": PATH}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while len(list(folder.results.glob("trials/*/row.json"))) < 4:
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    run(*words[:3], "--unlock", "--configfile", "study.yaml", folder=tmp_path)
+    made = {path: path.stat().st_mtime_ns for path in folder.results.glob("trials/*/row.json")}
+    folder.snakemake()
+    assert (folder.results / "SHA256SUMS").read_bytes() == (searched.results / "SHA256SUMS").read_bytes()
+    assert {path: path.stat().st_mtime_ns for path in made} == made, "a suggestion once made is kept"
+
+    # One trial rebuilt alone disturbs no other, and a longer search goes on from where this one ends.
+    lost = folder.results / "trials/smallcnn-s00-000/pytorch.h5"
+    lost.unlink()
+    assert folder.planned() == ["pytorch smallcnn-s00-000"]
+    assert "rule suggest" not in folder.snakemake("-n").stdout
+    folder.snakemake(lost.relative_to(tmp_path))
+    folder.configure(search={**SMALL, "trials": 4})
+    assert folder.planned() == [f"{f} smallcnn-s0{s}-003" for f in ("pytorch", "tensorflow") for s in (0, 1)]
+
+    # Another search block, an edited suggestion, an inconsistent history.
+    folder.configure(search={**SMALL, "seed": 1})
+    assert "suggested by another search" in folder.snakemake("-n", code=1).stdout
+    folder.configure(search=SMALL)
+    path = folder.results / "trials/smallcnn-s00-001/row.json"
+    edited = json.loads(path.read_text())
+    edited["row"]["learning_rate"] = 0.0123
+    path.write_text(json.dumps(edited))
+    check = ["search", "check", "--study", folder.path / "study.yaml", "--results", folder.results]
+    output = uncrossed(*check, code=2).stdout
+    assert "smallcnn-s00-001/pytorch.h5: inconsistent history: it was trained with learning_rate" in output
+    path.write_text("{")
+    assert "row.json: damaged" in folder.snakemake("-n", code=1).stdout

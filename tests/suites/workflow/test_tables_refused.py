@@ -1,0 +1,51 @@
+"""Results of other rows or settings make no table."""
+
+import json
+import os
+import re
+import shutil
+import sysconfig
+import venv
+from pathlib import Path
+import pandas as pd
+import pytest
+from helpers import synthetic
+from helpers.commands import PATH
+from helpers.studies import ROWS
+from helpers.studies import Folder
+from helpers.studies import copy_sources
+from helpers.commands import run
+from helpers.commands import uncrossed
+from helpers.studies import write_manifest
+from uncrossed.results import trial_file
+from uncrossed.study.study import Study
+from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+def test_results_that_do_not_belong_together_make_no_table(folder):
+    trials = folder.results / "trials/first"
+    shutil.copy(trials / "pytorch.h5", trials / "tensorflow.h5")
+    assert "made by pytorch" in uncrossed("tables", folder.results, code=2).stdout
+    row, data = Study.load(folder.path / "study.yaml").rows["first"], folder.path / "results/datasets/digits-few.h5"
+    settings = json.dumps({"threads": 1, "precision": "float64"})
+    command = ["train", "tensorflow", "--row", row.model_dump_json(), "--settings", settings, "--dataset", data]
+    uncrossed(*command, "--output", trials / "tensorflow.h5")
+    assert "made with settings=" in uncrossed("tables", folder.results, code=2).stdout
+    # The build knows what the study says, also where Snakemake's own records are gone.
+    shutil.rmtree(folder.path / ".snakemake")
+    folder.configure(settings={"threads": 2})
+    (folder.results / "tables/trials.csv").unlink()
+    assert "build it again" in folder.snakemake(code=1).stdout
+
+
+def test_a_base_that_is_only_a_note_builds(folder):
+    text = folder.manifest.read_text().replace("epochs\n", "epochs,base\n").replace(",2\n", ",2,first\n")
+    folder.manifest.write_text(text)
+    folder.snakemake()
+    assert list(pd.read_csv(folder.results / "tables/trials.csv")["base"]) == ["first", "first"]
+
+
+def test_a_result_of_another_row_is_refused_by_the_tables(folder):
+    trials = folder.results / "trials"
+    shutil.copy(trials / "first/pytorch.h5", trials / "second/pytorch.h5")
+    output = uncrossed("tables", folder.results, code=2).stdout
+    assert "second/pytorch.h5: made with trial=first, but the manifest says second" in output
