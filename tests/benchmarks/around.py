@@ -17,10 +17,9 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import gcs
-import synthetic
 from scale import timed
 
+from helpers import gcs, synthetic
 from uncrossed.results import checksums, tables, trial_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]

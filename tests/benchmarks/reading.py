@@ -11,9 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from server import Server
-
 import uncrossed
+from helpers.server import Server
 
 
 def main() -> None:

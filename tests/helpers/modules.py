@@ -1,14 +1,9 @@
 """The modules of the package."""
 
-import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
-import pytest
+
 from helpers.commands import REPOSITORY
-from uncrossed.results import layout
-from uncrossed.study.study import STATEMENT
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 PACKAGE = REPOSITORY / "workflow/uncrossed"
 

@@ -1,21 +1,7 @@
 """What a report's page holds."""
 
-import base64
 import json
 import re
-import shutil
-import h5py
-import numpy as np
-import pandas as pd
-import pytest
-from helpers import synthetic
-from helpers.browser import Browser
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError
-from uncrossed.report import report
-from uncrossed.results import trial_file
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="300pt" height="200pt" '
@@ -27,10 +13,12 @@ SVG = (
 
 
 def page(folder) -> str:
+    """The report of a study."""
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
 def data(folder) -> dict:
+    """What the page's script reads."""
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page(folder), re.S)[1])
 
 

@@ -1,26 +1,14 @@
 """Tables of made-up pairs for the analysis, and the published study as one."""
 
-import json
-import time
-import h5py
 import numpy as np
 import pandas as pd
-import pytest
-from scipy import stats
-from sklearn.metrics import cohen_kappa_score
+
 from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
-from uncrossed.common.errors import InputError
+from uncrossed.analysis import statistics
 from uncrossed.results import trial_file
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.training.architectures import load
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 PUBLISHED = REPOSITORY.parent / "shared/data/published"
-
-
 ROW = {"architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 32, "adam_epsilon": 1e-7, "epochs": 5}
 
 

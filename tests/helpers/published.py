@@ -1,33 +1,14 @@
 """Tables like those that were published in 2021."""
 
 import csv
-import functools
-import hashlib
-import http.server
 import io
-import json
-import math
-import threading
-import pandas as pd
+
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
+
 from uncrossed.cli import main
-from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import resolve
-from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.study2021 import published
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
-
-
 PERSON = "somebody@example.org"
-
-
 GOOD = {
     "Name": "dual_train_5E67eae2",
     "User": PERSON,

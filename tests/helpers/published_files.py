@@ -1,40 +1,18 @@
 """Files like those that were published in 2021."""
 
-import errno
-import fcntl
-import hashlib
-import json
-import pickle
-import shutil
-import sys
-import threading
-import time
 from pathlib import Path
+
 import numpy as np
-import pytest
+
 import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.published import KEY
-from helpers.published import PERSON
-from helpers.published import write
-from uncrossed.common import remote
-from uncrossed.common.errors import InputError
-from uncrossed.reading import cache
-from uncrossed.study2021 import published, published_files
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 FOLDERS = {"vgg16": "vgg", "resnet50": "resnet", "densenet121": "densenet"}
-
-
 NAME = "dual_train_00000000"
-
-
 SMALL = {"b.weight": np.arange(12, dtype=np.float32).reshape(3, 4), "a.num_batches_tracked": np.array(7)}
 
 
 def weights_of(architecture: str) -> str:
+    """How the names of files of weights begin."""
     return f"cifar10/{FOLDERS[architecture]}_lambda/model_weights/{NAME}"
 
 
@@ -58,6 +36,7 @@ def kept(tmp_path: Path, ending: str) -> list[Path]:
 
 
 def assert_small(arrays) -> None:
+    """Check that arrays are those of `SMALL`."""
     assert list(arrays) == list(SMALL)
     for name, array in SMALL.items():
         assert arrays[name].dtype == array.dtype

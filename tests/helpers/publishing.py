@@ -1,37 +1,11 @@
 """Running `uncrossed publish`, and what has to be at its destination."""
 
-import base64
-import csv
 import hashlib
-import json
-import os
-import platform
-import random
-import re
-import shutil
-import socket
-import subprocess
-import sys
-import threading
 from pathlib import Path
-import google_crc32c
-import numpy as np
-import pytest
-from helpers import gcs
-from helpers import synthetic
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.commands import run
+
 from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, attribution
-from uncrossed.common.errors import InputError
-from uncrossed.release import metadata, release, secrets, upload
-from uncrossed.release.card import TITLE
-from uncrossed.report import report
-from uncrossed.results import checksums, tables
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import resolve
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.release import secrets
+from uncrossed.results import checksums
 
 LIST = "RELEASE_SHA256SUMS"
 
@@ -49,6 +23,7 @@ def publish(folder, destination, receipt, *options, host="", **more):
 
 
 def prefix(folder: Path) -> str:
+    """Where a release lies below its destination."""
     return f"made/{hashlib.sha256((folder / LIST).read_bytes()).hexdigest()[:12]}/"
 
 

@@ -1,24 +1,9 @@
 """A small result of a training."""
 
-import contextlib
-import errno
-import os
-import resource
-import signal
-import subprocess
-import sys
-import time
-import h5py
 import numpy as np
-import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import no_more_files
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.common.files import complete
+
 from uncrossed.results import trial_file
-from uncrossed.results.compare import compare
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def make(**changes: object) -> trial_file.Result:
     """A small result with arrays of every kind; `changes` replace attributes."""

@@ -1,36 +1,19 @@
 """Sources of datasets in the layouts of their formats."""
 
-import fcntl
-import functools
 import gzip
 import hashlib
-import http.server
 import io
-import json
 import pickle
 import subprocess
 import tarfile
-import threading
 from pathlib import Path
-import h5py
+
 import numpy as np
-import pytest
-import yaml
-from helpers.commands import REPOSITORY
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import run
-from helpers.commands import uncrossed
-from helpers.studies import write_manifest
-from helpers.server import Proxy
-from helpers.server import Server
-from uncrossed.common.errors import InputError
+
 from uncrossed.common.files import sha256
-from uncrossed.datasets import dataset_file, formats
+from uncrossed.datasets import dataset_file
 from uncrossed.datasets.build import build
-from uncrossed.datasets.definition import BUILT_IN, FORMATS, Definition
-from uncrossed.study.study import Study
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.datasets.definition import Definition
 
 CIFAR10 = {"train": [f"data_batch_{k}" for k in range(1, 6)], "test": ["test_batch"]}
 

@@ -1,6 +1,6 @@
 """Kill trainings at random moments until each has been killed often enough; its file must be the uninterrupted one.
 
-`python tests/storm.py --kills 54` takes half an hour on two cores. Exit code 1 when a file differs.
+`python tests/storms/trainings.py --kills 54` takes half an hour on two cores. Exit code 1 when a file differs.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Kill an upload at random moments, finish it, and read the release with an installation that has no framework.
 
-`python tests/release_storm.py [results/STUDY]` takes two minutes; without a study it uploads made-up results. A server
+`python tests/storms/uploads.py [results/STUDY]` takes two minutes; without a study it uploads made-up results. A server
 that fails as Cloud Storage may gets the upload. The readers' installation is a fresh virtual environment, with pip's
 usual index. Exit code 1 when anything is not what was released.
 """
@@ -17,10 +17,12 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from helpers import gcs, synthetic
 from uncrossed.results import checksums, layout
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 BASE = "p/"
 
 # What a user reads, against the files: all tables, every array, and a copy of the whole study.

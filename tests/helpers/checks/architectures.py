@@ -8,7 +8,7 @@ from uncrossed.common.errors import InputError
 from uncrossed.explain.check import check
 from uncrossed.training.architectures import Architecture
 
-FILES = Path(__file__).parents[1] / "architectures"
+FILES = Path(__file__).parents[2] / "architectures"
 PERCEPTRON, BIASED = ((FILES / f"{name}.py").read_text() for name in ("perceptron", "biased"))
 CASES = {
     "perceptron": (PERCEPTRON, "", ""),

@@ -1,23 +1,10 @@
 """At chance is who guesses no better than the number of classes and of test examples allows."""
 
-import json
-import time
-import h5py
-import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
-from sklearn.metrics import cohen_kappa_score
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
-from uncrossed.common.errors import InputError
-from uncrossed.results import trial_file
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.training.architectures import load
+
 from helpers.pairs import number, summarise, table
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.analysis import statistics
+
 
 def test_chance_is_a_binomial_interval_of_the_test_size():
     low, high = statistics.chance_interval(10_000, 10)

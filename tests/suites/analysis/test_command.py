@@ -1,23 +1,14 @@
 """The command writes the same bytes again, and refuses or leaves out what is missing."""
 
 import json
-import time
+
 import h5py
-import numpy as np
 import pandas as pd
-import pytest
-from scipy import stats
-from sklearn.metrics import cohen_kappa_score
-from helpers.commands import REPOSITORY
-from helpers.commands import need
+
 from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
-from uncrossed.common.errors import InputError
-from uncrossed.results import trial_file
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.training.architectures import load
 from helpers.pairs import drawn, number, write_study
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.analysis import analyse, figures, predictions
+
 
 def test_the_command_writes_the_same_bytes_again(tmp_path):
     trials = drawn(24, trial=[f"t{k}" for k in range(24)], semantics="aligned").assign(architecture="smallcnn")

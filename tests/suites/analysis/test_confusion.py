@@ -1,22 +1,10 @@
 """A confusion matrix holds every example, and stays small whatever the number of classes."""
 
-import json
-import time
-import h5py
 import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
-from sklearn.metrics import cohen_kappa_score
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
-from uncrossed.common.errors import InputError
-from uncrossed.results import trial_file
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.training.architectures import load
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+from uncrossed.analysis import predictions
+
 
 def test_a_few_classes_have_a_whole_confusion_matrix():
     labels = np.array([0, 0, 1, 2])

@@ -1,23 +1,11 @@
 """Any pairs and any number of architectures are drawn."""
 
-import json
-import time
-import h5py
 import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
-from sklearn.metrics import cohen_kappa_score
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
-from uncrossed.common.errors import InputError
-from uncrossed.results import trial_file
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.training.architectures import load
+
 from helpers.pairs import drawn, table
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.analysis import figures, groups, statistics
+
 
 def test_groups_are_those_of_a_summary_and_work_out_what_it_does_not_say():
     trials = drawn(40, trial=[f"t{k}" for k in range(40)], semantics="native")

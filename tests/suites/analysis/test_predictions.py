@@ -1,22 +1,12 @@
 """How two models' predictions and weights differ agrees with other computations."""
 
-import json
-import time
-import h5py
 import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
 from sklearn.metrics import cohen_kappa_score
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
-from uncrossed.common.errors import InputError
-from uncrossed.results import trial_file
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
+
+from uncrossed.analysis import predictions
 from uncrossed.training.architectures import load
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_disagreement_against_other_computations():
     random = np.random.default_rng(4)

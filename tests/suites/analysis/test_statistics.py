@@ -1,23 +1,13 @@
 """Each statistic and interval is what another computation of it gives."""
 
-import json
-import time
-import h5py
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
-from sklearn.metrics import cohen_kappa_score
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
-from uncrossed.common.errors import InputError
-from uncrossed.results import trial_file
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.training.architectures import load
+
 from helpers.pairs import drawn, number, summarise
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.analysis import intervals, statistics
+from uncrossed.study.hyperparameters import HYPERPARAMETERS
+
 
 def test_correlations_agree_with_scipy():
     trials = drawn(80)

@@ -1,23 +1,13 @@
 """A summary says of pairs what a small computation by hand says, and no more than they hold."""
 
-import json
-import time
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
-from sklearn.metrics import cohen_kappa_score
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
-from uncrossed.common.errors import InputError
-from uncrossed.results import trial_file
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.training.architectures import load
+
 from helpers.pairs import drawn, number, summarise, table
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.analysis import statistics
+from uncrossed.common.errors import InputError
+
 
 def test_differences_of_a_hand_made_table():
     found = summarise(table([(0.9, 0.3), (0.5, 0.56), (0.7, 0.7), (0.8, 0.1), (0.1, 0.1)]))

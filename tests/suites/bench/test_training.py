@@ -1,9 +1,10 @@
 """The benchmark measures what it says, whatever the figures are."""
 
 import json
+
 import pytest
+
 from helpers.commands import uncrossed
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 SMALL = ("--architecture", "smallcnn", "--batch-size", 10, "--rounds", 1, "--seconds", 0.1, "--deterministic-only")
 

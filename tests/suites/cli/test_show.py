@@ -1,25 +1,18 @@
 """A study is shown whatever surrounds the command."""
 
-import json
-import os
-import re
-import shutil
-import sysconfig
-import venv
-from pathlib import Path
-import pandas as pd
 import pytest
+
 from helpers import synthetic
-from helpers.commands import PATH
-from helpers.studies import ROWS
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import run
-from helpers.commands import uncrossed
-from helpers.studies import write_manifest
-from uncrossed.results import trial_file
-from uncrossed.study.study import Study
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from helpers.commands import run, uncrossed
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A study of three made-up pairs."""
+    folder = tmp_path_factory.mktemp("made")
+    synthetic.study(folder, 3)
+    return folder
+
 
 @pytest.mark.parametrize(
     "surroundings",
@@ -31,10 +24,10 @@ from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
     ],
     ids=lambda surroundings: " ".join(surroundings),
 )
-def test_a_pair_is_shown_whatever_surrounds_the_command(built, surroundings):
-    shown = uncrossed("show", "first", "--study", built.results, **surroundings).stdout
+def test_a_pair_is_shown_whatever_surrounds_the_command(made, surroundings):
+    shown = uncrossed("show", "vgg16-0002", "--study", made, **surroundings).stdout
     assert "test accuracy by epoch" in shown
 
 
-def test_a_command_whose_output_is_closed_does_its_work(built):
-    assert run("sh", "-c", f"uncrossed show --study '{built.results}' >&- 2>&-").stdout == ""
+def test_a_command_whose_output_is_closed_does_its_work(made):
+    assert run("sh", "-c", f"uncrossed show --study '{made}' >&- 2>&-").stdout == ""

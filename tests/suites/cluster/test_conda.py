@@ -5,22 +5,13 @@ What this proves and what it can't is said in `tests/helpers/stand-in/conda`. No
 
 import sys
 from importlib.metadata import version
+
 import pytest
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.studies import ROWS
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import need
-from helpers.commands import run
-from helpers.studies import write_manifest
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
-
+from helpers.commands import PATH, STAND_IN, need, run
+from helpers.studies import ROWS, Folder, copy_sources, write_manifest
 
 FRAMEWORKS = ("pytorch", "tensorflow")
-
-
 TQDM = f"tqdm=={version('tqdm')}"
 
 

@@ -7,16 +7,12 @@ import re
 import signal
 import subprocess
 from pathlib import Path
+
 import pytest
+
 from helpers import slurm
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.studies import ROWS
-from helpers.studies import Folder
-from helpers.commands import need
-from helpers.commands import run
-from helpers.studies import write_manifest
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from helpers.commands import PATH, REPOSITORY, STAND_IN, need, run
+from helpers.studies import ROWS, Folder, write_manifest
 
 # Trainings of some ten seconds, saved often.
 EPOCHS = 80

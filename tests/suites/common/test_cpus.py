@@ -1,17 +1,11 @@
 """Usable CPUs are those of the affinity and the control group."""
 
 import os
-import pandas as pd
+
 import pytest
-from helpers import synthetic
-from helpers.commands import uncrossed
+
 from uncrossed.common import cpus
-from uncrossed.datasets.definition import DatasetIdentity
-from uncrossed.results import tables
-from uncrossed.study import manifest, resources
-from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
-from uncrossed.training.architectures import load
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 @pytest.mark.parametrize(
     ("group", "files", "expected"),

@@ -1,37 +1,13 @@
 """A file appears when it is complete, and what a killed writer left is removed."""
 
-import json
-import os
-import platform
-import shutil
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
-import h5py
+
 import pytest
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import need
-from helpers.commands import no_more_files
+
 from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.common.errors import UnreadableError
-from uncrossed.job import snakemake_records
-from uncrossed.results import trial_file
-from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-import contextlib
-import errno
-import resource
-import numpy as np
-from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import complete
-from uncrossed.results.compare import compare
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_not(tmp_path):
     program = """

@@ -1,37 +1,18 @@
 """A downloaded source is the same dataset, and what hinders a download is one clear line."""
 
-import fcntl
 import functools
-import gzip
-import hashlib
 import http.server
-import io
-import json
-import pickle
-import subprocess
-import tarfile
 import threading
-from pathlib import Path
-import h5py
-import numpy as np
+
 import pytest
-import yaml
-from helpers.commands import REPOSITORY
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import run
-from helpers.commands import uncrossed
-from helpers.studies import write_manifest
-from helpers.server import Proxy
-from helpers.server import Server
+
+from helpers.server import Proxy, Server
+from helpers.sources import define, make_archive
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
-from uncrossed.datasets import dataset_file, formats
+from uncrossed.datasets import dataset_file
 from uncrossed.datasets.build import build
-from uncrossed.datasets.definition import BUILT_IN, FORMATS, Definition
-from uncrossed.study.study import Study
-from helpers.sources import define, make_archive
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_a_download_is_the_same_dataset(tmp_path):
     make_archive(tmp_path / "a.tar.gz")

@@ -1,37 +1,20 @@
 """Each format turns its source into the images and labels that it holds."""
 
-import fcntl
-import functools
-import gzip
-import hashlib
-import http.server
-import io
 import json
-import pickle
-import subprocess
-import tarfile
-import threading
 from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
-import yaml
-from helpers.commands import REPOSITORY
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import run
+
 from helpers.commands import uncrossed
-from helpers.studies import write_manifest
-from helpers.server import Proxy
 from helpers.server import Server
+from helpers.sources import check_arrays, define, make, make_archive, make_idx, make_npz
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import sha256
 from uncrossed.datasets import dataset_file, formats
 from uncrossed.datasets.build import build
-from uncrossed.datasets.definition import BUILT_IN, FORMATS, Definition
-from uncrossed.study.study import Study
-from helpers.sources import check_arrays, define, make, make_archive, make_idx, make_npz
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.datasets.definition import BUILT_IN, FORMATS
+
 
 def test_an_archive_becomes_one_file_with_the_first_examples(tmp_path):
     arrays = make_archive(tmp_path / "a.tar.gz")

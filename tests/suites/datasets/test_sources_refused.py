@@ -1,37 +1,18 @@
 """Nothing is opened before its SHA-256 matched, and a source that is not what it must be is named."""
 
-import fcntl
-import functools
 import gzip
-import hashlib
-import http.server
-import io
-import json
 import pickle
-import subprocess
 import tarfile
-import threading
 from pathlib import Path
-import h5py
+
 import numpy as np
 import pytest
-import yaml
-from helpers.commands import REPOSITORY
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import run
-from helpers.commands import uncrossed
-from helpers.studies import write_manifest
-from helpers.server import Proxy
-from helpers.server import Server
+
+from helpers.sources import add, define, idx, idx_sha256, make, make_archive, make_idx, make_npz
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
-from uncrossed.datasets import dataset_file, formats
 from uncrossed.datasets.build import build
-from uncrossed.datasets.definition import BUILT_IN, FORMATS, Definition
-from uncrossed.study.study import Study
-from helpers.sources import add, define, idx, idx_sha256, make, make_archive, make_idx, make_npz
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_a_file_of_fashion_mnist_that_is_another_is_refused(tmp_path):
     make_idx(tmp_path / "files")

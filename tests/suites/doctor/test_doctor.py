@@ -2,13 +2,10 @@
 
 import subprocess
 import sys
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.commands import uncrossed
+
+from helpers.commands import PATH, REPOSITORY, STAND_IN, need, run, uncrossed
 from uncrossed.study.trial import FRAMEWORKS
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_it_says_what_each_framework_sees():
     output = uncrossed("doctor", code=None).stdout

@@ -2,17 +2,10 @@
 
 import json
 import sys
-from pathlib import Path
+
 import pytest
-import uncrossed as package
-from helpers.studies import Folder
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError
-from uncrossed.training.architectures import BUILT_IN, load
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
-
+from helpers.commands import ARCHITECTURES, CHECKS, run, uncrossed
 
 FAULTS = {
     "perceptron": None,

@@ -1,30 +1,12 @@
 """With all mechanisms aligned nothing is left, and every flip and wrong imitation is detected."""
 
 import json
-import subprocess
 import sys
-from pathlib import Path
-import numpy as np
-import pandas as pd
-import pytest
-from helpers import synthetic
-from helpers.commands import REPOSITORY
-from helpers.studies import ROWS
-from helpers.studies import Folder
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.analysis.attribution import attribute
+
+from helpers.commands import run, uncrossed
 from uncrossed.explain.proof import EPSILONS, LIMITS
-from uncrossed.results import tables, trial_file
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import MECHANISMS, NAMED, NATIVE, alone, flipped, resolve, spell, table, variants
-from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import BUILT_IN, load
-from uncrossed.training.arrays import to_pytorch
-from uncrossed.training.draws import dropout_mask
-from uncrossed.training.effective import effective
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.training.architectures import load
+
 
 def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
     uncrossed("prove", "--architecture", "smallcnn", "--json", tmp_path / "proof.json")

@@ -1,35 +1,11 @@
 """Stored weights give the stored logits, and others do not."""
 
-import fcntl
-import hashlib
 import json
-import os
-import re
-import shutil
-import signal
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
-import h5py
-import numpy as np
-import pandas as pd
-import pytest
-from helpers import synthetic
-import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import run
+
 from helpers.commands import uncrossed
-from helpers.server import Server
-from uncrossed.common.errors import UnreadableError
-from uncrossed.results import checksums, facts, tables, trial_file
-from uncrossed.results.facts import Hdf5Process
-from uncrossed.results.verify import verify
-from uncrossed.study import manifest
-from uncrossed.study.trial import FRAMEWORKS, Trial
 from helpers.verified import SOUND, change
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.study.trial import FRAMEWORKS
+
 
 def test_logits_are_computed_again_from_the_weights(few, tmp_path):
     """Real trainings: their weights give the stored logits to the last bit; other weights do not."""

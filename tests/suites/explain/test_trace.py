@@ -3,28 +3,11 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
-import numpy as np
-import pandas as pd
-import pytest
-from helpers import synthetic
-from helpers.commands import REPOSITORY
-from helpers.studies import ROWS
-from helpers.studies import Folder
-from helpers.commands import run
+
 from helpers.commands import uncrossed
-from uncrossed.analysis.attribution import attribute
-from uncrossed.explain.proof import EPSILONS, LIMITS
-from uncrossed.results import tables, trial_file
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import MECHANISMS, NAMED, NATIVE, alone, flipped, resolve, spell, table, variants
-from uncrossed.study.study import Study
+from uncrossed.study.mechanisms import flipped
 from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import BUILT_IN, load
-from uncrossed.training.arrays import to_pytorch
-from uncrossed.training.draws import dropout_mask
-from uncrossed.training.effective import effective
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_the_trace_names_step_layer_and_mechanism(few, tmp_path):
     values = {"learning_rate": 0.001, "batch_size": 30, "adam_epsilon": 1e-4, "epochs": 1}

@@ -1,19 +1,13 @@
 """All environments agree with the lock."""
 
 import re
-import subprocess
-import sys
 import tomllib
-from collections import Counter
 from importlib import metadata
-import pytest
+
 import yaml
-from helpers.commands import PATH
+
 from helpers.commands import REPOSITORY
-from helpers.studies import copy_sources
-from helpers.commands import need
-from helpers.commands import run
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def pins(text: str) -> dict[str, set[str]]:
     """Exact requirements by package, each with its marker."""

@@ -1,15 +1,12 @@
 """No module imports from a room above its own, and none imports itself by way of others."""
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
+
 import pytest
-from helpers.commands import REPOSITORY
-from uncrossed.results import layout
-from uncrossed.study.study import STATEMENT
+
 from helpers.modules import PACKAGE, modules, name
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 # From low to high.
 ROOMS = (

@@ -1,19 +1,11 @@
 """Every rule and profile keeps what all of them have to keep."""
 
 import re
-import subprocess
-import sys
-import tomllib
-from collections import Counter
-from importlib import metadata
-import pytest
+
 import yaml
-from helpers.commands import PATH
+
 from helpers.commands import REPOSITORY
-from helpers.studies import copy_sources
-from helpers.commands import need
-from helpers.commands import run
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_both_profiles_agree_on_what_makes_a_job_run_again():
     for name in ("local", "slurm"):

@@ -1,19 +1,11 @@
 """The sources are clean, and nothing lies about."""
 
-import re
 import subprocess
-import sys
-import tomllib
-from collections import Counter
-from importlib import metadata
+
 import pytest
-import yaml
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.studies import copy_sources
-from helpers.commands import need
-from helpers.commands import run
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+from helpers.commands import REPOSITORY, run
+
 
 @pytest.mark.parametrize(
     "command",

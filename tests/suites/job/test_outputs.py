@@ -1,23 +1,16 @@
 """A training ends in a trial file and a run record, each with what it must hold."""
 
 import json
-import os
-import shutil
 import subprocess
-import sys
-from pathlib import Path
+
 import numpy as np
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.commands import uncrossed
+
+from helpers.commands import REPOSITORY, need, run
+from helpers.trainings import row, train
 from uncrossed.results import trial_file
 from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import BUILT_IN, load
-from uncrossed.training.loop import batches, measure
-from helpers.trainings import row, train
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_divergence_is_a_result(framework, few, tmp_path):

@@ -1,23 +1,14 @@
 """Bad input is refused before anything is trained or overwritten."""
 
-import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
-import numpy as np
+
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.results import trial_file
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import BUILT_IN, load
-from uncrossed.training.loop import batches, measure
+
 from helpers.trainings import row, train
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.study.trial import FRAMEWORKS
+
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_missing_gpu_is_said_at_once(framework, few, tmp_path):

@@ -1,32 +1,18 @@
 """A training that is stopped or killed ends with the bytes that it would have had."""
 
 import json
-import os
-import platform
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-import h5py
-import pytest
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import need
-from helpers.commands import no_more_files
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.common.errors import UnreadableError
-from uncrossed.job import snakemake_records
-from uncrossed.results import trial_file
-from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-from helpers.trainings import command
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
+import pytest
+
+from helpers.commands import CHECKS, REPOSITORY, run
+from helpers.trainings import command
+from uncrossed.study.trial import FRAMEWORKS
 
 
 def stopped(framework: str, data: Path, output: Path, number: int = signal.SIGTERM, epochs: int = 4000) -> int:

@@ -2,22 +2,13 @@
 
 import json
 import os
-import shutil
-import subprocess
 import sys
-from pathlib import Path
-import numpy as np
+
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.results import trial_file
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import BUILT_IN, load
-from uncrossed.training.loop import batches, measure
+
+from helpers.commands import REPOSITORY, run
 from helpers.trainings import row, train
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.study.trial import FRAMEWORKS
 
 # Of libc, NumPy, OpenMP, oneDNN and the frameworks: other kernels, one thread, or no training at all.
 HOSTILE = {

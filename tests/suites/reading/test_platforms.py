@@ -1,34 +1,12 @@
 """A study is read where Linux or a package is not."""
 
-import json
-import multiprocessing
-import operator
-import pickle
-import shutil
-import ssl
-import subprocess
 import sys
-import threading
-from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
-from urllib.parse import quote
-import h5py
-import numpy as np
-import pandas as pd
+
 import pytest
-from helpers import synthetic
-import uncrossed as package
-from helpers.commands import need
-from helpers.commands import no_more_files
-from helpers.commands import run
-from helpers.server import Proxy
-from helpers.server import Server
-from uncrossed.common import remote
-from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.results import checksums, tables, trial_file, trials_table
-from uncrossed.study.trial import FRAMEWORKS, Trial
+
 from helpers.big import BIG
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from helpers.commands import run
+
 
 @pytest.mark.parametrize("platform", ["win32", "darwin"])
 def test_a_study_is_read_where_linux_is_not(platform, copy, tmp_path):

@@ -1,38 +1,10 @@
 """Another content at the destination is never overwritten, and never taken for the released one."""
 
-import base64
-import csv
-import hashlib
-import json
-import os
-import platform
-import random
-import re
-import shutil
-import socket
-import subprocess
-import sys
-import threading
-from pathlib import Path
-import google_crc32c
-import numpy as np
 import pytest
+
 from helpers import gcs
-from helpers import synthetic
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, attribution
-from uncrossed.common.errors import InputError
-from uncrossed.release import metadata, release, secrets, upload
-from uncrossed.release.card import TITLE
-from uncrossed.report import report
-from uncrossed.results import checksums, tables
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import resolve
 from helpers.publishing import LIST, check, prefix, publish
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_another_content_is_not_overwritten(built, server, tmp_path):
     name = f"p/{prefix(built)}tables/trials.csv"

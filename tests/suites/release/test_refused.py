@@ -1,38 +1,17 @@
 """What is not as it was listed is neither released nor published."""
 
-import base64
-import csv
-import hashlib
-import json
 import os
-import platform
-import random
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import threading
 from pathlib import Path
-import google_crc32c
-import numpy as np
+
 import pytest
-from helpers import gcs
-from helpers import synthetic
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.commands import run
+
 from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, attribution
-from uncrossed.common.errors import InputError
-from uncrossed.release import metadata, release, secrets, upload
-from uncrossed.release.card import TITLE
-from uncrossed.report import report
-from uncrossed.results import checksums, tables
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import resolve
 from helpers.publishing import LIST, prefix, publish
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.common.errors import InputError
+from uncrossed.release import release, upload
+from uncrossed.results import checksums
+
 
 def unreadable(path: Path) -> None:
     """Let the operating system open a file, and refuse to read it."""

@@ -1,38 +1,21 @@
 """An upload is complete or not there, whatever fails and whenever it is killed."""
 
 import base64
-import csv
 import hashlib
 import json
 import os
-import platform
 import random
-import re
-import shutil
 import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
+
 import google_crc32c
-import numpy as np
 import pytest
+
 from helpers import gcs
-from helpers import synthetic
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, attribution
-from uncrossed.common.errors import InputError
-from uncrossed.release import metadata, release, secrets, upload
-from uncrossed.release.card import TITLE
-from uncrossed.report import report
-from uncrossed.results import checksums, tables
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import resolve
+from helpers.commands import PATH, run, uncrossed
 from helpers.publishing import LIST, check, prefix, publish, released_files
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 # How often an upload is killed at a random moment; more by UNCROSSED_INTERRUPTIONS=50.
 INTERRUPTIONS = int(os.environ.get("UNCROSSED_INTERRUPTIONS", 5))

@@ -1,21 +1,12 @@
 """A study with its report."""
 
-import base64
-import json
-import re
 import shutil
-import h5py
-import numpy as np
-import pandas as pd
+
 import pytest
+
 from helpers import synthetic
-from helpers.browser import Browser
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError
 from uncrossed.report import report
-from uncrossed.results import trial_file
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):

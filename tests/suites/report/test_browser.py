@@ -1,22 +1,15 @@
 """The report works in a real browser."""
 
-import base64
-import json
-import re
 import shutil
-import h5py
-import numpy as np
+
 import pandas as pd
-import pytest
+
 from helpers import synthetic
 from helpers.browser import Browser
 from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError
+from helpers.pages import SVG, WIDE, data
 from uncrossed.report import report
 from uncrossed.results import trial_file
-from helpers.pages import SVG, WIDE, data
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 CELL = "[...document.querySelectorAll('#pairs tbody tr.pair:not([hidden])')].map(row => row.cells[%d].textContent)"
 

@@ -3,20 +3,10 @@
 import base64
 import json
 import re
-import shutil
-import h5py
-import numpy as np
-import pandas as pd
-import pytest
-from helpers import synthetic
-from helpers.browser import Browser
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError
-from uncrossed.report import report
-from uncrossed.results import trial_file
+
 from helpers.pages import SVG, page
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.report import report
+
 
 def test_figures_are_images_in_the_page_each_the_bytes_of_its_file(study):
     (study / "figures").mkdir()

@@ -1,22 +1,13 @@
 """Nothing in the report comes from elsewhere, and no text in it is read as HTML."""
 
-import base64
 import json
 import re
-import shutil
-import h5py
-import numpy as np
+
 import pandas as pd
-import pytest
-from helpers import synthetic
-from helpers.browser import Browser
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError
-from uncrossed.report import report
-from uncrossed.results import trial_file
+
 from helpers.pages import SVG, page
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.report import report
+
 
 def test_nothing_in_it_comes_from_elsewhere(made):
     assert not re.search(r"https?://(?!www\.w3\.org/)", page(made))

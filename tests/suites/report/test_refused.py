@@ -1,22 +1,16 @@
 """A bad table, figure or trial file is refused by name, and listed where that is asked for."""
 
-import base64
-import json
 import re
 import shutil
+
 import h5py
-import numpy as np
-import pandas as pd
 import pytest
-from helpers import synthetic
-from helpers.browser import Browser
-from helpers.commands import need
+
 from helpers.commands import uncrossed
+from helpers.pages import data, words
 from uncrossed.common.errors import InputError
 from uncrossed.report import report
-from uncrossed.results import trial_file
-from helpers.pages import data, words
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "predictions", "another trial's"])
 def test_a_bad_trial_file_is_refused_by_name_and_listed_where_that_is_asked_for(damage, study):

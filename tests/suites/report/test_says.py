@@ -1,22 +1,18 @@
 """The report says what the tables and files hold."""
 
-import base64
-import json
-import re
 import shutil
-import h5py
+
 import numpy as np
 import pandas as pd
 import pytest
+
 from helpers import synthetic
-from helpers.browser import Browser
-from helpers.commands import need
 from helpers.commands import uncrossed
+from helpers.pages import SVG, data, page, words
 from uncrossed.common.errors import InputError
 from uncrossed.report import report
 from uncrossed.results import trial_file
-from helpers.pages import SVG, data, page, words
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_the_summary_says_what_the_table_of_trials_holds(made):
     trials = pd.read_parquet(made / "tables/trials.parquet")

@@ -1,35 +1,15 @@
 """A study of made-up results."""
 
-import fcntl
-import hashlib
-import json
-import os
-import re
 import shutil
-import signal
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
-import h5py
+
 import numpy as np
-import pandas as pd
 import pytest
+
 from helpers import synthetic
-import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import run
-from helpers.commands import uncrossed
-from helpers.server import Server
-from uncrossed.common.errors import UnreadableError
-from uncrossed.results import checksums, facts, tables, trial_file
-from uncrossed.results.facts import Hdf5Process
-from uncrossed.results.verify import verify
-from uncrossed.study import manifest
-from uncrossed.study.trial import FRAMEWORKS, Trial
 from helpers.verified import change
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.results import checksums, tables
+
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):

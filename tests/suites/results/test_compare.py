@@ -1,25 +1,13 @@
 """Two trial files are the same file, the same result, or different, and it is said why."""
 
-import contextlib
-import errno
-import os
-import resource
-import signal
-import subprocess
-import sys
-import time
-import h5py
 import numpy as np
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import no_more_files
+
 from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.common.files import complete
+from helpers.results import make
 from uncrossed.results import trial_file
 from uncrossed.results.compare import compare
-from helpers.results import make
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_compare_tells_same_file_same_result_and_different(tmp_path):
     trial_file.write(tmp_path / "a.h5", make())

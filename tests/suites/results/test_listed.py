@@ -1,15 +1,14 @@
 """Whatever makes an output says whether checksums list it."""
 
-import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-import pytest
+
 from helpers.commands import REPOSITORY
+from helpers.modules import modules
 from uncrossed.results import layout
 from uncrossed.study.study import STATEMENT
-from helpers.modules import modules
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def written(path: Path) -> Iterator[str]:
     """The names below `tables/` and `figures/` that stand in a module's or a rule file's code."""

@@ -3,23 +3,17 @@
 import contextlib
 import errno
 import os
-import resource
-import signal
-import subprocess
-import sys
-import time
+
 import h5py
 import numpy as np
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import no_more_files
-from helpers.commands import uncrossed
+
+from helpers.commands import no_more_files, uncrossed
+from helpers.results import make
 from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.common.files import complete
 from uncrossed.results import trial_file
 from uncrossed.results.compare import compare
-from helpers.results import make
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_every_flipped_bit_of_data_is_noticed(tmp_path):
     path = tmp_path / "a.h5"

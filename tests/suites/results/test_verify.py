@@ -1,35 +1,21 @@
 """Verification passes what is as it says, and names each way in which it is not."""
 
-import fcntl
-import hashlib
-import json
-import os
 import re
-import shutil
-import signal
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
-import h5py
+
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import synthetic
+
 import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import run
+from helpers import synthetic
 from helpers.commands import uncrossed
-from helpers.server import Server
-from uncrossed.common.errors import UnreadableError
+from helpers.verified import FIRST, SECOND, SOUND, change, changed
 from uncrossed.results import checksums, facts, tables, trial_file
-from uncrossed.results.facts import Hdf5Process
 from uncrossed.results.verify import verify
 from uncrossed.study import manifest
 from uncrossed.study.trial import FRAMEWORKS, Trial
-from helpers.verified import FIRST, SECOND, SOUND, change, changed
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_a_sound_study_passes(folder):
     output = uncrossed("verify", folder).stdout

@@ -1,35 +1,15 @@
 """A study is verified wherever it lies, in part or whole."""
 
-import fcntl
-import hashlib
-import json
-import os
-import re
 import shutil
-import signal
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
-import h5py
-import numpy as np
-import pandas as pd
+
 import pytest
-from helpers import synthetic
+
 import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import run
 from helpers.commands import uncrossed
 from helpers.server import Server
-from uncrossed.common.errors import UnreadableError
-from uncrossed.results import checksums, facts, tables, trial_file
-from uncrossed.results.facts import Hdf5Process
-from uncrossed.results.verify import verify
-from uncrossed.study import manifest
-from uncrossed.study.trial import FRAMEWORKS, Trial
 from helpers.verified import FIRST, SECOND, SOUND
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.results.verify import verify
+
 
 def test_a_copy_of_some_trials_passes_where_missing_files_are_ignored(folder, tmp_path):
     package.open(folder).select(trial=FIRST).download(tmp_path / "copy", progress=False)

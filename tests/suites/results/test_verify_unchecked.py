@@ -1,35 +1,12 @@
 """What cannot be checked is named, and is no success."""
 
-import fcntl
 import hashlib
-import json
-import os
-import re
-import shutil
-import signal
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from pathlib import Path
-import h5py
-import numpy as np
-import pandas as pd
+
 import pytest
-from helpers import synthetic
-import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import run
-from helpers.commands import uncrossed
-from helpers.server import Server
-from uncrossed.common.errors import UnreadableError
-from uncrossed.results import checksums, facts, tables, trial_file
-from uncrossed.results.facts import Hdf5Process
-from uncrossed.results.verify import verify
-from uncrossed.study import manifest
-from uncrossed.study.trial import FRAMEWORKS, Trial
+
+from helpers.commands import REPOSITORY, run, uncrossed
 from helpers.verified import FIRST, SOUND
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 LACKING = {
     "manifest.csv": "not checked: whether trials are missing, of other rows, or otherwise in the tables, as ",

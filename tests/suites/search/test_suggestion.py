@@ -1,32 +1,16 @@
 """The same history gives the same suggestion, and a trial sees what it may."""
 
-import json
-import os
-import signal
-import subprocess
-import time
 import numpy as np
-import pandas as pd
 import pytest
-import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.studies import Folder
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError
+
+from helpers.searches import SMALL
 from uncrossed.search import suggestion as searching
 from uncrossed.search.figures import expected_best
 from uncrossed.search.suggestion import Seen
 from uncrossed.study.mechanisms import NATIVE
-from uncrossed.study.search import DIMENSIONS, Search
-from uncrossed.study.space import Interval, Space
-from uncrossed.study.study import Study
+from uncrossed.study.search import Search
 from uncrossed.training.architectures import load
-from helpers.searches import SMALL
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def make(**changes: object) -> Search:
     return Search.check({**SMALL, "trials": 30, "start": 5, **changes}, "search")

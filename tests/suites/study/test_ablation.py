@@ -1,37 +1,10 @@
 """An ablation holds what can differ, and nothing else."""
 
-import math
-from collections import Counter
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from helpers.commands import REPOSITORY
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError
+from helpers.commands import REPOSITORY, uncrossed
 from uncrossed.study import manifest
-from uncrossed.study.mechanisms import NATIVE, resolve, spell
-from uncrossed.study.space import PUBLISHED, Interval
-import json
-import subprocess
-import sys
-from pathlib import Path
-import numpy as np
-import pandas as pd
-from helpers import synthetic
-from helpers.studies import ROWS
-from helpers.studies import Folder
-from helpers.commands import run
-from uncrossed.analysis.attribution import attribute
-from uncrossed.explain.proof import EPSILONS, LIMITS
-from uncrossed.results import tables, trial_file
-from uncrossed.study.mechanisms import MECHANISMS, NAMED, NATIVE, alone, flipped, resolve, spell, table, variants
-from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import BUILT_IN, load
-from uncrossed.training.arrays import to_pytorch
-from uncrossed.training.draws import dropout_mask
-from uncrossed.training.effective import effective
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.training.architectures import load
+
 
 def test_a_base_alone_makes_no_ablation():
     rows = manifest.read(REPOSITORY / "config/manifests/ablation.csv").values()

@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+
 import pytest
+
+from helpers.commands import ARCHITECTURES
 from helpers.studies import copy_sources
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 # In a process of its own, for another tree: the identity of each framework's trainings of each architecture.
 PROGRAM = """
@@ -52,8 +54,6 @@ def edited(sources: Path, name: str, old: str, new: str) -> dict[str, str]:
 
 
 PERCEPTRON = ARCHITECTURES / "perceptron.py"
-
-
 RETRAIN_NOTHING = {
     "a message of an error": ("training/backends/__init__.py", "is not there", "is missing"),
     "what an exception is told": ("training/loop.py", "stopped in epoch", "ended in epoch"),
@@ -82,8 +82,6 @@ def test_what_decides_no_bits_retrains_nothing(edit, sources):
 
 
 ALL = ("pytorch", "tensorflow")
-
-
 RETRAIN = {
     "the loop's order": ("training/loop.py", "for start in range(0, examples, size)", "for start in ()", "", ALL),
     "how an accuracy is counted": ("training/loop.py", "wide.argmax(axis=1) == labels", "True", "", ALL),

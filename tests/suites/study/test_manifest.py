@@ -1,21 +1,13 @@
 """A manifest is read or its fault is named, and no command writes one that is refused."""
 
-import math
-from collections import Counter
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from helpers.commands import REPOSITORY
-from helpers.commands import uncrossed
+
+from helpers.commands import REPOSITORY, uncrossed
 from uncrossed.common.errors import InputError
 from uncrossed.study import manifest
-from uncrossed.study.mechanisms import NATIVE, resolve, spell
-from uncrossed.study.space import PUBLISHED, Interval
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.study.mechanisms import NATIVE
 
 HEADER = "trial,architecture,learning_rate,batch_size,adam_epsilon,epochs\n"
-
-
 GOOD = "a,smallcnn,0.1,32,1e-8,3\n"
 
 

@@ -1,17 +1,15 @@
 """What is asked of a cluster for a training is enough for what was measured; and speeds come from runs alone."""
 
-import os
 import pandas as pd
 import pytest
+
 from helpers import synthetic
 from helpers.commands import uncrossed
-from uncrossed.common import cpus
 from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.results import tables
 from uncrossed.study import manifest, resources
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training.architectures import load
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 VGG16 = {"architecture": "vgg16", "learning_rate": 0.01, "batch_size": 16, "adam_epsilon": 1e-4}
 

@@ -2,36 +2,16 @@
 
 import math
 from collections import Counter
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from helpers.commands import REPOSITORY
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import NATIVE, resolve, spell
-from uncrossed.study.space import PUBLISHED, Interval
-import json
-import os
-import signal
-import subprocess
-import time
+
 import numpy as np
-import pandas as pd
-import yaml
+import pytest
 from hypothesis import given, settings
-from helpers.commands import PATH
-from helpers.studies import Folder
-from helpers.commands import run
-from uncrossed.search import suggestion as searching
-from uncrossed.search.figures import expected_best
-from uncrossed.search.suggestion import Seen
-from uncrossed.study.mechanisms import NATIVE
-from uncrossed.study.search import DIMENSIONS, Search
-from uncrossed.study.space import Interval, Space
-from uncrossed.study.study import Study
-from uncrossed.training.architectures import load
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from hypothesis import strategies as st
+
+from helpers.commands import REPOSITORY, uncrossed
+from uncrossed.study import manifest
+from uncrossed.study.space import PUBLISHED, Interval, Space
+
 
 def test_the_committed_manifest_is_what_the_command_draws(tmp_path):
     uncrossed("manifest", "sample", "--seed", "2021", "--output", tmp_path / "m.csv")

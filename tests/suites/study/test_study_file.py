@@ -1,35 +1,26 @@
 """A study file is a study or one line that says why not; what is only a note reaches no training."""
 
-import contextlib
 import copy
 import datetime
-import json
 import math
 import random
 import re
 import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
+
 import pytest
 import yaml
-from pydantic import Field
-from snakemake.common.configfile import load_configfile
-from snakemake.exceptions import WorkflowError
+
 from helpers.commands import REPOSITORY
 from helpers.studies import Folder
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.common.checked import Model, Name
 from uncrossed.common.errors import LONGEST, InputError
 from uncrossed.datasets.definition import BUILT_IN, Definition
 from uncrossed.study.search import Dimension, Search
-from uncrossed.study.study import Configuration, Study, read_values
+from uncrossed.study.study import Configuration, Study
 from uncrossed.study.trial import Settings, Trial
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 MINIMAL = {"study": "x", "dataset": "digits", "manifest": "rows.csv"}
-
-
 FAULTS = {
     "unknown key": ({**MINIMAL, "manifset": "m.csv"}, ["'manifset'", "did you mean 'manifest'"]),
     "unknown setting": ({**MINIMAL, "settings": {"thread": 2}}, ["'settings.thread'", "did you mean 'threads'"]),

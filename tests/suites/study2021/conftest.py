@@ -1,44 +1,15 @@
 """Tables and files like those that were published in 2021."""
 
-import csv
-import functools
 import hashlib
-import http.server
-import io
-import json
-import math
-import threading
-import pandas as pd
-import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.cli import main
-from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import resolve
-from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.study2021 import published
-import errno
-import fcntl
-import pickle
 import shutil
-import sys
-import time
-from pathlib import Path
+
 import numpy as np
-import uncrossed as package
-from helpers.commands import run
-from helpers.published import KEY
-from helpers.published import PERSON
+import pytest
+
 from helpers.published import write
-from uncrossed.common import remote
-from uncrossed.common.errors import InputError
-from uncrossed.reading import cache
-from uncrossed.study2021 import published, published_files
 from helpers.published_files import small, weights_of
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.study2021 import published
+
 
 @pytest.fixture
 def tables(tmp_path, monkeypatch):

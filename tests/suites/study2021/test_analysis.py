@@ -1,23 +1,13 @@
 """The analysis of the published study gives the published numbers."""
 
-import json
 import time
-import h5py
-import numpy as np
-import pandas as pd
+
 import pytest
-from scipy import stats
-from sklearn.metrics import cohen_kappa_score
-from helpers.commands import REPOSITORY
+
 from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.analysis import analyse, figures, groups, intervals, predictions, statistics
-from uncrossed.common.errors import InputError
-from uncrossed.results import trial_file
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.training.architectures import load
 from helpers.pairs import PUBLISHED, number, published
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.analysis import analyse
+
 
 def test_the_published_study(tmp_path):
     need(PUBLISHED.is_dir(), "the published tables")

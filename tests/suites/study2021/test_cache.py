@@ -4,27 +4,19 @@ import errno
 import fcntl
 import hashlib
 import json
-import pickle
-import shutil
 import sys
 import threading
 import time
-from pathlib import Path
-import numpy as np
+
 import pytest
+
 import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import need
 from helpers.commands import run
-from helpers.published import KEY
-from helpers.published import PERSON
-from helpers.published import write
+from helpers.published_files import assert_small, kept, side, small, weights_of
 from uncrossed.common import remote
 from uncrossed.common.errors import InputError
 from uncrossed.reading import cache
-from uncrossed.study2021 import published, published_files
-from helpers.published_files import assert_small, kept, side, small, weights_of
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_what_is_kept_is_asked_for_and_not_sent_again(saved, server, tmp_path):
     data = package.open_published(server.url).trial("vgg16-00000000")

@@ -1,27 +1,8 @@
 """Defects of the published tables are named."""
 
-import csv
-import functools
-import hashlib
-import http.server
-import io
-import json
-import math
-import threading
-import pandas as pd
-import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.cli import main
-from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import resolve
-from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.study2021 import published
 from helpers.published import write
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.study2021 import published
+
 
 def defects(*rows: dict[str, str]) -> list[str]:
     # Distinct hyperparameters, and enough sound runs for a median.

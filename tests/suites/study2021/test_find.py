@@ -1,29 +1,12 @@
 """A published trial is found by the digits that are printed."""
 
-import errno
-import fcntl
-import hashlib
-import json
-import pickle
-import shutil
-import sys
-import threading
-import time
-from pathlib import Path
 import numpy as np
 import pytest
+
 import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.published import KEY
-from helpers.published import PERSON
-from helpers.published import write
-from uncrossed.common import remote
+from helpers.commands import REPOSITORY, need
 from uncrossed.common.errors import InputError
-from uncrossed.reading import cache
-from uncrossed.study2021 import published, published_files
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.study2021 import published
 
 TABLES = REPOSITORY.parent / "shared/data/published"
 

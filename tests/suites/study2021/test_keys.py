@@ -1,27 +1,10 @@
 """No key or person of the published tables reaches an output or an error."""
 
-import csv
-import functools
-import hashlib
-import http.server
-import io
-import json
-import math
-import threading
-import pandas as pd
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.cli import main
-from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import resolve
-from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.study2021 import published
+
 from helpers.published import KEY, command, write
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.study2021 import published
+
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_keys_and_persons_are_in_no_output(suffix, tables, tmp_path, capfd):

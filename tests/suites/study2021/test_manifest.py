@@ -1,30 +1,16 @@
 """The committed manifest holds every published number."""
 
 import csv
-import functools
-import hashlib
-import http.server
-import io
-import json
-import math
-import threading
+
 import pandas as pd
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.cli import main
-from uncrossed.common.errors import InputError, UnreadableError
+
+from helpers.commands import REPOSITORY, need, uncrossed
 from uncrossed.study import manifest
 from uncrossed.study.mechanisms import resolve
-from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.study2021 import published
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 TABLES = REPOSITORY.parent / "shared/data/published"
-
-
 MANIFEST = REPOSITORY / "config/manifests/published.csv"
 
 

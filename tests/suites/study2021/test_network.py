@@ -1,30 +1,11 @@
 """An answer that is not the file is never kept, and what passes is tried again."""
 
-import errno
-import fcntl
-import hashlib
-import json
-import pickle
-import shutil
-import sys
-import threading
-import time
-from pathlib import Path
-import numpy as np
 import pytest
+
 import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.published import KEY
-from helpers.published import PERSON
-from helpers.published import write
-from uncrossed.common import remote
-from uncrossed.common.errors import InputError
-from uncrossed.reading import cache
-from uncrossed.study2021 import published, published_files
 from helpers.published_files import assert_small, kept, side
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.common.errors import InputError
+
 
 @pytest.mark.parametrize(
     ("faults", "message"),

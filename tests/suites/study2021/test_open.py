@@ -1,30 +1,18 @@
 """The published dataset opens from a folder or over HTTP, by every name that means one trial."""
 
-import errno
-import fcntl
 import hashlib
-import json
-import pickle
 import shutil
 import sys
-import threading
-import time
-from pathlib import Path
-import numpy as np
+
 import pytest
+
 import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import need
 from helpers.commands import run
-from helpers.published import KEY
-from helpers.published import PERSON
-from helpers.published import write
-from uncrossed.common import remote
-from uncrossed.common.errors import InputError
-from uncrossed.reading import cache
-from uncrossed.study2021 import published, published_files
+from helpers.published import KEY, PERSON, write
 from helpers.published_files import NAME, assert_small, kept, small
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.common.errors import InputError
+from uncrossed.study2021 import published, published_files
+
 
 def test_tables_are_parsed_and_keys_are_kept_nowhere(place, server, tmp_path, capfd):
     data = package.open_published(place)

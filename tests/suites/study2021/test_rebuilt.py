@@ -1,27 +1,17 @@
 """A rebuilt study stands beside the published one, and is judged by what seeds do."""
 
-import csv
-import functools
-import hashlib
-import http.server
-import io
-import json
 import math
-import threading
+
 import pandas as pd
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import uncrossed
-from uncrossed.cli import main
+
+from helpers.commands import REPOSITORY, uncrossed
+from helpers.published import GOOD, write
 from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.study import manifest
-from uncrossed.study.mechanisms import resolve
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.study2021 import published
-from helpers.published import GOOD, write
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_a_reference_that_cannot_be_read_is_not_called_damaged(tmp_path):
     path = tmp_path / "reference.parquet"

@@ -1,27 +1,21 @@
 """The published tables are read whole or refused by name, and no row is lost without a word."""
 
-import csv
 import functools
 import hashlib
 import http.server
-import io
 import json
-import math
 import threading
+
 import pandas as pd
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
+
 from helpers.commands import uncrossed
-from uncrossed.cli import main
-from uncrossed.common.errors import InputError, UnreadableError
+from helpers.published import GOOD, command, write
+from uncrossed.common.errors import InputError
 from uncrossed.study import manifest
 from uncrossed.study.mechanisms import resolve
-from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.study2021 import published
-from helpers.published import GOOD, command, write
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_a_run_becomes_a_row_with_all_its_digits():
     rows, refused = published.trials(published.parse(write({"Name": GOOD["Name"]}), "vgg16", "t.csv"))

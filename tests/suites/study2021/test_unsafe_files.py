@@ -1,30 +1,13 @@
 """Nothing in a published file is ever run."""
 
-import errno
-import fcntl
-import hashlib
-import json
 import pickle
-import shutil
-import sys
-import threading
-import time
 from pathlib import Path
-import numpy as np
+
 import pytest
-import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.published import KEY
-from helpers.published import PERSON
-from helpers.published import write
-from uncrossed.common import remote
-from uncrossed.common.errors import InputError
-from uncrossed.reading import cache
-from uncrossed.study2021 import published, published_files
+
 from helpers.published_files import side, weights_of
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.common.errors import InputError
+
 
 class Attack:
     """A pickle that creates a file where it is loaded."""

@@ -1,30 +1,14 @@
 """Published weights are the arrays of their files, in either framework's form."""
 
-import errno
-import fcntl
-import hashlib
-import json
-import pickle
 import shutil
-import sys
-import threading
-import time
-from pathlib import Path
+
 import numpy as np
 import pytest
+
 import uncrossed as package
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.published import KEY
-from helpers.published import PERSON
-from helpers.published import write
-from uncrossed.common import remote
-from uncrossed.common.errors import InputError
-from uncrossed.reading import cache
-from uncrossed.study2021 import published, published_files
 from helpers.published_files import FOLDERS, NAME, assert_small, side, weights_of
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+from uncrossed.common.errors import InputError
+
 
 @pytest.mark.parametrize("architecture", FOLDERS)
 def test_weights_are_the_state_dicts_arrays(architecture, place, capfd):

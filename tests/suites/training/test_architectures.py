@@ -1,16 +1,9 @@
 """The package's own architectures say of themselves what a user's file has to say."""
 
-import json
-import sys
-from pathlib import Path
 import pytest
-import uncrossed as package
-from helpers.studies import Folder
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.common.errors import InputError
+
 from uncrossed.training.architectures import BUILT_IN, load
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_the_package_has_nothing_that_a_file_of_a_users_could_not_have(name):

@@ -1,22 +1,10 @@
 """The loop takes examples in order, and measures what it says."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 import numpy as np
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.results import trial_file
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import BUILT_IN, load
+
 from uncrossed.training.loop import batches, measure
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_batches_keep_the_order_and_the_partial_last():
     assert batches(70, 30) == [(0, 30), (30, 60), (60, 70)]

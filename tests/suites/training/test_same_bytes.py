@@ -1,23 +1,15 @@
 """The same job gives the same bytes, and they are a model that gives its own logits."""
 
-import json
-import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
-import numpy as np
+
 import pytest
-from helpers.commands import REPOSITORY
-from helpers.commands import need
-from helpers.commands import run
-from helpers.commands import uncrossed
+
+from helpers.commands import CHECKS, run, uncrossed
 from uncrossed.results import trial_file
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.training.architectures import BUILT_IN, load
-from uncrossed.training.loop import batches, measure
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
-
+from uncrossed.training.loop import measure
 
 
 @pytest.fixture(scope="module")

@@ -1,30 +1,16 @@
 """What a killed run leaves is taken for what it is."""
 
-import json
 import os
-import platform
-import shutil
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
-import h5py
+
 import pytest
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import need
-from helpers.commands import no_more_files
-from helpers.commands import run
-from helpers.commands import uncrossed
-from uncrossed.common.errors import UnreadableError
-from uncrossed.job import snakemake_records
-from uncrossed.results import trial_file
+
+from helpers.commands import PATH, REPOSITORY, run, uncrossed
+from helpers.studies import Folder, copy_sources
 from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 @pytest.mark.parametrize("change", ["row", "code", "none"])
 def test_what_a_killed_run_leaves_is_taken_for_what_it_is(change, tmp_path):

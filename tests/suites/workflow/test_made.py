@@ -1,25 +1,17 @@
 """A build makes what it lists, says in its tables what its files hold, and makes the same bytes elsewhere."""
 
-import json
 import os
-import re
-import shutil
 import sysconfig
 import venv
 from pathlib import Path
+
 import pandas as pd
 import pytest
-from helpers import synthetic
-from helpers.commands import PATH
-from helpers.studies import ROWS
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import run
-from helpers.commands import uncrossed
-from helpers.studies import write_manifest
+
+from helpers.commands import PATH, run, uncrossed
+from helpers.studies import ROWS, Folder, copy_sources, write_manifest
 from uncrossed.results import trial_file
-from uncrossed.study.study import Study
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_the_checksums_hold_and_cover_the_deterministic_files(built):
     run("sha256sum", "-c", "SHA256SUMS", folder=built.results)

@@ -1,25 +1,8 @@
 """An edit makes again what depends on it, and nothing else."""
 
-import json
-import os
-import re
-import shutil
-import sysconfig
-import venv
-from pathlib import Path
-import pandas as pd
 import pytest
-from helpers import synthetic
-from helpers.commands import PATH
-from helpers.studies import ROWS
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import run
-from helpers.commands import uncrossed
-from helpers.studies import write_manifest
-from uncrossed.results import trial_file
-from uncrossed.study.study import Study
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+from helpers.studies import ROWS, Folder, write_manifest
 
 BOTH = ["pytorch first", "pytorch second", "tensorflow first", "tensorflow second"]
 

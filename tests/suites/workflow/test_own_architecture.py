@@ -1,16 +1,14 @@
 """An architecture of a study's own is trained, planned, released, verified and read like any other."""
 
-import json
 import sys
-from pathlib import Path
+
 import pytest
+
 import uncrossed as package
+from helpers.commands import ARCHITECTURES, run, uncrossed
 from helpers.studies import Folder
-from helpers.commands import run
-from helpers.commands import uncrossed
 from uncrossed.common.errors import InputError
-from uncrossed.training.architectures import BUILT_IN, load
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory):

@@ -1,25 +1,16 @@
 """After a build that is not whole, what is missing is said, and the rest is still of use."""
 
-import json
-import os
 import re
 import shutil
-import sysconfig
-import venv
-from pathlib import Path
+
 import pandas as pd
 import pytest
+
 from helpers import synthetic
-from helpers.commands import PATH
-from helpers.studies import ROWS
+from helpers.commands import run, uncrossed
 from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import run
-from helpers.commands import uncrossed
-from helpers.studies import write_manifest
-from uncrossed.results import trial_file
 from uncrossed.study.study import Study
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_a_failed_training_leaves_no_trial_file_and_stops_no_other(tmp_path):
     folder = Folder(tmp_path)

@@ -3,17 +3,12 @@
 import re
 import subprocess
 import sys
-import tomllib
 from collections import Counter
-from importlib import metadata
+
 import pytest
-import yaml
-from helpers.commands import PATH
-from helpers.commands import REPOSITORY
+
+from helpers.commands import PATH, REPOSITORY, STAND_IN, need, run
 from helpers.studies import copy_sources
-from helpers.commands import need
-from helpers.commands import run
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
 
 TRIAL = "results/cifar10/trials/vgg16-s03-07/tensorflow.h5"
 

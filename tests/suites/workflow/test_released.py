@@ -1,25 +1,11 @@
 """A built study is released and published by its targets, as the environment says."""
 
 import json
-import os
 import re
-import shutil
-import sysconfig
-import venv
 from pathlib import Path
-import pandas as pd
-import pytest
-from helpers import synthetic
-from helpers.commands import PATH
-from helpers.studies import ROWS
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import run
-from helpers.commands import uncrossed
-from helpers.studies import write_manifest
-from uncrossed.results import trial_file
-from uncrossed.study.study import Study
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
+from helpers.commands import run, uncrossed
+
 
 def test_a_release_says_of_the_study_what_its_trial_files_say(folder):
     folder.snakemake("release")

@@ -1,25 +1,13 @@
 """Results of other rows or settings make no table."""
 
 import json
-import os
-import re
 import shutil
-import sysconfig
-import venv
-from pathlib import Path
+
 import pandas as pd
-import pytest
-from helpers import synthetic
-from helpers.commands import PATH
-from helpers.studies import ROWS
-from helpers.studies import Folder
-from helpers.studies import copy_sources
-from helpers.commands import run
+
 from helpers.commands import uncrossed
-from helpers.studies import write_manifest
-from uncrossed.results import trial_file
 from uncrossed.study.study import Study
-from helpers.commands import CHECKS, STAND_IN, ARCHITECTURES, REPOSITORY
+
 
 def test_results_that_do_not_belong_together_make_no_table(folder):
     trials = folder.results / "trials/first"
