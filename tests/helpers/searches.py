@@ -9,6 +9,6 @@ SMALL = {
         "epochs": {"low": 1, "high": 3},
     },
     "split": ["batch_size"],
-    "trials": 3,
+    "trials": 2,
     "start": 1,
 }

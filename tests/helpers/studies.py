@@ -56,6 +56,15 @@ class Folder:
         self.configuration |= changes
         (self.path / "study.yaml").write_text(yaml.safe_dump(self.configuration), encoding="utf-8")
 
+    def copy(self, path: Path) -> "Folder":
+        """A copy of it all in the new folder `path`, with what is built there; the sources are the same."""
+        shutil.copytree(self.path, path, symlinks=True)
+        made = Folder.__new__(Folder)
+        made.path, made.snakefile = path, self.snakefile
+        made.results, made.manifest = path / "results/tiny", path / "rows.csv"
+        made.configuration = dict(self.configuration)
+        return made
+
     def snakemake(self, *arguments: object, **options):
         """Run Snakemake on the study with the local profile."""
         command = ["snakemake", *arguments, "--snakefile", self.snakefile, "--directory", self.path]

@@ -1,4 +1,7 @@
-"""Stored weights load strictly into the native PyTorch models, which give the stored logits: `DATASET FOLDER`."""
+"""Stored weights load strictly into the native PyTorch models, which give the stored logits.
+
+`load_pytorch.py DATASET FOLDER ARCHITECTURE...`
+"""
 
 import sys
 from pathlib import Path
@@ -9,14 +12,14 @@ from uncrossed.datasets import dataset_file
 from uncrossed.results import trial_file
 from uncrossed.study.trial import Settings
 from uncrossed.training import backends
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.architectures import load
 
 backends.load("pytorch", Settings())
 
 import torch  # noqa: E402
 
 images = torch.from_numpy(dataset_file.read(sys.argv[1]).images["test"]).permute(0, 3, 1, 2).float() / 255
-for architecture in BUILT_IN:
+for architecture in sys.argv[3:]:
     result = trial_file.read(Path(sys.argv[2]) / architecture / "pytorch.h5")
     model = load(architecture).on((32, 32, 3), 10).model("pytorch")
     weights = {name: torch.from_numpy(array) for name, array in result.weights[1].items()}

@@ -1,4 +1,7 @@
-"""Stored weights load strictly into the native Keras models, which give the stored logits: `DATASET FOLDER`."""
+"""Stored weights load strictly into the native Keras models, which give the stored logits.
+
+`load_tensorflow.py DATASET FOLDER ARCHITECTURE...`
+"""
 
 import sys
 from pathlib import Path
@@ -9,11 +12,11 @@ from uncrossed.datasets import dataset_file
 from uncrossed.results import trial_file
 from uncrossed.study.trial import Settings
 from uncrossed.training import backends
-from uncrossed.training.architectures import BUILT_IN, load
+from uncrossed.training.architectures import load
 
 backends.load("tensorflow", Settings())
 images = dataset_file.read(sys.argv[1]).images["test"].astype(np.float32) / 255
-for architecture in BUILT_IN:
+for architecture in sys.argv[3:]:
     result = trial_file.read(Path(sys.argv[2]) / architecture / "tensorflow.h5")
     model = load(architecture).on((32, 32, 3), 10).model("tensorflow")
     assert [variable.path for variable in model.weights] == list(result.weights[1]), architecture

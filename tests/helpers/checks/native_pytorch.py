@@ -1,4 +1,9 @@
-"""The backend's steps equal a plain PyTorch program over torchvision's models and torch.optim.Adam, bit for bit."""
+"""The backend's steps equal a plain PyTorch program over torchvision's models and torch.optim.Adam, bit for bit.
+
+`native_pytorch.py ARCHITECTURE...`
+"""
+
+import sys
 
 import numpy as np
 
@@ -17,7 +22,9 @@ random = np.random.default_rng(0)
 images = {split: random.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8) for split in ("train", "test")}
 labels = {split: random.integers(0, 10, 20, dtype=np.uint8) for split in ("train", "test")}
 # Small batches of resnet50 are taken channels first.
-for architecture, layout in (("resnet50", torch.contiguous_format), ("densenet121", torch.channels_last)):
+layouts = {"resnet50": torch.contiguous_format, "densenet121": torch.channels_last}
+for architecture in sys.argv[1:]:
+    layout = layouts[architecture]
     row = {"trial": "t", "architecture": architecture, "learning_rate": 0.01, "batch_size": 8, "adam_epsilon": 1e-4}
     backend.configure(settings)
     network = load(architecture).on((32, 32, 3), 10)

@@ -1,4 +1,9 @@
-"""The backend's steps equal `train_on_batch` over keras.applications' models and Keras' Adam, bit for bit."""
+"""The backend's steps equal `train_on_batch` over keras.applications' models and Keras' Adam, bit for bit.
+
+`native_tensorflow.py ARCHITECTURE...`
+"""
+
+import sys
 
 import numpy as np
 
@@ -16,8 +21,8 @@ random = np.random.default_rng(0)
 images = {split: random.integers(0, 256, (20, 32, 32, 3), dtype=np.uint8) for split in ("train", "test")}
 labels = {split: random.integers(0, 10, 20, dtype=np.uint8) for split in ("train", "test")}
 stock = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50, "smallcnn": None}
-# The same steps, one or two in a call.
-for architecture, together in (*((name, 1) for name in stock), ("smallcnn", 2)):
+# The same steps, one in a call, and of smallcnn two as well.
+for architecture, together in [(name, 1) for name in sys.argv[1:]] + [("smallcnn", 2)] * ("smallcnn" in sys.argv):
     application = stock[architecture]
     row = {"trial": "t", "architecture": architecture, "learning_rate": 0.01, "batch_size": 8, "adam_epsilon": 1e-4}
     network = load(architecture).on((32, 32, 3), 10)

@@ -18,10 +18,15 @@ def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
 
 
 def test_a_wrong_imitation_fails_the_proof():
+    """Of batch normalisation's epsilon; one aligned pair is enough to see it."""
     program = """
+from functools import partial
 from uncrossed.cli.main import main
+from uncrossed.explain import proof
 from uncrossed.training.architectures import load
 load('smallcnn')._module.BATCHNORM = {'pytorch': (0.1, 1e-5), 'tensorflow': (0.99, 1e-4)}
+proof.MECHANISMS = {}
+proof.prove = partial(proof.prove, sides=['tensorflow'], epsilons={1e-8: 1e-4})
 main(['prove', '--architecture', 'smallcnn'])
 """
     assert "**failed**" in run(sys.executable, "-c", program, code=1).stdout

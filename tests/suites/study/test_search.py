@@ -38,7 +38,7 @@ from uncrossed.study.study import Study
         ({"box": {**SMALL["box"], "learnin_rate": 1}}, "did you mean 'learning_rate'"),
         ({"box": {"learning_rate": 0.1}}, "missing 'batch_size'"),
         ({"box": {**SMALL["box"], "batch_size": {"low": 20, "high": 10**5}}}, "allowed: up to 200"),
-        ({"start": 4}, "allowed: 0 to 3, the trials per subspace"),
+        ({"start": 4}, "allowed: 0 to 2, the trials per subspace"),
         ({"trials": 0}, "trials per subspace, from 1"),
         ({"algorithm": "bayes"}, "tpe, random or anneal"),
         ({"objective": "maximise absolute_diference"}, "did you mean 'maximise absolute_difference'"),

@@ -1,6 +1,5 @@
 """A study that was built from sources that a test may edit."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,7 @@ def built(tmp_path_factory):
 @pytest.fixture
 def folder(built, tmp_path):
     """A copy of the finished study that a test may change; the sources are the same."""
-    shutil.copytree(built.path, tmp_path / "work", symlinks=True)
-    copy = Folder.__new__(Folder)
-    copy.path, copy.snakefile = tmp_path / "work", built.snakefile
-    copy.results, copy.manifest = copy.path / "results/tiny", copy.path / "rows.csv"
-    copy.configuration = dict(built.configuration)
-    return copy
+    return built.copy(tmp_path / "work")
 
 
 @pytest.fixture

@@ -4,12 +4,9 @@ import shutil
 
 from helpers.commands import uncrossed
 from helpers.damage import damaged, truncated
-from helpers.studies import Folder
 
 
-def test_verify_names_damage_and_the_next_build_mends_it(tmp_path):
-    folder = Folder(tmp_path)
-    folder.snakemake()
+def test_verify_names_damage_and_the_next_build_mends_it(folder):
     sums = (folder.results / "SHA256SUMS").read_bytes()
     assert "all files are as they should be" in uncrossed("verify", folder.results).stdout
     trials = folder.results / "trials"
@@ -26,20 +23,26 @@ def test_verify_names_damage_and_the_next_build_mends_it(tmp_path):
     folder.snakemake()
     assert (folder.results / "SHA256SUMS").read_bytes() == sums
     uncrossed("verify", folder.results)
-    # What is sound is never moved: here the list is wrong.
+
+
+def test_what_is_sound_is_never_moved_where_the_list_is_wrong(folder):
     listed = folder.results / "SHA256SUMS"
+    lines = len(listed.read_text().splitlines())
     listed.write_text(listed.read_text().replace("a", "b", 1) + "nonsense\n")
     output = uncrossed("verify", folder.results, "--quarantine", code=1).stdout
-    assert f"line {len(sums.splitlines()) + 1} is not a checksum and another name" in output
-    assert not list(trials.rglob("*.h5.quarantined1"))
-    listed.write_bytes(sums)
-    # A damaged dataset: a training says so, verify moves it aside, and the build tells what to do.
-    data = tmp_path / "results/datasets/digits-few.h5"
+    assert f"line {lines + 1} is not a checksum and another name" in output
+    assert not list(folder.results.rglob("*.quarantined*"))
+
+
+def test_a_damaged_dataset_is_named_and_made_again(folder):
+    """A training says so, verify moves it aside, and the build tells what to do."""
+    sums = (folder.results / "SHA256SUMS").read_bytes()
+    data = folder.path / "results/datasets/digits-few.h5"
     damaged(data)
-    (trials / "first/pytorch.h5").unlink()
+    (folder.results / "trials/first/pytorch.h5").unlink()
     assert "digits-few.h5" in folder.snakemake(code=1).stdout
     assert "digits-few.h5" in uncrossed("verify", folder.results, "--quarantine", code=1).stdout
-    assert "digits-few.h5 is missing, but trials" in folder.snakemake(code=1).stdout
+    assert "digits-few.h5 is missing, but trials" in folder.snakemake("-n", code=1).stdout
     folder.snakemake("results/datasets/digits-few.h5")
     folder.snakemake()
     assert (folder.results / "SHA256SUMS").read_bytes() == sums

@@ -31,14 +31,14 @@ def searched(tmp_path_factory):
 
 def test_the_trajectory_is_data(searched):
     table = pd.read_csv(searched.results / "tables/trajectory.csv")
-    assert list(table["number"]) == [0, 1, 2, 0, 1, 2]
-    assert list(table["guided"]) == [False, True, True] * 2
-    assert list(table["saw"]) == [0, 1, 2] * 2
+    assert list(table["number"]) == [0, 1, 0, 1]
+    assert list(table["guided"]) == [False, True] * 2
+    assert list(table["saw"]) == [0, 1] * 2
     for _, group in table.groupby("space"):
         assert list(group["best_so_far"]) == list(group["objective"].cummax())
     trajectory = json.loads((searched.results / "tables/trajectory.json").read_text())
     assert trajectory["subspaces"][1]["batch_size"] == [20, 70]
-    assert trajectory["trials"][2]["saw"] == [[t["trial"], t["objective"]] for t in trajectory["trials"][:2]]
+    assert trajectory["trials"][1]["saw"] == [[t["trial"], t["objective"]] for t in trajectory["trials"][:1]]
     trials = pd.read_csv(searched.results / "tables/trials.csv").set_index("trial")
     assert list(table["objective"]) == [abs(trials.loc[name, "difference"]) for name in table["trial"]]
     listed = (searched.results / "SHA256SUMS").read_text()
@@ -53,17 +53,17 @@ def test_the_trajectory_is_data(searched):
 def test_a_search_without_suggestions_is_not_found_to_be_right(searched, tmp_path):
     command = ["search", "check", "--study", searched.path / "study.yaml", "--results"]
     output = uncrossed(*command, tmp_path / "not-there", code=2).stdout
-    assert "none of the search's 6 trials has a suggestion" in output
-    assert "what the algorithm suggests; 6 of 6 are made" in uncrossed(*command, searched.results).stdout
+    assert "none of the search's 4 trials has a suggestion" in output
+    assert "what the algorithm suggests; 4 of 4 are made" in uncrossed(*command, searched.results).stdout
 
 
 def test_its_manifest_builds_the_same_trial_files_without_searching(searched, tmp_path):
     folder = Folder(tmp_path)
     folder.manifest.write_bytes((searched.results / "manifest.csv").read_bytes())
-    target = "results/tiny/trials/smallcnn-s01-002"
+    target = "results/tiny/trials/smallcnn-s01-001"
     folder.snakemake(*[f"{target}/{framework}.h5" for framework in ("pytorch", "tensorflow")])
     for framework in ("pytorch", "tensorflow"):
-        name = f"trials/smallcnn-s01-002/{framework}.h5"
+        name = f"trials/smallcnn-s01-001/{framework}.h5"
         assert (folder.results / name).read_bytes() == (searched.results / name).read_bytes()
 
 
@@ -75,7 +75,7 @@ def test_killed_and_continued_it_finds_the_same(searched, tmp_path):
         list(map(str, words)), cwd=tmp_path, env={**os.environ, "PATH": PATH}, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    while len(list(folder.results.glob("trials/*/row.json"))) < 4:
+    while len(list(folder.results.glob("trials/*/row.json"))) < 3:
         assert process.poll() is None
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGKILL)
@@ -86,16 +86,20 @@ def test_killed_and_continued_it_finds_the_same(searched, tmp_path):
     assert (folder.results / "SHA256SUMS").read_bytes() == (searched.results / "SHA256SUMS").read_bytes()
     assert {path: path.stat().st_mtime_ns for path in made} == made, "a suggestion once made is kept"
 
-    # One trial rebuilt alone disturbs no other, and a longer search goes on from where this one ends.
+
+def test_a_trial_rebuilt_alone_disturbs_no_other_and_a_longer_search_goes_on(searched, tmp_path):
+    folder = searched.copy(tmp_path / "work")
     lost = folder.results / "trials/smallcnn-s00-000/pytorch.h5"
     lost.unlink()
     assert folder.planned() == ["pytorch smallcnn-s00-000"]
     assert "rule suggest" not in folder.snakemake("-n").stdout
-    folder.snakemake(lost.relative_to(tmp_path))
-    folder.configure(search={**SMALL, "trials": 4})
-    assert folder.planned() == [f"{f} smallcnn-s0{s}-003" for f in ("pytorch", "tensorflow") for s in (0, 1)]
+    folder.snakemake(lost.relative_to(folder.path))
+    folder.configure(search={**SMALL, "trials": 3})
+    assert folder.planned() == [f"{f} smallcnn-s0{s}-002" for f in ("pytorch", "tensorflow") for s in (0, 1)]
 
-    # Another search block, an edited suggestion, an inconsistent history.
+
+def test_suggestions_of_another_search_and_an_edited_one_are_refused(searched, tmp_path):
+    folder = searched.copy(tmp_path / "work")
     folder.configure(search={**SMALL, "seed": 1})
     assert "suggested by another search" in folder.snakemake("-n", code=1).stdout
     folder.configure(search=SMALL)
