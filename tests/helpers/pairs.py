@@ -3,12 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from helpers.commands import REPOSITORY
+from helpers.commands import PUBLISHED
 from uncrossed.analysis import statistics
 from uncrossed.results import trial_file
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 
-PUBLISHED = REPOSITORY.parent / "shared/data/published"
 ROW = {"architecture": "smallcnn", "learning_rate": 0.01, "batch_size": 32, "adam_epsilon": 1e-7, "epochs": 5}
 
 

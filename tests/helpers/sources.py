@@ -16,11 +16,7 @@ from uncrossed.datasets.build import build
 from uncrossed.datasets.definition import Definition
 
 CIFAR10 = {"train": [f"data_batch_{k}" for k in range(1, 6)], "test": ["test_batch"]}
-
-
 IDX_FILES = [f"{kind}-ubyte.gz" for kind in ("t10k-images-idx3", "t10k-labels-idx1")]
-
-
 IDX_FILES += [name.replace("t10k", "train") for name in IDX_FILES]
 
 

@@ -12,8 +12,6 @@ from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training.architectures import load
 
 VGG16 = {"architecture": "vgg16", "learning_rate": 0.01, "batch_size": 16, "adam_epsilon": 1e-4}
-
-
 DATASET = DatasetIdentity(name="a", format="cifar10", train_examples=64, test_examples=16)
 
 

@@ -199,3 +199,10 @@ def test_every_key_is_documented_as_errors_describe_it(record):
     for name, field in record.model_fields.items():
         if record is not Definition or name != "name":
             assert re.search(rf"^\| `{name}` \| .+ \| {re.escape(field.description)} \|$", document, re.MULTILINE), name
+
+
+def test_an_architecture_of_ones_own_has_no_name_of_the_packages(tmp_path):
+    folder = Folder(tmp_path)
+    folder.configure(architectures={"vgg16": "vgg16.py"})
+    output = uncrossed("manifest", "check", "--study", tmp_path / "study.yaml", code=2).stdout
+    assert "architecture 'vgg16' is built in; choose another name" in output

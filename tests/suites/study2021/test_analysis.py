@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from helpers.commands import need
-from helpers.pairs import PUBLISHED, number, published
+from helpers.commands import PUBLISHED, need
+from helpers.pairs import number, published
 from uncrossed.analysis import analyse
 
 

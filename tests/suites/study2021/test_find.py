@@ -4,16 +4,14 @@ import numpy as np
 import pytest
 
 import uncrossed as package
-from helpers.commands import REPOSITORY, need
+from helpers.commands import PUBLISHED, need
 from uncrossed.common.errors import InputError
 from uncrossed.study2021 import published
 
-TABLES = REPOSITORY.parent / "shared/data/published"
-
 
 def test_every_published_trial_is_found_by_its_hyperparameters():
-    need(TABLES.is_dir(), "the published tables (../shared/data/published)")
-    data = package.open_published(TABLES)
+    need(PUBLISHED.is_dir(), "the published tables (../shared/data/published)")
+    data = package.open_published(PUBLISHED)
     assert set(data.versions.values()) == {"cleaned"}
     twins = {"densenet121-9d7adbce", "densenet121-b3eeede4"}
     for row in data.trials.to_dict("records"):

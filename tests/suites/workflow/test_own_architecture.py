@@ -70,10 +70,3 @@ for framework in ("pytorch", "tensorflow"):
     np.testing.assert_allclose(logits, side.logits, rtol=1e-3, atol=1e-4)
 """
     run(sys.executable, "-c", program)
-
-
-def test_a_name_of_the_packages_is_refused(tmp_path):
-    folder = Folder(tmp_path)
-    folder.configure(architectures={"vgg16": "vgg16.py"})
-    output = uncrossed("manifest", "check", "--study", tmp_path / "study.yaml", code=2).stdout
-    assert "architecture 'vgg16' is built in; choose another name" in output

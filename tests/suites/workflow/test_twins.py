@@ -1,7 +1,5 @@
 """Equal trainings run once, and a copy is what a training would have made."""
 
-import json
-
 import pandas as pd
 import pytest
 
@@ -10,8 +8,13 @@ from helpers.studies import ROWS, Folder
 from uncrossed.results import trial_file
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.training.architectures import load
-from uncrossed.training.arrays import to_pytorch
+
+SEMANTICS = {
+    "a": "native",
+    "b": "stride=pytorch;conv_bias=tensorflow",
+    "c": "batchnorm_momentum=pytorch",
+    "d": "aligned",
+}
 
 
 def with_semantics(folder: Folder, rows: dict[str, str]) -> None:
@@ -26,13 +29,7 @@ def with_semantics(folder: Folder, rows: dict[str, str]) -> None:
 def crossed(tmp_path_factory):
     """A finished study of one trial with several semantics."""
     folder = Folder(tmp_path_factory.mktemp("crossed"))
-    rows = {
-        "a": "native",
-        "b": "stride=pytorch;conv_bias=tensorflow",
-        "c": "batchnorm_momentum=pytorch",
-        "d": "aligned",
-    }
-    with_semantics(folder, rows)
+    with_semantics(folder, SEMANTICS)
     folder.snakemake()
     return folder
 
@@ -75,39 +72,16 @@ def test_a_copy_equals_a_training(crossed, tmp_path):
     assert (tmp_path / "x.h5").read_bytes() == copied.read_bytes()
 
 
-def test_aligned_pairs_start_from_the_same_weights_and_others_do_not(crossed, tmp_path):
-    data = crossed.path / "results/datasets/digits-few.h5"
-    for trial, equal in (("a", False), ("d", True)):
-        job = Study.load(crossed.path / "study.yaml").job(trial).canonical()
-        kept = json.dumps({"keep_epochs": [0]})
-        initial = []
-        for framework in FRAMEWORKS:
-            output = tmp_path / f"{trial}-{framework}.h5"
-            uncrossed("train", framework, "--job", job, "--settings", kept, "--dataset", data, "--output", output)
-            initial.append(trial_file.read(output).weights[0])
-        theirs = to_pytorch(load("smallcnn").on((32, 32, 3), 10).layers, initial[1])
-        assert all((initial[0][name] == array).all() for name, array in theirs.items()) == equal
-
-
-def test_rows_that_come_and_go_train_nothing_that_is_finished(crossed):
-    semantics = {
-        "a": "native",
-        "b": "stride=pytorch;conv_bias=tensorflow",
-        "c": "batchnorm_momentum=pytorch",
-        "d": "aligned",
-    }
-    try:
-        # A row that would have been the one to train comes, the one that was trained goes.
-        with_semantics(crossed, {"0": "native"} | semantics)
-        assert crossed.planned() == ["pytorch 0", "tensorflow 0"]
-        del semantics["a"]
-        with_semantics(crossed, semantics)
-        # What was copied from it is copied from another, where that is newer, which keeps its own result: nothing is
-        # trained.
-        (crossed.results / "trials/c/pytorch.h5").touch()
-        assert crossed.planned() == ["pytorch b"]
-        crossed.snakemake("results/tiny/trials/b/pytorch.h5")
-        log = (crossed.results / "logs/trials/b/pytorch.log").read_text()
-        assert "the same training as c: copied" in log
-    finally:
-        with_semantics(crossed, {"a": "native"} | semantics)
+def test_rows_that_come_and_go_train_nothing_that_is_finished(crossed, tmp_path):
+    folder = crossed.copy(tmp_path / "work")
+    # A row that would have been the one to train comes, the one that was trained goes.
+    with_semantics(folder, {"0": "native"} | SEMANTICS)
+    assert folder.planned() == ["pytorch 0", "tensorflow 0"]
+    with_semantics(folder, {trial: text for trial, text in SEMANTICS.items() if trial != "a"})
+    # What was copied from it is copied from another, where that is newer, which keeps its own result: nothing is
+    # trained.
+    (folder.results / "trials/c/pytorch.h5").touch()
+    assert folder.planned() == ["pytorch b"]
+    folder.snakemake("results/tiny/trials/b/pytorch.h5")
+    log = (folder.results / "logs/trials/b/pytorch.log").read_text()
+    assert "the same training as c: copied" in log
