@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.commands import REPOSITORY
+from helpers.commands import REPOSITORY, uncrossed
 from helpers.studies import Folder
 from uncrossed.common.errors import LONGEST, InputError
 from uncrossed.datasets.definition import BUILT_IN, Definition
