@@ -23,7 +23,7 @@ def test_a_missing_gpu_is_said_at_once(framework, few, tmp_path):
 def test_bad_input_is_refused_before_a_framework_is_loaded(few, tmp_path):
     output = tmp_path / "a.h5"
     assert "batch_size" in train("pytorch", few, output, row(batch_size=71), code=2).stdout
-    assert "'architecture'" in train("pytorch", few, output, row(architecture="lenet"), code=2).stdout
+    assert "unknown architecture 'lenet'" in train("pytorch", few, output, row(architecture="lenet"), code=2).stdout
     assert "no such dataset file" in train("pytorch", tmp_path / "none.h5", output, row(), code=2).stdout
     assert "JSON" in train("pytorch", few, output, "{", code=2).stdout
     assert "neither a JSON object nor a readable file" in train("pytorch", few, output, "none.json", code=2).stdout

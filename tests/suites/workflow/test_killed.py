@@ -22,10 +22,11 @@ def test_what_a_killed_run_leaves_is_taken_for_what_it_is(change, tmp_path):
     asked = ["results/tiny/trials/first/pytorch.h5"]
     folder.snakemake(*asked)
     clean = target.read_bytes()
-    backend, rows = sources / "workflow/uncrossed/training/backends/pytorch.py", folder.manifest.read_text()
-    code = backend.read_text()
+    model, rows = sources / "workflow/uncrossed/training/architectures/smallcnn.py", folder.manifest.read_text()
+    code = model.read_text()
     if change == "code":
-        backend.write_text(code.replace("nn.Dropout(0.5)", "nn.Dropout(0.25)"))
+        assert "nn.Dropout(0.5)" in code
+        model.write_text(code.replace("nn.Dropout(0.5)", "nn.Dropout(0.25)"))
     else:
         folder.manifest.write_text(rows.replace("0.02", "0.021"))
     words = ["snakemake", *asked, "--snakefile", folder.snakefile, "--profile", REPOSITORY / "profiles/local"]
@@ -45,7 +46,7 @@ def test_what_a_killed_run_leaves_is_taken_for_what_it_is(change, tmp_path):
     time.sleep(0.5)
     run(*words[:1], "--unlock", *words[2:], folder=folder.path)
     if change != "none":
-        backend.write_text(code)
+        model.write_text(code)
         folder.manifest.write_text(rows)
     before = listing(folder.path)
     assert folder.planned(*asked) == ([] if change == "none" else ["pytorch first"])
