@@ -1,6 +1,7 @@
 """The commands as users run them."""
 
 import contextlib
+import io
 import os
 import resource
 import subprocess
@@ -8,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from uncrossed.cli import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Programs for processes of their own, a stand-in for conda, and files of architectures.
@@ -43,6 +46,18 @@ def run(*command: object, folder: Path | None = None, code: int | None = 0, **en
 def uncrossed(*arguments: object, **options):
     """Run the command `uncrossed`."""
     return run("uncrossed", *arguments, **options)
+
+
+def told(*arguments: object, code: int = 0) -> str:
+    """Run the command `uncrossed` in this process, which saves its start; return what it writes to both streams.
+
+    For commands that only read and write files, and where what surrounds a process does not matter.
+    """
+    said, words = io.StringIO(), [str(word) for word in arguments]
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), pytest.raises(SystemExit) as ended:
+        main.main(words)
+    assert ended.value.code == code, f"exit {ended.value.code}, expected {code}:\n{said.getvalue()}"
+    return said.getvalue()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from helpers.commands import uncrossed
+from helpers.commands import told
 from uncrossed.results import checksums, trial_file
 
 SOUND = "all files are as they should be"
@@ -22,4 +22,4 @@ def changed(folder: Path, name: str, how, code: int = 1) -> str:
     """What `verify` prints of the study when a trial file was written in another way."""
     change(folder / "trials" / name, how)
     checksums.make(folder)
-    return uncrossed("verify", folder, code=code).stdout
+    return told("verify", folder, code=code)

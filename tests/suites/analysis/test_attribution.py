@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers import synthetic
-from helpers.commands import uncrossed
+from helpers.commands import told
 from uncrossed.analysis.attribution import attribute
 from uncrossed.results import tables, trial_file
 from uncrossed.study import manifest
@@ -71,7 +71,7 @@ def test_a_base_of_which_nothing_can_be_attributed_is_named(diverged, tmp_path):
         result.attributes["status"] = "diverged"
         trial_file.write(path, result)
     tables.make(tmp_path)
-    output = uncrossed("attribution", tmp_path).stdout
+    output = told("attribution", tmp_path)
     assert output == f"{base.trial}: no native and aligned pair of one seed completed: nothing is attributed\n"
 
 

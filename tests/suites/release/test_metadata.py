@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from helpers import synthetic
-from helpers.commands import REPOSITORY, run, uncrossed
+from helpers.commands import REPOSITORY, run, told
 from helpers.publishing import LIST, released_files
 from uncrossed.release import metadata, release
 from uncrossed.release.card import TITLE
@@ -82,16 +82,16 @@ def test_names_that_look_like_numbers_or_nothing_stay_names_in_croissant(odd):
 
 
 def test_names_that_look_like_numbers_or_nothing_stay_names_in_every_command(odd):
-    assert "nan (smallcnn, 1 seeds)" in uncrossed("attribution", odd).stdout
-    uncrossed("analyse", odd)
-    uncrossed("report", odd)
+    assert "nan (smallcnn, 1 seeds)" in told("attribution", odd)
+    told("analyse", odd)
+    told("report", odd)
     page = (odd / "report.html").read_text()
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
     assert data["trials"] == list(ODD)
     assert {row[data["parameters"].index("base")] for row in data["settings"]} == {"nan"}
     assert "In the trial nan" in page, "what the ablation says"
     for trial in ODD:
-        assert re.search(f"^{trial} ", uncrossed("show", "--study", odd).stdout, re.MULTILINE)
-        assert uncrossed("show", trial, "--study", odd).stdout.startswith(f"{trial}: smallcnn")
+        assert re.search(f"^{trial} ", told("show", "--study", odd), re.MULTILINE)
+        assert told("show", trial, "--study", odd).startswith(f"{trial}: smallcnn")
     rows = list(csv.DictReader((odd / "tables/disagreement.csv").open()))
     assert [row["trial"] for row in rows] == list(ODD)

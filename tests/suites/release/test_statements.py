@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from helpers.commands import uncrossed
+from helpers.commands import told
 from helpers.publishing import LIST
 
 
@@ -27,4 +27,4 @@ def test_verify_finds_a_statement_that_trial_files_contradict(folder, name, old,
         lines = (folder / sums).read_text().splitlines()
         digests = {line[66:]: hashlib.sha256((folder / line[66:]).read_bytes()).hexdigest() for line in lines}
         (folder / sums).write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()))
-    assert fault in uncrossed("verify", folder, code=1).stdout
+    assert fault in told("verify", folder, code=1)

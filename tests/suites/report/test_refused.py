@@ -6,7 +6,7 @@ import shutil
 import h5py
 import pytest
 
-from helpers.commands import uncrossed
+from helpers.commands import told
 from helpers.pages import data, words
 from uncrossed.common.errors import InputError
 from uncrossed.report import report
@@ -25,9 +25,9 @@ def test_a_bad_trial_file_is_refused_by_name_and_listed_where_that_is_asked_for(
             file["predictions/logits"][0, 0] += 1
     else:
         shutil.copy(study / "trials/resnet50-0004/tensorflow.h5", path)
-    output = uncrossed("report", study, code=2).stdout
+    output = told("report", study, code=2)
     assert name in output
-    uncrossed("report", study, "--partial")
+    told("report", study, "--partial")
     assert "This report is partial 1 of 14 trial files are missing or not usable" in words(study)
     assert f"{name}: {'missing' if damage == 'missing' else 'damaged'}" in words(study)
     found = data(study)
@@ -38,16 +38,16 @@ def test_a_trial_file_that_cannot_be_read_is_not_called_damaged(study):
     name = "trials/resnet50-0001/tensorflow.h5"
     (study / name).unlink()
     (study / name).mkdir()
-    assert f"{name}: cannot be read (Is a directory)" in uncrossed("report", study, code=1).stdout
-    uncrossed("report", study, "--partial")
+    assert f"{name}: cannot be read (Is a directory)" in told("report", study, code=1)
+    told("report", study, "--partial")
     assert f"{name}: cannot be read" in words(study)
 
 
 def test_a_partial_table_makes_a_partial_report(study):
     shutil.rmtree(study / "trials/vgg16-0002")
-    uncrossed("tables", study, "--partial")
-    uncrossed("report", study, code=2)
-    uncrossed("report", study, "--partial")
+    told("tables", study, "--partial")
+    told("report", study, code=2)
+    told("report", study, "--partial")
     assert "1 of 7 pairs have no result in the tables" in words(study)
     assert "tensorflow.h5: missing" in words(study)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers.commands import uncrossed
+from helpers.commands import told
 from helpers.results import make
 from uncrossed.results import trial_file
 from uncrossed.results.compare import compare
@@ -45,7 +45,7 @@ def test_the_command_compare_has_the_documented_exit_codes(tmp_path):
     changed.logits[0, 0] += 1
     trial_file.write(tmp_path / "c.h5", changed)
     a = tmp_path / "a.h5"
-    assert uncrossed("compare", a, a).stdout == "same file\n"
-    assert uncrossed("compare", a, tmp_path / "b.h5").stdout.startswith("same result\n")
-    assert "predictions/logits: largest difference 1\n" in uncrossed("compare", a, tmp_path / "c.h5", code=1).stdout
-    assert "no such trial file" in uncrossed("compare", a, tmp_path / "none.h5", code=2).stdout
+    assert told("compare", a, a) == "same file\n"
+    assert told("compare", a, tmp_path / "b.h5").startswith("same result\n")
+    assert "predictions/logits: largest difference 1\n" in told("compare", a, tmp_path / "c.h5", code=1)
+    assert "no such trial file" in told("compare", a, tmp_path / "none.h5", code=2)

@@ -9,7 +9,7 @@ import pytest
 
 import uncrossed as package
 from helpers import synthetic
-from helpers.commands import uncrossed
+from helpers.commands import told, uncrossed
 from helpers.verified import FIRST, SECOND, SOUND, change, changed
 from uncrossed.results import checksums, facts, tables, trial_file
 from uncrossed.results.verify import verify
@@ -31,7 +31,7 @@ def test_an_accuracy_that_the_logits_do_not_have_and_a_trial_that_is_not_there(f
         result.curves["test_accuracy"][-1] += 0.005
 
     change(folder / f"trials/{FIRST}/pytorch.h5", better)
-    output = uncrossed("verify", folder, code=1).stdout
+    output = told("verify", folder, code=1)
     assert f"{FIRST}/pytorch.h5: records test accuracy" in output
     assert f"{SECOND}/pytorch.h5: missing, but its trial is in manifest.csv" in output
     assert "2 faults" in output
@@ -70,7 +70,7 @@ def test_a_table_that_contradicts_the_files(kind, column, value, said, folder):
     table.loc[table["trial"] == FIRST, column] = value
     table.to_csv(path, index=False) if kind == "csv" else table.to_parquet(path, index=False)
     checksums.make(folder)
-    output = uncrossed("verify", folder, code=1).stdout
+    output = told("verify", folder, code=1)
     assert f"tables/trials.{kind}: {said}" in output
     assert (": 2 faults\n" if column == "trial" else ": 1 fault\n") in output
 

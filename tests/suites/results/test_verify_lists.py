@@ -1,6 +1,6 @@
 """A list and its files have to agree, and what is listed is never moved."""
 
-from helpers.commands import uncrossed
+from helpers.commands import told
 from helpers.verified import FIRST, SECOND, change
 from uncrossed.results import checksums
 from uncrossed.results.verify import verify
@@ -20,7 +20,7 @@ def test_every_table_and_figure_is_listed_but_for_what_depends_on_the_machine(fo
 def test_lists_that_disagree(folder):
     lines = (folder / "SHA256SUMS").read_text().splitlines(keepends=True)
     (folder / "RELEASE_SHA256SUMS").write_text("".join(["0" * 64 + lines[0][64:], *lines[1:]]))
-    output = uncrossed("verify", folder, code=1).stdout
+    output = told("verify", folder, code=1)
     assert "SHA256SUMS and RELEASE_SHA256SUMS disagree" in output
     assert ": 1 fault\n" in output
 
@@ -41,7 +41,7 @@ def test_what_is_listed_is_never_moved(folder):
     tables_as_they_are = (folder / "SHA256SUMS").read_text()
     checksums.make(folder)
     assert (folder / "SHA256SUMS").read_text() != tables_as_they_are
-    output = uncrossed("verify", folder, "--quarantine", code=1).stdout
+    output = told("verify", folder, "--quarantine", code=1)
     assert f"{FIRST}/pytorch.h5: its SHA-256 is the listed one, but: records test loss 7.0" in output
     assert f"{SECOND}/pytorch.h5: its SHA-256 is the listed one, but: " in output
     assert "moved to" not in output

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import h5py
 import pytest
 
-from helpers.commands import uncrossed
+from helpers.commands import told, uncrossed
 from helpers.verified import FIRST, SOUND
 from uncrossed.common.errors import UnreadableError
 from uncrossed.results.facts import Hdf5Process
@@ -41,7 +41,7 @@ def test_what_cannot_be_read_is_said_so_and_never_moved(name, how, said, folder)
     path = folder / name
     path.unlink()
     path.mkdir() if how == "folder" else path.symlink_to(path)
-    output = uncrossed("verify", folder, "--quarantine", code=1).stdout
+    output = told("verify", folder, "--quarantine", code=1)
     assert f"{path}: cannot be read ({said})\n" in output
     assert "damaged" not in output
     assert "moved to" not in output
@@ -75,7 +75,7 @@ def test_a_dataset_of_another_version_is_not_damaged(folder, few):
         file.attrs["schema"] = 3
         file.attrs["identity"] = "of another form"
         del file["test/images"]
-    output = uncrossed("verify", folder, "--quarantine", code=1).stdout
+    output = told("verify", folder, "--quarantine", code=1)
     assert f"{path}: made by another version of this package (schema 3; this one knows 2), which alone" in output
     assert "damaged" not in output
     assert path.exists()
@@ -86,7 +86,7 @@ def test_what_an_operating_system_puts_beside_files_is_not_checked(folder):
         (folder / place).mkdir(exist_ok=True)
     for name in (f"trials/{FIRST}/._pytorch.h5", "../datasets/._digits.h5", "trials/.AppleDouble/pytorch.h5"):
         (folder / name).write_bytes(b"Mac OS X")
-    assert SOUND in uncrossed("verify", folder, "--quarantine").stdout
+    assert SOUND in told("verify", folder, "--quarantine")
 
 
 def test_a_checkpoint_stays_where_it_is(folder):

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 import uncrossed as package
-from helpers.commands import uncrossed
+from helpers.commands import told
 from helpers.server import Server
 from helpers.verified import FIRST, SECOND, SOUND
 from uncrossed.results.verify import verify
@@ -13,15 +13,15 @@ from uncrossed.results.verify import verify
 
 def test_a_copy_of_some_trials_passes_where_missing_files_are_ignored(folder, tmp_path):
     package.open(folder).select(trial=FIRST).download(tmp_path / "copy", progress=False)
-    assert "missing, but listed" in uncrossed("verify", tmp_path / "copy", code=1).stdout
-    assert SOUND in uncrossed("verify", f"file://{tmp_path}/copy", "--ignore-missing").stdout
+    assert "missing, but listed" in told("verify", tmp_path / "copy", code=1)
+    assert SOUND in told("verify", f"file://{tmp_path}/copy", "--ignore-missing")
 
 
 @pytest.mark.usefixtures("network")
 def test_a_study_behind_a_url(folder):
     with Server(folder) as server:
         assert not any(verify(server.url)[:3])
-        assert SOUND in uncrossed("verify", server.url).stdout
+        assert SOUND in told("verify", server.url)
         server.faults = ["truncated", 503, "reset"]
         assert not any(verify(server.url)[:3])
         path = folder / f"trials/{FIRST}/pytorch.h5"
@@ -41,16 +41,16 @@ def test_datasets_beside_a_place_make_no_study_of_it(folder, few):
     datasets = folder.parent / "datasets"
     datasets.mkdir()
     shutil.copy(few, datasets)
-    assert uncrossed("verify", datasets).stdout.endswith(f"{datasets}: {SOUND}\n")
-    assert uncrossed("verify", folder).stdout.endswith(f"{folder}: {SOUND}\n")
+    assert told("verify", datasets).endswith(f"{datasets}: {SOUND}\n")
+    assert told("verify", folder).endswith(f"{folder}: {SOUND}\n")
     (folder.parent / "empty").mkdir()
     for place in (folder.parent / "empty", folder.parent / "not-there"):
-        assert "no trial files, checksums or datasets there" in uncrossed("verify", place, code=2).stdout
+        assert "no trial files, checksums or datasets there" in told("verify", place, code=2)
 
 
 def test_a_place_without_a_study_is_one_clear_line(tmp_path):
     with Server(tmp_path) as server:
-        assert "no trial files" in uncrossed("verify", server.url, code=2).stdout
-        assert "for local folders" in uncrossed("verify", server.url, "--quarantine", code=2).stdout
+        assert "no trial files" in told("verify", server.url, code=2)
+        assert "for local folders" in told("verify", server.url, "--quarantine", code=2)
         (tmp_path / "SHA256SUMS").write_text("no list\n")
-        assert "SHA256SUMS: line 1 is not a checksum" in uncrossed("verify", server.url, code=1).stdout
+        assert "SHA256SUMS: line 1 is not a checksum" in told("verify", server.url, code=1)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from helpers.commands import REPOSITORY, run, uncrossed
+from helpers.commands import REPOSITORY, run, told
 from helpers.verified import FIRST, SOUND
 
 LACKING = {
@@ -21,13 +21,13 @@ def test_what_cannot_be_checked_is_named_and_no_success_unless_what_is_missing_i
     (folder / "SHA256SUMS").unlink()
     (folder / name).unlink(missing_ok=True)
     for options, code in (((), 1), (("--ignore-missing",), 0)):
-        output = uncrossed("verify", folder, *options, code=code).stdout
+        output = told("verify", folder, *options, code=code)
         assert LACKING[name].format(folder / name) in output
         assert (SOUND in output) == (code == 0)
         assert "fault" not in output.replace("no fault in what could be checked, but that is not all", "")
     # What is there has to be sound all the same.
     (folder / f"trials/{FIRST}/pytorch.h5").write_bytes(b"")
-    assert ": 1 fault\n" in uncrossed("verify", folder, "--ignore-missing", code=1).stdout
+    assert ": 1 fault\n" in told("verify", folder, "--ignore-missing", code=1)
 
 
 def test_a_manifest_that_cannot_be_read_is_no_success_though_it_is_the_listed_one(folder):
@@ -38,7 +38,7 @@ def test_a_manifest_that_cannot_be_read_is_no_success_though_it_is_the_listed_on
     listed[listed.index(line)] = f"{hashlib.sha256(path.read_bytes()).hexdigest()}  manifest.csv"
     (folder / "SHA256SUMS").write_text("\n".join(listed) + "\n")
     for options in ((), ("--ignore-missing",)):
-        output = uncrossed("verify", folder, *options, code=1).stdout
+        output = told("verify", folder, *options, code=1)
         assert "or otherwise in the tables: " in output
         assert "unknown column 'rate'" in output
 

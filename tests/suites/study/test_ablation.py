@@ -1,6 +1,6 @@
 """An ablation holds what can differ, and nothing else."""
 
-from helpers.commands import REPOSITORY, uncrossed
+from helpers.commands import REPOSITORY, told
 from uncrossed.study import manifest
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.training.architectures import load
@@ -27,8 +27,8 @@ def test_the_ablation_leaves_out_what_cannot_differ(tmp_path):
     # PyTorch is left stock by all but shared weights; Keras is changed by every variant.
     assert len(trainings[0]) == 2 * len({row.base for row in dense})
     assert len(trainings[1]) == len(dense)
-    output = uncrossed(
+    output = told(
         *("manifest", "ablate", REPOSITORY / "config/manifests/ablation-bases.csv", "--trials", "dense-few-steps"),
         *("--seeds", "5", "--study", REPOSITORY / "config/ablation.yaml", "--output", tmp_path / "one.csv"),
-    ).stdout
+    )
     assert "2 PyTorch and 14 TensorFlow trainings" in output

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.commands import REPOSITORY, uncrossed
+from helpers.commands import REPOSITORY, told, uncrossed
 from uncrossed.common.errors import InputError
 from uncrossed.study import manifest
 from uncrossed.study.mechanisms import NATIVE
@@ -119,18 +119,18 @@ def test_the_command_refuses_with_one_line_and_exit_code_2(tmp_path):
     done = uncrossed("manifest", "check", path, code=2)
     assert done.stdout.count("\n") == 1
     assert "'batch_size'" in done.stdout
-    assert uncrossed("manifest", "check", tmp_path / "none.csv", code=2).stdout.count("\n") == 1
+    assert told("manifest", "check", tmp_path / "none.csv", code=2).count("\n") == 1
 
 
 def test_a_study_file_is_no_manifest():
     study = REPOSITORY / "config/demo.yaml"
-    assert "needs a FILE, or --study" in uncrossed("manifest", "check", code=2).stdout
+    assert "needs a FILE, or --study" in told("manifest", "check", code=2)
     for command in (
         ["check", study],
         ["row", study, "t"],
         ["check", study, "--study", REPOSITORY / "config/search.yaml"],
     ):
-        assert "a study is given with --study" in uncrossed("manifest", *command, code=2).stdout
+        assert "a study is given with --study" in told("manifest", *command, code=2)
 
 
 def test_no_command_writes_a_manifest_that_is_refused(tmp_path):
@@ -138,7 +138,7 @@ def test_no_command_writes_a_manifest_that_is_refused(tmp_path):
     output = ["--output", tmp_path / "m.csv"]
     twice = ["--seeds", "0,0", "--study", REPOSITORY / "config/ablation.yaml"]
     for command in (["ablate", bases, *twice], ["sample", "--architectures", "vgg16,vgg16"]):
-        assert "twice" in uncrossed("manifest", *command, *output, code=2).stdout
+        assert "twice" in told("manifest", *command, *output, code=2)
     assert not list(tmp_path.iterdir())
 
 

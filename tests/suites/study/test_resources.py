@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from helpers import synthetic
-from helpers.commands import uncrossed
+from helpers.commands import told
 from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.results import tables
 from uncrossed.study import manifest, resources
@@ -50,4 +50,4 @@ def test_images_have_room_by_their_size(framework):
 def test_a_study_without_runs_has_no_speeds(tmp_path):
     manifest.write(tmp_path / "manifest.csv", synthetic.rows(2, 1))
     assert isinstance(tables.make(tmp_path, partial=True), pd.DataFrame)
-    assert "no training that ran in one go" in uncrossed("speeds", tmp_path, code=2).stdout
+    assert "no training that ran in one go" in told("speeds", tmp_path, code=2)

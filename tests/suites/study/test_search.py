@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from helpers.commands import REPOSITORY, run, uncrossed
+from helpers.commands import REPOSITORY, run, told
 from helpers.searches import SMALL
 from helpers.studies import Folder
 from uncrossed.common.errors import InputError
@@ -69,7 +69,7 @@ def test_a_study_has_a_manifest_or_a_search(tmp_path):
 
 def test_a_search_is_checked_and_has_no_manifest_before_it_is_built():
     study = REPOSITORY / "config/search.yaml"
-    checked = uncrossed("manifest", "check", "--study", study).stdout
+    checked = told("manifest", "check", "--study", study)
     assert "48 subspaces x 25 trials (16 vgg16, 16 resnet50, 16 densenet121), 10 of each subspace at random" in checked
     with pytest.raises(InputError, match=r"search\.yaml: has a search, .*: results/search/manifest\.csv"):
         Study.load(study).job("vgg16-s00-000")

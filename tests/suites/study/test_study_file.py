@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helpers.commands import REPOSITORY, uncrossed
+from helpers.commands import REPOSITORY, told
 from helpers.studies import Folder
 from uncrossed.common.errors import LONGEST, InputError
 from uncrossed.datasets.definition import BUILT_IN, Definition
@@ -204,5 +204,5 @@ def test_every_key_is_documented_as_errors_describe_it(record):
 def test_an_architecture_of_ones_own_has_no_name_of_the_packages(tmp_path):
     folder = Folder(tmp_path)
     folder.configure(architectures={"vgg16": "vgg16.py"})
-    output = uncrossed("manifest", "check", "--study", tmp_path / "study.yaml", code=2).stdout
+    output = told("manifest", "check", "--study", tmp_path / "study.yaml", code=2)
     assert "architecture 'vgg16' is built in; choose another name" in output
