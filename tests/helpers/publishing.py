@@ -1,9 +1,12 @@
 """Running `uncrossed publish`, and what has to be at its destination."""
 
 import hashlib
+import os
+import subprocess
 from pathlib import Path
+from unittest import mock
 
-from helpers.commands import uncrossed
+from helpers.commands import told, uncrossed
 from uncrossed.release import secrets
 from uncrossed.results import checksums
 
@@ -15,11 +18,13 @@ def released_files(path: Path) -> dict[str, str]:
     return checksums.read(path, "")[0]
 
 
-def publish(folder, destination, receipt, *options, host="", **more):
-    """Run `uncrossed publish`."""
-    return uncrossed(
-        *("publish", folder, destination, "--receipt", receipt, *options), STORAGE_EMULATOR_HOST=host, **more
-    )
+def publish(folder, destination, receipt, *options, host="", code=0, **more) -> subprocess.CompletedProcess:
+    """Run `uncrossed publish`: in this process, or in one of its own where `more` of the environment is given."""
+    words = ["publish", folder, destination, "--receipt", receipt, *options]
+    if more:
+        return uncrossed(*words, code=code, STORAGE_EMULATOR_HOST=host, **more)
+    with mock.patch.dict(os.environ, STORAGE_EMULATOR_HOST=host):
+        return subprocess.CompletedProcess(words, code, told(*words, code=code))
 
 
 def prefix(folder: Path) -> str:

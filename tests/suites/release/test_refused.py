@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.commands import uncrossed
+from helpers.commands import told
 from helpers.publishing import LIST, prefix, publish
 from uncrossed.common.errors import InputError
 from uncrossed.release import release, upload
@@ -33,7 +33,7 @@ def test_what_cannot_be_read_is_not_published_and_not_called_damaged(name, folde
 @pytest.mark.parametrize("name", ["SHA256SUMS", MODEL, MODEL.replace("h5", "json")])
 def test_what_cannot_be_read_is_not_released_and_not_called_damaged(name, folder):
     unreadable(folder / name)
-    output = uncrossed("release", folder, code=1).stdout
+    output = told("release", folder, code=1)
     assert f"{name}: cannot be read (Input/output error)" in output
     assert "damaged" not in output
 

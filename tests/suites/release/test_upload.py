@@ -96,7 +96,8 @@ def test_two_uploads_at_once_both_succeed(built, server, tmp_path):
     codes = []
 
     def one(number: int) -> None:
-        codes.append(publish(built, "gs://bucket/p", tmp_path / f"{number}.json", host=server.address).returncode)
+        command = ["publish", built, "gs://bucket/p", "--receipt", tmp_path / f"{number}.json"]
+        codes.append(uncrossed(*command, STORAGE_EMULATOR_HOST=server.address).returncode)
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(2)]
     for thread in threads:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from helpers.commands import PATH, run, uncrossed
+from helpers.commands import PATH, run, told
 from helpers.studies import ROWS, Folder, copy_sources, write_manifest
 from uncrossed.results import trial_file
 
@@ -65,9 +65,9 @@ def test_the_tables_say_what_the_files_hold(built):
             assert row[f"{framework}_status"] == "completed"
         assert row["difference"] == pytest.approx(accuracies[0] - accuracies[1])
         assert row["both_completed"]
-    printed = uncrossed("show", "--study", built.results).stdout
+    printed = told("show", "--study", built.results)
     assert f"{accuracies[0]:.4f}" in printed
-    assert "did you mean 'second'" in uncrossed("show", "secnd", "--study", built.results, code=2).stdout
+    assert "did you mean 'second'" in told("show", "secnd", "--study", built.results, code=2)
 
 
 def test_the_report_goes_into_that_of_snakemake(built):

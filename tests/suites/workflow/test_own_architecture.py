@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import uncrossed as package
-from helpers.commands import ARCHITECTURES, run, uncrossed
+from helpers.commands import ARCHITECTURES, run, told, uncrossed
 from helpers.studies import Folder
 from uncrossed.common.errors import InputError
 
@@ -30,7 +30,7 @@ def test_one_of_a_studys_own_is_trained_and_planned_like_any_other(mine):
     listed = (mine.results / "SHA256SUMS").read_text()
     assert "architectures/mine.py" in listed
     assert "architectures/mine.json" in listed
-    assert "not aligned: initializer" in uncrossed("show", "a", "--study", mine.results).stdout
+    assert "not aligned: initializer" in told("show", "a", "--study", mine.results)
     path = mine.path / "files/theirs.py"
     text = path.read_text()
     try:
@@ -46,7 +46,7 @@ def test_one_of_a_studys_own_is_trained_and_planned_like_any_other(mine):
 
 
 def test_one_of_a_studys_own_is_released_verified_and_read_with_its_file_alone(mine):
-    uncrossed("release", mine.results)
+    told("release", mine.results)
     file = mine.results / "architectures/mine.py"
     assert "mine.py" in (mine.results / "RELEASE_SHA256SUMS").read_text()
     output = uncrossed("verify", mine.results, "--recompute", code=1).stdout

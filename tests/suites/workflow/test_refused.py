@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from helpers.commands import run, uncrossed
+from helpers.commands import run, told
 from helpers.studies import Folder
 
 
@@ -21,7 +21,7 @@ def test_snakemake_refuses_a_key_that_is_written_twice_and_values_beside_the_fil
 def test_a_study_in_json_is_checked_and_planned(tmp_path):
     folder = Folder(tmp_path)
     (tmp_path / "study.yaml").write_text(json.dumps(folder.configuration, indent="\t"))
-    assert "2 trials" in uncrossed("manifest", "check", "--study", tmp_path / "study.yaml").stdout
+    assert "2 trials" in told("manifest", "check", "--study", tmp_path / "study.yaml")
     assert len(folder.planned()) == 4
 
 

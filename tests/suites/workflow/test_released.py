@@ -4,18 +4,18 @@ import json
 import re
 from pathlib import Path
 
-from helpers.commands import run, uncrossed
+from helpers.commands import run, told
 
 
 def test_a_release_says_of_the_study_what_its_trial_files_say(folder):
     folder.snakemake("release")
     (folder.path / "study.yaml").write_text("study: other\n")  # what was built is what is released
-    uncrossed("release", folder.results)
+    told("release", folder.results)
     assert json.loads((folder.results / "provenance.json").read_text())["study"]["study"] == "tiny"
     path = folder.results / "study.json"
     path.write_text(path.read_text().replace('"threads": 1', '"threads": 2'))
     run("uncrossed", "checksums", folder.results)
-    failed = uncrossed("release", folder.results, code=2).stdout
+    failed = told("release", folder.results, code=2)
     assert "first/pytorch.h5: was made with settings=" in failed
     assert "build the study again" in failed
 

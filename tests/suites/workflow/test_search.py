@@ -9,7 +9,7 @@ import time
 import pandas as pd
 import pytest
 
-from helpers.commands import PATH, REPOSITORY, run, uncrossed
+from helpers.commands import PATH, REPOSITORY, run, told, uncrossed
 from helpers.searches import SMALL
 from helpers.studies import Folder
 
@@ -45,9 +45,9 @@ def test_the_trajectory_is_data(searched):
     for name in ("tables/trajectory.csv", "tables/trajectory.json", "figures/search-progress.svg"):
         assert name in listed
     study = ["--study", searched.path / "study.yaml", "--results", searched.results]
-    best = uncrossed("search", "best", *study, "--count", 1).stdout
+    best = told("search", "best", *study, "--count", 1)
     assert table.loc[table["objective"].idxmax(), "trial"] in best
-    assert "every suggestion is what" in uncrossed("search", "check", *study).stdout
+    assert "every suggestion is what" in told("search", "check", *study)
 
 
 def test_a_search_without_suggestions_is_not_found_to_be_right(searched, tmp_path):

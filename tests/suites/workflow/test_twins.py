@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from helpers.commands import uncrossed
+from helpers.commands import told, uncrossed
 from helpers.studies import ROWS, Folder
 from uncrossed.results import trial_file
 from uncrossed.study.study import Study
@@ -46,7 +46,7 @@ def test_a_mechanism_that_does_not_touch_the_architecture_changes_the_recorded_s
         assert other == {"stride": "pytorch", "conv_bias": "tensorflow"}
         assert content == same
         one, two = (crossed.results / f"trials/{t}/{framework}.h5" for t in "ab")
-        assert uncrossed("compare", one, two).stdout.startswith("same result\n")
+        assert told("compare", one, two).startswith("same result\n")
 
 
 def test_a_side_that_a_setting_leaves_native_is_trained_once(crossed):
@@ -64,7 +64,7 @@ def test_a_copy_equals_a_training(crossed, tmp_path):
     data = crossed.path / "results/datasets/digits-few.h5"
     uncrossed("train", "pytorch", "--job", job, "--dataset", data, "--output", tmp_path / "c.h5")
     copied = crossed.results / "trials/c/pytorch.h5"
-    assert uncrossed("compare", tmp_path / "c.h5", copied).stdout == "same file\n"
+    assert told("compare", tmp_path / "c.h5", copied) == "same file\n"
     other = crossed.results / "trials/d/pytorch.h5"
     # A twin that is none is not copied: the trial is trained.
     command = ["train", "pytorch", "--job", job, "--dataset", data, "--output", tmp_path / "x.h5", "--twin", other]
