@@ -36,7 +36,9 @@ main(sys.argv[1:])
 """
 
 
-@pytest.mark.parametrize(("how", "architecture"), [("mutex", "smallcnn"), ("openmp", "resnet50")])
+@pytest.mark.parametrize(
+    ("how", "architecture"), [("mutex", "smallcnn"), pytest.param("openmp", "resnet50", marks=pytest.mark.long)]
+)
 def test_a_training_that_hangs_and_hears_no_signal_is_ended(how, architecture, few, tmp_path):
     """Its main thread waits in a library: for a mutex, or in oneDNN for a thread that OpenMP does not give."""
     words = command("pytorch", few, tmp_path / "a.h5", 4, "--patience", 2, "--settings", '{"threads": 2}')[1:]

@@ -30,6 +30,7 @@ def test_stopped_at_any_moment_it_ends_with_the_same_bytes(framework, few, tmp_p
     run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path)
 
 
+@pytest.mark.long
 def test_random_kills_change_no_byte():
     output = run(
         sys.executable, REPOSITORY / "tests/storms/trainings.py", "--kills", 4, "--architectures", "smallcnn"

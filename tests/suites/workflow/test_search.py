@@ -9,7 +9,7 @@ import time
 import pandas as pd
 import pytest
 
-from helpers.commands import PATH, REPOSITORY, run, told, uncrossed
+from helpers.commands import PATH, REPOSITORY, run, told
 from helpers.searches import SMALL
 from helpers.studies import Folder
 
@@ -23,10 +23,34 @@ def study(path, **changes: object) -> Folder:
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
-    """A finished search."""
+    """A search that was killed in the middle and continued."""
     folder = study(tmp_path_factory.mktemp("searched"))
+    words = ["snakemake", "--snakefile", folder.snakefile, "--profile", REPOSITORY / "profiles/local"]
+    words += ["--configfile", folder.path / "study.yaml"]
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+    process = subprocess.Popen(list(map(str, words)), cwd=folder.path, env={**os.environ, "PATH": PATH}, **pipes)
+    while len(list(folder.results.glob("trials/*/row.json"))) < 3:
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    run(*words[:3], "--unlock", "--configfile", "study.yaml", folder=folder.path)
+    made = {path: path.stat().st_mtime_ns for path in folder.results.glob("trials/*/row.json")}
     folder.snakemake()
+    assert {path: path.stat().st_mtime_ns for path in made} == made, "a suggestion once made is kept"
     return folder
+
+
+def test_killed_and_continued_each_suggestion_is_what_the_algorithm_suggests(searched):
+    study = ["--study", searched.path / "study.yaml", "--results", searched.results]
+    assert "every suggestion is what" in told("search", "check", *study)
+
+
+@pytest.mark.long
+def test_killed_and_continued_it_finds_the_same(searched, tmp_path):
+    folder = study(tmp_path)
+    folder.snakemake()
+    assert (folder.results / "SHA256SUMS").read_bytes() == (searched.results / "SHA256SUMS").read_bytes()
 
 
 def test_the_trajectory_is_data(searched):
@@ -47,14 +71,13 @@ def test_the_trajectory_is_data(searched):
     study = ["--study", searched.path / "study.yaml", "--results", searched.results]
     best = told("search", "best", *study, "--count", 1)
     assert table.loc[table["objective"].idxmax(), "trial"] in best
-    assert "every suggestion is what" in told("search", "check", *study)
 
 
 def test_a_search_without_suggestions_is_not_found_to_be_right(searched, tmp_path):
     command = ["search", "check", "--study", searched.path / "study.yaml", "--results"]
-    output = uncrossed(*command, tmp_path / "not-there", code=2).stdout
+    output = told(*command, tmp_path / "not-there", code=2)
     assert "none of the search's 4 trials has a suggestion" in output
-    assert "what the algorithm suggests; 4 of 4 are made" in uncrossed(*command, searched.results).stdout
+    assert "what the algorithm suggests; 4 of 4 are made" in told(*command, searched.results)
 
 
 def test_its_manifest_builds_the_same_trial_files_without_searching(searched, tmp_path):
@@ -65,26 +88,6 @@ def test_its_manifest_builds_the_same_trial_files_without_searching(searched, tm
     for framework in ("pytorch", "tensorflow"):
         name = f"trials/smallcnn-s01-001/{framework}.h5"
         assert (folder.results / name).read_bytes() == (searched.results / name).read_bytes()
-
-
-def test_killed_and_continued_it_finds_the_same(searched, tmp_path):
-    folder = study(tmp_path)
-    words = ["snakemake", "--snakefile", folder.snakefile, "--profile", REPOSITORY / "profiles/local"]
-    words += ["--configfile", folder.path / "study.yaml"]
-    process = subprocess.Popen(
-        list(map(str, words)), cwd=tmp_path, env={**os.environ, "PATH": PATH}, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    while len(list(folder.results.glob("trials/*/row.json"))) < 3:
-        assert process.poll() is None
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    run(*words[:3], "--unlock", "--configfile", "study.yaml", folder=tmp_path)
-    made = {path: path.stat().st_mtime_ns for path in folder.results.glob("trials/*/row.json")}
-    folder.snakemake()
-    assert (folder.results / "SHA256SUMS").read_bytes() == (searched.results / "SHA256SUMS").read_bytes()
-    assert {path: path.stat().st_mtime_ns for path in made} == made, "a suggestion once made is kept"
 
 
 def test_a_trial_rebuilt_alone_disturbs_no_other_and_a_longer_search_goes_on(searched, tmp_path):
@@ -108,7 +111,7 @@ def test_suggestions_of_another_search_and_an_edited_one_are_refused(searched, t
     edited["row"]["learning_rate"] = 0.0123
     path.write_text(json.dumps(edited))
     check = ["search", "check", "--study", folder.path / "study.yaml", "--results", folder.results]
-    output = uncrossed(*check, code=2).stdout
+    output = told(*check, code=2)
     assert "smallcnn-s00-001/pytorch.h5: inconsistent history: it was trained with learning_rate" in output
     path.write_text("{")
     assert "row.json: damaged" in folder.snakemake("-n", code=1).stdout
