@@ -152,6 +152,26 @@ def test_a_study_and_a_partial_rebuild(cluster, checksums, tmp_path):
 TIGHT = ("train_tensorflow:mem_mb=600 * attempt**2", "train_pytorch:runtime=attempt")
 
 
+def test_cancelled_jobs_a_lost_node_and_too_little_memory(cluster, checksums, tmp_path):
+    folder = study(tmp_path)
+    # TensorFlow takes more than the first allotment.
+    driver = Driver(folder, cluster, resources=TIGHT[:1])
+    cancelled = driver.running("pytorch", "second")
+    cluster.scancel(cancelled)
+    driver.running("pytorch", "first")
+    cluster.node_down()
+    cluster.wait(lambda: not processes(folder), 30, "end of the jobs")
+    cluster.node_up()
+    output = driver.end()
+    assert (folder.results / "SHA256SUMS").read_bytes() == checksums
+    assert went_on(folder, "pytorch", "first")
+    assert driver.counts()["pytorch second"] == 2
+    assert driver.counts()["tensorflow first"] == 2
+    assert cluster.job(cancelled)["state"] == "CANCELLED"
+    assert "exceeded memory limit" in output, "the failed job's log is shown"
+
+
+@pytest.mark.long
 def test_cancelled_jobs_a_lost_node_too_little_memory_and_time(cluster, checksums, tmp_path):
     folder = study(tmp_path)
     # TensorFlow takes more than the first allotment; the first of PyTorch's hangs until its time is over.
@@ -213,6 +233,7 @@ def test_snakemake_killed(cluster, checksums, tmp_path):
     assert not [job for job in cluster.jobs() if job["state"] in ("RUNNING", "PENDING")]
 
 
+@pytest.mark.long
 def test_snakemake_interrupted_and_terminated(cluster, checksums, tmp_path):
     folder = study(tmp_path)
     interrupted = Driver(folder, cluster)
@@ -231,6 +252,7 @@ def test_snakemake_interrupted_and_terminated(cluster, checksums, tmp_path):
     assert (folder.results / "SHA256SUMS").read_bytes() == checksums
 
 
+@pytest.mark.long
 def test_a_job_in_a_conda_environment(cluster, tmp_path):
     folder = study(tmp_path)
     conda = f"{cluster.folder / 'bin'}:{STAND_IN}:{PATH}"
