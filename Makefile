@@ -3,10 +3,10 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test published storm lint lock bench clean help
+.PHONY: demo test test-long published storm lint lock bench clean help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/'
 
 demo: .venv/ready ## build the demo study and print its table
 	snakemake --profile profiles/local --configfile config/demo.yaml
@@ -15,15 +15,18 @@ demo: .venv/ready ## build the demo study and print its table
 	@echo "results/demo: trials/ holds the models, tables/ the tables, SHA256SUMS the checksums"
 	@echo "results/demo/report.html: all of it in one page; open it in a browser"
 
-test: .venv/ready ## run the tests
+test: .venv/ready ## run the tests (a quarter of an hour)
 	pytest
+
+test-long: .venv/ready ## run the long versions of some tests
+	pytest -m long
 
 published: .venv/ready ## analyse the published tables of 2021 into results/published (FROM=FOLDER: offline)
 	uncrossed published $(if $(FROM),--folder '$(FROM)')
 
 storm: .venv/ready ## kill trainings and uploads at random moments; what they make must be right
-	python tests/storm.py
-	python tests/release_storm.py
+	python tests/storms/trainings.py
+	python tests/storms/uploads.py
 
 lint: .venv/ready ## check format and style of code and workflow
 	ruff format --check . && ruff check . && snakefmt --check . && snakemake --lint

@@ -19,8 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scale import timed
 
-import gcs
-import synthetic
+from helpers import gcs, synthetic
 from uncrossed.results import checksums, tables, trial_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import uncrossed
-from server import Server
+from helpers.server import Server
 
 
 def main() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from browser import Browser
 from scale import timed
 
-import synthetic
-from browser import Browser
+from helpers import synthetic
 
 # Milliseconds that one click on a heading takes, with the layout that follows it.
 SORT = """(() => {

@@ -18,7 +18,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import synthetic
+from helpers import synthetic
 from uncrossed.study import manifest
 
 REPOSITORY = Path(__file__).resolve().parents[2]

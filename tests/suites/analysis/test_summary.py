@@ -1,0 +1,101 @@
+"""A summary says of pairs what a small computation by hand says, and no more than they hold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.pairs import drawn, number, summarise, table
+from uncrossed.analysis import statistics
+from uncrossed.common.errors import InputError
+
+
+def test_differences_of_a_hand_made_table():
+    found = summarise(table([(0.9, 0.3), (0.5, 0.56), (0.7, 0.7), (0.8, 0.1), (0.1, 0.1)]))
+    expected = {
+        "pairs": 5,
+        "pairs_both_trained": 3,
+        "pairs_tensorflow_at_chance": 1,
+        "pairs_one_at_chance": 1,
+        "pairs_both_at_chance": 1,
+        "difference_mean": (0.6 - 0.06 + 0.7) / 5,
+        "difference_median": 0,
+        "difference_minimum": -0.06,
+        "difference_maximum": 0.7,
+        "difference_quantile_0.75": 0.6,
+        "absolute_difference_mean": 1.36 / 5,
+        "share_above_0.05": 0.6,
+        "share_above_0.1": 0.4,
+        "share_above_0.5": 0.4,
+        "share_won_by_pytorch": 0.4,
+        "trained_difference_mean": 0.18,
+        "trained_share_above_0.5": 1 / 3,
+    }
+    assert {name: number(found, name) for name in expected} == pytest.approx(expected, abs=1e-12)
+    pd.testing.assert_frame_equal(found.loc["all"], found.loc["smallcnn"])
+
+
+def test_steps_count_the_last_partial_batch():
+    assert list(statistics.prepared(table([(0.5, 0.5)], batch_size=32, epochs=3), 100, 10, 10)["steps"]) == [12]
+
+
+def test_floors():
+    trials = table(
+        [(0.5, 0.4), (0.6, 0.8), (0.9, 0.9), (0.5, 0.5), (0.7, 0.68)],
+        seed=[0, 1, 0, 0, 0],
+        batch_size=[32, 32, 64, 32, 64],
+        semantics=["native"] * 3 + ["aligned"] * 2,
+    )
+    found = summarise(trials)
+    assert number(found, "seed_floor") == pytest.approx((0.1 + 0.4) / 2)
+    assert np.isnan(number(found, "seed_floor", semantics="aligned"))
+    assert (
+        number(found, "rounding_floor") == number(found, "rounding_floor", semantics="aligned") == pytest.approx(0.01)
+    )
+    assert np.isnan(number(summarise(trials[:3]), "rounding_floor"))
+
+
+def test_diverged_and_missing_pairs_are_counted_and_left_out():
+    trials = table(
+        [(0.9, 0.4), (0.0, 0.4), (np.nan, 0.4), (np.nan, np.nan)],
+        pytorch_status=["completed", "diverged", "missing", "completed"],
+        tensorflow_status="completed",
+    )
+    found = summarise(trials)
+    assert [number(found, f"pairs_{state}") for state in ("diverged", "missing", "both_trained")] == [1, 2, 1]
+    assert number(found, "difference_mean") == pytest.approx(0.5)
+    # What a diverged model's accuracy is does not matter.
+    other = trials.assign(pytorch_test_accuracy=[0.9, 0.7, np.nan, np.nan])
+    pd.testing.assert_frame_equal(found, summarise(other))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_few_pairs_give_values_and_no_invented_bounds(count):
+    trials = table([(np.nan, 0.5)] + [(0.6 + k / 10, 0.5) for k in range(count)])
+    found = summarise(trials)
+    assert number(found, "pairs") == count + 1
+    assert np.isnan(number(found, "mutual_information_steps"))
+    assert np.isnan(number(found, "rank_correlation_epochs"))  # it does not vary
+    mean = found.loc[("smallcnn", "native", "difference_mean")]
+    assert mean.notna().tolist() == [count > 0, count > 1, count > 1]
+
+
+def test_bounds_hold_the_value():
+    found = summarise(drawn(200)).dropna()
+    found = found[~found.index.get_level_values("statistic").str.startswith("pairs")]
+    assert ((found["low"] <= found["value"]) & (found["value"] <= found["high"])).all()
+
+
+def test_a_table_that_cannot_be_analysed_is_refused():
+    trials = table([(0.5, 0.5)])
+    for broken, message in (
+        (trials.drop(columns="epochs"), "no column 'epochs'"),
+        (trials.assign(epochs="many"), "column 'epochs' is .*; allowed: numbers"),
+        (trials[:0], "no rows"),
+    ):
+        with pytest.raises(InputError, match=f"here: {message}"):
+            statistics.prepared(broken, 100, 100, 10, "here")
+    with pytest.raises(InputError, match="allowed: integers >= 1"):
+        statistics.prepared(trials, 0, 100, 10)
+    with pytest.raises(InputError, match="found 1 classes; allowed: integers >= 2"):
+        statistics.prepared(trials, 100, 100, 1)

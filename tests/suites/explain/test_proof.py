@@ -1,0 +1,32 @@
+"""With all mechanisms aligned nothing is left, and every flip and wrong imitation is detected."""
+
+import json
+import sys
+
+from helpers.commands import run, uncrossed
+from uncrossed.explain.proof import EPSILONS, GATE_LIMITS
+from uncrossed.training.architectures import load
+
+
+def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
+    uncrossed("prove", "--architecture", "smallcnn", "--json", tmp_path / "proof.json")
+    gates = json.loads((tmp_path / "proof.json").read_text())
+    aligned = {(g["semantics"], g["adam_epsilon"], g["gate"]) for g in gates if not g["flipped"]}
+    assert aligned == {(s, e, g) for s in ("aligned", "aligned-tensorflow") for e in EPSILONS for g in GATE_LIMITS}
+    assert {g["flipped"] for g in gates if g["flipped"]} == load("smallcnn").touching
+    assert all(g["passed"] for g in gates)
+
+
+def test_a_wrong_imitation_fails_the_proof():
+    """Of batch normalisation's epsilon; one aligned pair is enough to see it."""
+    program = """
+from functools import partial
+from uncrossed.cli.main import main
+from uncrossed.explain import proof
+from uncrossed.training.architectures import load
+load('smallcnn')._module.BATCHNORM = {'pytorch': (0.1, 1e-5), 'tensorflow': (0.99, 1e-4)}
+proof.MECHANISMS = {}
+proof.prove = partial(proof.prove, sides=['tensorflow'], epsilons={1e-8: 1e-4})
+main(['prove', '--architecture', 'smallcnn'])
+"""
+    assert "**failed**" in run(sys.executable, "-c", program, code=1).stdout

@@ -1,0 +1,51 @@
+"""All environments agree with the lock."""
+
+import re
+import tomllib
+from importlib import metadata
+
+import yaml
+
+from helpers.commands import REPOSITORY
+
+
+def pins(text: str) -> dict[str, set[str]]:
+    """Exact requirements by package, each with its marker."""
+    found: dict[str, set[str]] = {}
+    for name, rest in re.findall(r"^([a-z0-9][a-z0-9_.-]*)==(.+)$", text, flags=re.MULTILINE):
+        found.setdefault(name, set()).add(rest.strip())
+    return found
+
+
+def versions(requirements: set[str]) -> set[str]:
+    return {requirement.split(";")[0].strip() for requirement in requirements}
+
+
+def test_the_conda_environments_agree_with_the_lock():
+    lock = pins((REPOSITORY / "envs/lock.txt").read_text())
+    needed = {
+        "pytorch": {"torch", "torchvision", "h5py", "numpy", "pydantic", "nvidia-cudnn-cu13"},
+        "tensorflow": {"tensorflow", "keras", "h5py", "numpy", "pydantic", "nvidia-cudnn-cu12"},
+        "workflow": {"snakemake", "snakemake-executor-plugin-slurm", "pandas", "pyarrow", "scikit-learn"},
+    }
+    for name, packages in needed.items():
+        *dependencies, inline = yaml.safe_load((REPOSITORY / f"envs/{name}.yaml").read_text())["dependencies"]
+        assert dependencies == ["python=3.11", "pip"]
+        assert not [pin for pin in inline["pip"] if "==" not in pin]
+        pinned = pins("\n".join(inline["pip"]))
+        assert packages <= pinned.keys()
+        for package, requirements in pinned.items():
+            assert versions(requirements) <= versions(lock[package]), f"envs/{name}.yaml: {package}"
+
+
+def test_every_direct_requirement_is_locked_and_installed_as_locked():
+    lock = pins((REPOSITORY / "envs/lock.txt").read_text())
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    direct = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
+    for requirement in direct:
+        name = re.match(r"[A-Za-z0-9_.-]+", requirement)[0].lower()
+        assert name in lock, f"{name} is not in envs/lock.txt: run `make lock`"
+        if exact := re.search(r"==(\S+)", requirement):
+            assert versions(lock[name]) == {exact[1]}
+        # A local label (+cu130, +cpu) names the build, not the version.
+        assert metadata.version(name).split("+")[0] in versions(lock[name])

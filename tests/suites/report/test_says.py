@@ -1,0 +1,143 @@
+"""The report says what the tables and files hold."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import synthetic
+from helpers.commands import uncrossed
+from helpers.pages import SVG, data, page, words
+from uncrossed.common.errors import InputError
+from uncrossed.report import report
+from uncrossed.results import trial_file
+
+
+def test_the_summary_says_what_the_table_of_trials_holds(made):
+    trials = pd.read_parquet(made / "tables/trials.parquet")
+    text = words(made)
+    means = trials[trials["both_completed"]].groupby("architecture")["difference"].mean()
+    for architecture, mean in means.items():
+        assert f"{architecture} With native semantics the mean difference" in text
+        assert f"is +{mean:.4f}" in text
+    assert f"{means.idxmax()} differs most" in text
+    assert "Seed noise was not measured" in text
+    assert "1 more did not complete in both frameworks" in text
+
+
+def test_a_pair_has_its_curves_confusion_matrices_and_identity(made):
+    found = data(made)
+    for index, trial in enumerate(found["trials"]):
+        for framework in ("pytorch", "tensorflow"):
+            result = trial_file.read(made / f"trials/{trial}/{framework}.h5")
+            side = found["pairs"][index][framework]
+            assert side["sha"] == result.attributes["content_sha256"]
+            matrix = np.reshape(side["confusion"], (10, 10))
+            if trial == "vgg16-0005":
+                assert side["skipped"] == 200
+                assert matrix.sum() == 0
+                continue
+            assert matrix.sum(axis=1).tolist() == [20] * 10
+            assert matrix.trace() / 200 == pytest.approx(result.curves["test_accuracy"][-1])
+            assert side["accuracy"] == pytest.approx(result.curves["test_accuracy"], rel=1e-3)
+            assert side["loss"] == pytest.approx(result.curves["train_loss"], rel=1e-3)
+
+
+def test_the_same_results_elsewhere_make_the_same_bytes(made, tmp_path):
+    folder = tmp_path / "another place/made-up"
+    synthetic.study(folder, 7, diverged="vgg16-0005")
+    uncrossed("report", folder)
+    assert (folder / "report.html").read_bytes() == (made / "report.html").read_bytes()
+
+
+def test_what_an_operating_system_puts_beside_files_changes_neither_report_nor_checksums(study):
+    (study / "figures").mkdir(exist_ok=True)
+    (study / "figures/a.svg").write_text(SVG)
+    made = {}
+    for _ in range(2):
+        uncrossed("report", study)
+        uncrossed("checksums", study)
+        for name in ("report.html", "SHA256SUMS"):
+            assert made.setdefault(name, (study / name).read_bytes()) == (study / name).read_bytes()
+        for name in ("figures/._a.svg", "tables/._trials.csv", "tables/.nfs0001.json", "figures/Thumbs.db"):
+            (study / name).write_bytes(b"Mac OS X")
+
+
+def test_a_published_table_alone_works(tmp_path):
+    table = pd.DataFrame({"trial": ["a", "<b>"], "architecture": "vgg16", "learning_rate": [0.1, 0.2]})
+    table = table.assign(pytorch_test_accuracy=[0.9, 0.5], tensorflow_test_accuracy=[0.4, 0.5])
+    (tmp_path / "tables").mkdir()
+    table.to_parquet(tmp_path / "tables/trials.parquet")
+    report.make(tmp_path)
+    assert "The 2 pairs of vgg16 are on average 0.2500 [0.0000, 0.5000] apart" in words(tmp_path)
+    assert "<b>" not in page(tmp_path)
+    assert data(tmp_path)["pairs"] == [{}, {}]
+    assert data(tmp_path)["trials"] == ["a", "<b>"]
+
+
+def test_semantics_are_called_as_an_ablation_calls_them_in_an_ablation_alone(study):
+    trials = pd.read_parquet(study / "tables/trials.parquet")
+    trials["semantics"] = ["published", "dropout=pytorch"] * 3 + ["native"]
+    trials.assign(architecture="vgg16").to_parquet(study / "tables/trials.parquet")
+    report.make(study)
+    assert "vgg16published3" in words(study)
+    assert "The 3 pairs of vgg16 are on average" in words(study), "the only native pair diverged"
+    assert "vgg16dropout aligned alone" in words(study)
+    (study / "tables/attribution.csv").write_text(
+        "base,architecture,variant,mechanism,share\na,vgg16,only,dropout,0.5\n"
+    )
+    report.make(study)
+    assert "vgg16batchnorm_variance aligned alone3" in words(study)
+
+
+def test_it_takes_floors_bounds_and_causes_from_the_tables_that_have_them(study):
+    lines = ["architecture,semantics,statistic,value,low,high"]
+    lines += ["vgg16,native,difference_mean,0.5,0.41,0.59", "vgg16,native,seed_floor,0.02,0.01,0.03"]
+    (study / "tables/summary.csv").write_text("\n".join(lines) + "\n")
+    columns = "base,architecture,variant,mechanism,seeds,gap,gap_low,gap_high,native_gap,seed_floor,rounding_floor"
+    columns += ",above_floors,share,share_low,share_high"
+    rows = [
+        "a,resnet50,only,stride,3,0.1,0,0.2,0.5,0.03,0.01,True,0.8,0.7,0.9",
+        "a,resnet50,only,dropout,3,0.1,0,0.2,0.5,0.03,0.01,True,0.1,0.0,0.2",
+        "a,resnet50,without,stride,3,0.1,0,0.2,0.5,0.03,0.01,True,0.85,0.75,0.95",
+        "b,vgg16,only,dropout,3,0.01,0,0.2,0.01,0.03,0.01,False,,,",
+        "c,densenet121,only,initializer,3,0.1,0,0.2,0.5,0.03,0.01,True,0.2,-0.1,0.9",
+    ]
+    (study / "tables/attribution.csv").write_text("\n".join([columns, *rows]) + "\n")
+    report.make(study)
+    text = words(study)
+    assert "is +0.5000 [+0.4100, +0.5900]" in text
+    assert "beyond seed noise: two seeds of the same framework are on average 0.0200 [0.0100, 0.0300] apart" in text
+    assert "beyond seed noise: two seeds of the same framework are on average 0.0300 apart" in text
+    assert (
+        "stride explains 80% [70%, 90%] of the difference of +0.5000 when it alone is aligned; when all others" in text
+    )
+    assert "In the trial b the difference of +0.0100 is within the floors" in text
+    assert "In the trial c no mechanism alone explains the difference" in text
+
+
+def test_the_study_is_named_by_its_statement_wherever_it_lies(made, tmp_path):
+    copy = shutil.copytree(made, tmp_path / "a copy")
+    assert report.make(copy).read_bytes() == (made / "report.html").read_bytes()
+    assert data(copy)["study"] == "made"
+    (copy / "study.json").unlink()
+    report.make(copy)
+    assert data(copy)["study"] == "a copy"
+    (copy / "study.json").write_text("{")
+    with pytest.raises(InputError, match=r"study\.json"):
+        report.make(copy)
+
+
+def test_of_a_hundred_classes_a_pair_shows_those_that_are_confused_most(tmp_path):
+    synthetic.study(tmp_path / "many", 3, classes=100, examples=2000)
+    synthetic.study(tmp_path / "few", 3, classes=10, examples=2000)
+    sizes = [report.make(tmp_path / name).stat().st_size for name in ("many", "few")]
+    assert sizes[0] < sizes[1] + 3000
+    for pair in data(tmp_path / "many")["pairs"]:
+        assert pair["classes"]["all"] == 100
+        assert len(pair["classes"]["shown"]) == 10
+        for framework in ("pytorch", "tensorflow"):
+            matrix = np.reshape(pair[framework]["confusion"], (11, 11))
+            assert matrix.sum(axis=1).tolist() == [20] * 10 + [1800]
+    assert not any("classes" in pair for pair in data(tmp_path / "few")["pairs"])
