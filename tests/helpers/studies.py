@@ -36,8 +36,8 @@ def copy_sources(path: Path) -> Path:
 class Folder:
     """A working directory with one study: two trials of smallcnn on a few digits."""
 
-    def __init__(self, path: Path, snakefile: Path = REPOSITORY / "Snakefile"):
-        """Write the study's files into `path`."""
+    def __init__(self, path: Path, snakefile: Path = REPOSITORY / "Snakefile", written: bool = False):
+        """Write the study's files into `path`, if they are not `written` yet."""
         self.path, self.snakefile = path, snakefile
         self.results = path / "results/tiny"
         self.manifest = path / "rows.csv"
@@ -48,8 +48,9 @@ class Folder:
             "datasets": {"digits-few": {"format": "digits", "train_examples": 200, "test_examples": 60}},
             "settings": {"threads": 1},
         }
-        write_manifest(self.manifest, ROWS)
-        self.configure()
+        if not written:
+            write_manifest(self.manifest, ROWS)
+            self.configure()
 
     def configure(self, **changes: object) -> None:
         """Change keys of the study file."""
@@ -59,9 +60,7 @@ class Folder:
     def copy(self, path: Path) -> "Folder":
         """A copy of it all in the new folder `path`, with what is built there; the sources are the same."""
         shutil.copytree(self.path, path, symlinks=True)
-        made = Folder.__new__(Folder)
-        made.path, made.snakefile = path, self.snakefile
-        made.results, made.manifest = path / "results/tiny", path / "rows.csv"
+        made = Folder(path, self.snakefile, written=True)
         made.configuration = dict(self.configuration)
         return made
 

@@ -73,7 +73,7 @@ class Driver:
             start_new_session=True,
         )
 
-    def end(self, code: int = 0, seconds: float = 150) -> str:
+    def end(self, code: int = 0, seconds: float = 600) -> str:
         """Wait for its end; its output."""
         try:
             self.process.wait(seconds)

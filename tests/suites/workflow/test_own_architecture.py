@@ -49,7 +49,7 @@ def test_one_of_a_studys_own_is_released_verified_and_read_with_its_file_alone(m
     told("release", mine.results)
     file = mine.results / "architectures/mine.py"
     assert "mine.py" in (mine.results / "RELEASE_SHA256SUMS").read_text()
-    output = uncrossed("verify", mine.results, "--recompute", code=1).stdout
+    output = uncrossed("verify", mine.results, "--recompute", code=2).stdout
     assert "needs the file of mine: --architecture mine=FILE.py" in output
     uncrossed("verify", mine.results, "--recompute", "--architecture", f"mine={file}")
     side = package.open(mine.results).trial("b").pytorch
