@@ -101,7 +101,7 @@ class Driver:
             saved = self.folder.results / f"trials/{trial}/{framework}.checkpoint.h5"
             return alive[0] if alive and saved.exists() else None
 
-        return self.cluster.wait(found, 60, f"checkpoint of {framework} {trial}")
+        return self.cluster.wait(found, 300, f"checkpoint of {framework} {trial}")
 
     def counts(self) -> dict[str, int]:
         """How many jobs each training took."""
@@ -160,7 +160,7 @@ def test_cancelled_jobs_a_lost_node_and_too_little_memory(cluster, checksums, tm
     cluster.scancel(cancelled)
     driver.running("pytorch", "first")
     cluster.node_down()
-    cluster.wait(lambda: not processes(folder), 30, "end of the jobs")
+    cluster.wait(lambda: not processes(folder), 300, "end of the jobs")
     cluster.node_up()
     output = driver.end()
     assert (folder.results / "SHA256SUMS").read_bytes() == checksums
@@ -181,10 +181,10 @@ def test_cancelled_jobs_a_lost_node_too_little_memory_and_time(cluster, checksum
     os.kill(training, signal.SIGSTOP)
     cancelled = driver.running("pytorch", "second")
     cluster.scancel(cancelled)
-    cluster.wait(lambda: cluster.job(hanging)["state"] == "TIMEOUT", 120, "end of time")
+    cluster.wait(lambda: cluster.job(hanging)["state"] == "TIMEOUT", 300, "end of time")
     driver.running("pytorch", "first")
     cluster.node_down()
-    cluster.wait(lambda: not processes(folder), 30, "end of the jobs")
+    cluster.wait(lambda: not processes(folder), 300, "end of the jobs")
     cluster.node_up()
     output = driver.end()
     assert (folder.results / "SHA256SUMS").read_bytes() == checksums
@@ -220,7 +220,7 @@ def test_snakemake_killed(cluster, checksums, tmp_path):
     first.end(-signal.SIGKILL)
     # Another ends well without it.
     done = folder.results / "trials/second/pytorch.h5"
-    cluster.wait(done.exists, 60, "a job's end without Snakemake")
+    cluster.wait(done.exists, 300, "a job's end without Snakemake")
     finished = {path for path in folder.results.glob("trials/*/*.h5") if "checkpoint" not in path.name}
     assert "LockException" in Driver(folder, cluster).end(1)
     run("snakemake", "--unlock", "--snakefile", folder.snakefile, "--configfile", "study.yaml", folder=folder.path)
@@ -240,7 +240,7 @@ def test_snakemake_interrupted_and_terminated(cluster, checksums, tmp_path):
     job = interrupted.running("pytorch", "first")
     interrupted.process.send_signal(signal.SIGINT)
     interrupted.end(1)
-    cluster.wait(lambda: cluster.job(job)["state"] == "CANCELLED", 30, "end of the cancelled job")
+    cluster.wait(lambda: cluster.job(job)["state"] == "CANCELLED", 300, "end of the cancelled job")
     terminated = Driver(folder, cluster)
     terminated.running("tensorflow", "first")
     assert went_on(folder, "pytorch", "first")
