@@ -5,7 +5,7 @@ import json
 import h5py
 import pandas as pd
 
-from helpers.commands import uncrossed
+from helpers.commands import told, uncrossed
 from helpers.pairs import drawn, number, write_study
 from uncrossed.analysis import analyse, figures, predictions
 
@@ -50,11 +50,12 @@ def test_missing_results_are_refused_or_left_out(tmp_path):
     assert "trials.parquet: missing" in uncrossed("analyse", tmp_path / "nowhere", code=2).stdout
 
 
-def test_a_table_alone_needs_the_numbers_of_examples(tmp_path):
+def test_a_table_alone_needs_the_numbers_of_examples_and_classes(tmp_path):
     (tmp_path / "tables").mkdir()
     drawn(5, trial=list("abcde")).to_parquet(tmp_path / "tables/trials.parquet")
     assert "allowed: --examples TRAIN TEST" in uncrossed("analyse", tmp_path, code=2).stdout
-    uncrossed("analyse", tmp_path, "--examples", 50_000, 10_000)
+    assert "--classes N" in told("analyse", tmp_path, "--examples", 50_000, 10_000, code=2)
+    uncrossed("analyse", tmp_path, "--examples", 50_000, 10_000, "--classes", 10)
     assert not (tmp_path / "tables/disagreement.csv").exists()
     uncrossed("analyse", tmp_path, "--examples", 50_000, 10_000, "--classes", 2)
     summary = pd.read_csv(tmp_path / "tables/summary.csv").set_index(["architecture", "statistic"])["value"]

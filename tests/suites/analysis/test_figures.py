@@ -16,7 +16,7 @@ def test_groups_are_those_of_a_summary_and_work_out_what_it_does_not_say():
     own, said = groups.groups(trials), groups.groups(trials, summary)
     for first, second in zip(own, said, strict=True):
         assert (first.pairs, first.left_out, first.ahead + first.behind) == (18, 2, 18)
-        for name in groups.OWN:
+        for name in groups.WORKED_OUT:
             assert getattr(first, name) == getattr(second, name)
         assert first.largest == trials.set_index("trial").loc[first.largest_trial, "difference"]
         assert np.isnan(first.trained[0])
@@ -40,7 +40,7 @@ def test_figures_of_few_and_of_useless_pairs(trials, tmp_path):
     trials = statistics.prepared(trials, 50_000, 10_000, 10)
     captions = figures.draw(trials, statistics.summarise(trials), tmp_path)
     assert all("nan" not in caption.split() for caption in captions.values())
-    assert len(list(tmp_path.iterdir())) == 2 * len(figures.FIGURES) + 1
+    assert len(list((tmp_path / "figures").iterdir())) == 2 * len(figures.FIGURES) + 1
 
 
 def test_any_number_of_architectures_is_drawn_each_with_looks_of_its_own(tmp_path):
