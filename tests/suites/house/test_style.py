@@ -20,6 +20,6 @@ def test_nothing_else_lies_at_the_top():
     if tracked.returncode:
         pytest.skip("not a git checkout")
     top = {name.split("/")[0] for name in tracked.stdout.splitlines()}
-    folders = {"Snakefile", "workflow", "config", "envs", "profiles", "results", "tests", "README.md"}
+    folders = {"Snakefile", "workflow", "config", "envs", "profiles", "results", "tests", "docs", "README.md"}
     expected = {"pyproject.toml", "Makefile", "LICENSE", "CITATION.cff", ".ci", ".github", ".gitignore", "slurm"}
     assert top == folders | expected
