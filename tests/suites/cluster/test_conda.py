@@ -76,6 +76,7 @@ def test_an_environment_holds_one_framework_and_not_this_package(built):
         assert len(found) == 1
 
 
+@pytest.mark.long
 def test_conda_or_no_conda_makes_the_same_bytes(built, tmp_path):
     folder, _ = built
     other = Folder(tmp_path)

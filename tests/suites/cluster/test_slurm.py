@@ -208,6 +208,7 @@ def processes(folder: Folder, text: str = "") -> list[int]:
     return found
 
 
+@pytest.mark.long
 def test_snakemake_killed(cluster, checksums, tmp_path):
     folder = study(tmp_path)
     first = Driver(folder, cluster)

@@ -3,13 +3,15 @@
 import json
 import sys
 
+import pytest
+
 from helpers.commands import run, uncrossed
 from uncrossed.explain.proof import EPSILONS, GATE_LIMITS
 from uncrossed.training.architectures import load
 
 
 def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
-    uncrossed("prove", "--architecture", "smallcnn", "--json", tmp_path / "proof.json")
+    uncrossed("prove", "--architecture", "smallcnn", "--threads", 1, "--json", tmp_path / "proof.json")
     gates = json.loads((tmp_path / "proof.json").read_text())
     aligned = {(g["semantics"], g["adam_epsilon"], g["gate"]) for g in gates if not g["flipped"]}
     assert aligned == {(s, e, g) for s in ("aligned", "aligned-tensorflow") for e in EPSILONS for g in GATE_LIMITS}
@@ -17,6 +19,7 @@ def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
     assert all(g["passed"] for g in gates)
 
 
+@pytest.mark.long
 def test_a_wrong_imitation_fails_the_proof():
     """Of batch normalisation's epsilon; one aligned pair is enough to see it."""
     program = """

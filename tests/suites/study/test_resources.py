@@ -43,7 +43,7 @@ def test_images_have_room_by_their_size(framework):
         DatasetIdentity(name="a", format="npz", shape=shape, classes=7, train_examples=50_000, test_examples=1000)
         for shape in ((32, 32, 1), (64, 96, 3))
     )
-    asked = [resources.ask(framework, row, Settings(), dataset)[1] for dataset in (small, large)]
+    asked = [resources.ask(framework, row, Settings(), dataset, load("vgg16"))[1] for dataset in (small, large)]
     assert asked[1] - asked[0] > 51_000 * (64 * 96 * 3 - 32 * 32) / 1e6
 
 

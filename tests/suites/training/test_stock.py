@@ -10,10 +10,11 @@ from helpers.commands import CHECKS, run
 @pytest.mark.parametrize(
     ("framework", "architectures"),
     [
-        ("pytorch", ["resnet50", "densenet121"]),
-        ("tensorflow", ["vgg16", "smallcnn"]),
+        ("pytorch", ["densenet121"]),
+        ("tensorflow", ["smallcnn"]),
+        pytest.param("pytorch", ["resnet50"], marks=pytest.mark.long),
         # Takes Keras two minutes to compile.
-        pytest.param("tensorflow", ["resnet50"], marks=pytest.mark.long),
+        pytest.param("tensorflow", ["vgg16", "resnet50"], marks=pytest.mark.long),
     ],
 )
 def test_native_is_stock(framework, architectures):

@@ -33,6 +33,7 @@ def environment(path: Path) -> str:
     return f"{path}/bin{os.pathsep}{PATH}"
 
 
+@pytest.mark.long
 def test_another_build_below_a_path_with_a_space_and_an_accent_has_the_same_checksums(built, tmp_path):
     root = tmp_path / "a space, an é"
     root.mkdir()

@@ -80,6 +80,7 @@ def test_a_search_without_suggestions_is_not_found_to_be_right(searched, tmp_pat
     assert "what the algorithm suggests; 4 of 4 are made" in told(*command, searched.results)
 
 
+@pytest.mark.long
 def test_its_manifest_builds_the_same_trial_files_without_searching(searched, tmp_path):
     folder = Folder(tmp_path)
     folder.manifest.write_bytes((searched.results / "manifest.csv").read_bytes())
@@ -106,12 +107,12 @@ def test_suggestions_of_another_search_and_an_edited_one_are_refused(searched, t
     folder.configure(search={**SMALL, "seed": 1})
     assert "suggested by another search" in folder.snakemake("-n", code=1).stdout
     folder.configure(search=SMALL)
-    path = folder.results / "trials/smallcnn-s00-001/row.json"
+    path = folder.results / "trials/smallcnn-s00-000/row.json"
     edited = json.loads(path.read_text())
     edited["row"]["learning_rate"] = 0.0123
     path.write_text(json.dumps(edited))
     check = ["search", "check", "--study", folder.path / "study.yaml", "--results", folder.results]
     output = told(*check, code=2)
-    assert "smallcnn-s00-001/pytorch.h5: inconsistent history: it was trained with learning_rate" in output
+    assert "smallcnn-s00-000/pytorch.h5: inconsistent history: it was trained with learning_rate" in output
     path.write_text("{")
     assert "row.json: damaged" in folder.snakemake("-n", code=1).stdout
