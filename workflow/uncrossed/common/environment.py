@@ -67,6 +67,9 @@ def renew() -> None:
     if not ignored() or os.environ.get(RENEWED) == mark or not sys.executable:
         return
     kept = {name: value for name, value in os.environ.items() if name not in ignored()}
+    for stream in (sys.stdout, sys.stderr):
+        if stream:  # what Python's own start has said
+            stream.flush()
     with contextlib.suppress(OSError):
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], kept | {RENEWED: mark})
 
