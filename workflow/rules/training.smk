@@ -10,6 +10,7 @@ for framework in FRAMEWORKS:
             dataset=ancient(dataset_file),
             twin=twin_file(framework),
             row=row_file,
+            preflight=ancient(preflight_files(framework)),
         output:
             result=at(layout.trial_file("{trial}", framework)),
             record=at(layout.run_record("{trial}", framework)),

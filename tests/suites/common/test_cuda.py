@@ -36,8 +36,8 @@ def test_the_driver_and_nvidia_smi_say_which_gpus_there_are(tmp_path):
     assert json.loads(none)[0] == ["580.65.06", [13, 0], []]
 
 
-def test_an_old_nvidia_smi_knows_no_compute_capability_and_one_that_lists_nothing_is_none():
-    assert cuda.listed("Tesla T4, 470.82.01, 15360\n").gpus == (("Tesla T4", None, 15360),)
+def test_what_nvidia_smi_does_not_know_is_unknown():
+    assert cuda.listed("Tesla T4, 470.82.01, 15360, [N/A]\n").gpus == (("Tesla T4", None, 15360),)
     assert cuda.listed("A, with a comma, 580.65.06, [N/A], 10.0\n").gpus == (("A, with a comma", (10, 0), None),)
     assert cuda.listed("No devices were found\n") is None
     assert cuda.listed("") is None

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 Version = tuple[int, int]
+# What lists all GPUs of a machine; since driver 510 it knows compute capabilities.
+NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total,compute_cap", "--format=csv,noheader,nounits")
 
 
 class Gpu(NamedTuple):
@@ -60,22 +62,17 @@ def _gpus(library: ctypes.CDLL) -> Iterator[Gpu]:
 
 def nvidia_smi() -> Driver | None:
     """What `nvidia-smi` lists, whatever this process may see of it; None where there is none, or it lists nothing."""
-    for fields in ("name,driver_version,memory.total,compute_cap", "name,driver_version,memory.total"):
-        command = ["nvidia-smi", f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        # One before 510 does not know compute capabilities.
-        if done.returncode == 0:
-            return listed(done.stdout)
-    return None
+    try:
+        done = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return listed(done.stdout) if done.returncode == 0 else None
 
 
 def listed(text: str) -> Driver | None:
-    """The driver and GPUs in what `nvidia-smi` says: lines of name, release, memory in MiB and, maybe, capability."""
+    """The driver and GPUs in what `nvidia-smi` says: lines of name, release, memory in MiB and capability."""
     # A name may have commas in it; what is not known is [N/A] or the like.
-    line = re.compile(r"(.+), ([\d.]+), (\d+|\[.*?\])(?:, (?:(\d+)\.(\d+)|\[.*?\]))?")
+    line = re.compile(r"(.+), ([\d.]+), (\d+|\[.*?\]), (?:(\d+)\.(\d+)|\[.*?\])")
     found = [match.groups() for match in map(line.fullmatch, text.splitlines()) if match]
     if not found:
         return None
