@@ -21,7 +21,7 @@ from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
 from uncrossed.job import snakemake_records
-from uncrossed.job.preflight import PINNED
+from uncrossed.job.preflight import BUILDS
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
@@ -30,6 +30,13 @@ if len(workflow.configfiles) > 1:
     raise WorkflowError(
         f"a study file stands alone; found {len(workflow.configfiles)}: "
         + ", ".join(map(str, workflow.configfiles))
+    )
+
+# Of the two pairs of environments that which a profile chooses. It is no part of the study: a result's versions name it.
+ENVIRONMENTS = config.pop("environments", "cuda13")
+if ENVIRONMENTS not in BUILDS:
+    raise WorkflowError(
+        f"environments: found {ENVIRONMENTS!r}; allowed: {', '.join(BUILDS)}"
     )
 
 try:
@@ -143,6 +150,12 @@ def twin_file(framework):
         return [] if name is None else at(layout.trial_file(name, framework))
 
     return twin
+
+
+def environment(framework):
+    """The conda environment of a framework's jobs."""
+    name = framework if ENVIRONMENTS == "cuda13" else f"{framework}-{ENVIRONMENTS}"
+    return f"../../envs/{name}.yaml"
 
 
 def preflight_files(framework):

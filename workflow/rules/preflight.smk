@@ -11,7 +11,7 @@ for framework in FRAMEWORKS:
             log_of(f"preflight/{framework}"),
         retries: 0
         conda:
-            f"../../envs/{framework}.yaml"
+            environment(framework)
         threads: STUDY.settings.threads
         resources:
             gpu=GPUS,
@@ -20,7 +20,7 @@ for framework in FRAMEWORKS:
         params:
             device=STUDY.settings.device,
             # What it was held against.
-            needs=str(PINNED[framework]),
+            needs=str(BUILDS[ENVIRONMENTS][framework]),
             framework=lambda wildcards, output: Path(output[0]).stem,
         shell:
             "exec python -m uncrossed preflight {params.framework} --device {params.device} --threads {threads}"

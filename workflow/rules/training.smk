@@ -17,7 +17,7 @@ for framework in FRAMEWORKS:
         log:
             log_of(f"trials/{{trial}}/{framework}"),
         conda:
-            f"../../envs/{framework}.yaml"
+            environment(framework)
         threads: STUDY.settings.threads
         resources:
             gpu=gpus(framework),

@@ -9,7 +9,7 @@ from helpers import drivers
 from helpers.commands import REPOSITORY, run, uncrossed
 from helpers.drivers import A100, CARDS, CUDA, H100, P100, T4, V100
 from uncrossed.common.cuda import Driver, Gpu
-from uncrossed.job.preflight import PINNED, Build, installed, unsuitable
+from uncrossed.job.preflight import BUILDS, PINNED, Build, installed, unsuitable
 from uncrossed.study.trial import FRAMEWORKS
 
 
@@ -40,6 +40,17 @@ def test_drivers_and_cards_suit_or_it_is_said_what_is_there_and_what_is_needed(f
             in needed
         )
         assert "\n" not in said
+
+
+@pytest.mark.parametrize("release", CUDA)
+@pytest.mark.parametrize("card", CARDS)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_the_environments_for_cuda_12_suit_all_of_these_and_are_named_where_the_others_do_not(framework, card, release):
+    older = BUILDS["cuda12"][framework]
+    assert unsuitable(older, driver(release, card)) == ""
+    said = unsuitable(PINNED[framework], driver(release, card))
+    assert said == "" or said.endswith("; or choose the environments for CUDA 12 (`environments` in the profile)")
+    assert unsuitable(older, Driver("470.82.01", (11, 4), driver(release, card).gpus)).endswith("a newer one")
 
 
 def test_of_several_gpus_the_first_is_judged_and_none_at_all_is_said():

@@ -8,9 +8,11 @@ import sys
 import h5py
 import pytest
 
-from helpers.commands import PATH
+from helpers.commands import PATH, STAND_IN
 from helpers.studies import Folder
 
+# A line of a profile, as an option.
+OLDER = ("--config", "environments=cuda12")
 # Jobs on a GPU that is not there run on the CPU.
 INSTEAD = f"""#!/bin/bash
 args=("${{@/#gpu/cpu}}")
@@ -21,8 +23,8 @@ exec {sys.executable} "${{args[@]//\\"device\\":\\"gpu\\"/\\"device\\":\\"cpu\\"
 @pytest.fixture
 def gpu(built, tmp_path):
     """A study on GPUs of which only the dataset is there."""
-    (tmp_path / "work").mkdir()
-    folder = Folder(tmp_path / "work", built.snakefile)
+    (tmp_path / "gpu").mkdir()
+    folder = Folder(tmp_path / "gpu", built.snakefile)
     folder.configure(settings={"threads": 1, "device": "gpu"})
     shutil.copytree(built.path / "results/datasets", folder.path / "results/datasets")
     return folder
@@ -43,6 +45,17 @@ def test_each_framework_is_looked_at_once_and_first(gpu):
     assert planned(gpu, "preflight_pytorch") == ["preflight_pytorch"]
     gpu.configure(settings={"threads": 1})
     assert "preflight_pytorch" not in planned(gpu)
+
+
+def test_a_profile_chooses_the_environments_and_no_finished_training_runs_again(gpu, folder):
+    stand_in = {"PATH": f"{STAND_IN}{os.pathsep}{PATH}"}
+    for chosen, names in (([], ("pytorch.yaml", "tensorflow.yaml")), (OLDER, ("pytorch-cuda12", "tensorflow-cuda12"))):
+        output = gpu.snakemake("-n", "--sdm", "conda", *chosen, **stand_in).stdout
+        assert {name for name in names if f"/{name}" in output} == set(names)
+    assert "/pytorch.yaml" not in output
+    assert folder.planned(*OLDER) == []
+    output = folder.snakemake("-n", "--config", "environments=cuda11", code=1).stdout
+    assert "environments: found 'cuda11'; allowed: cuda13, cuda12" in output
 
 
 def test_nothing_trains_where_a_preflight_fails(gpu):

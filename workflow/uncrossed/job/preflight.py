@@ -72,6 +72,15 @@ PINNED = {
     ),
 }
 
+# What the two pairs of environments in `envs/` have; PyTorch's for CUDA 12 is as its makers' index describes it.
+BUILDS = {
+    "cuda13": PINNED,
+    "cuda12": {
+        "pytorch": Build("PyTorch 2.14.1", (12, 6), ((5, 0), (6, 0), (7, 0), (7, 5), (8, 0), (8, 6), (9, 0))),
+        "tensorflow": PINNED["tensorflow"]._replace(least=(0, 0)),
+    },
+}
+
 
 def installed(framework: str) -> Build | None:
     """A framework as this process imports it; None where it was built for CPUs."""
@@ -128,15 +137,23 @@ def unsuitable(build: Build | None, driver: Driver | None) -> str:
         return (
             f"{release}, and no GPU that this process may use; {needs}: ask for a GPU (`gpu` or `gres` in the profile)"
         )
-    gpu, todo = driver.gpus[0], []
+    todo = _todo(build, driver)
+    others = [other for other in BUILDS["cuda12"].values() if other.name.split()[0] == build.name.split()[0]]
+    if todo and any(not _todo(other, driver) for other in others):
+        todo.append("or choose the environments for CUDA 12 (`environments` in the profile)")
+    return f"{described(driver.gpus[0])}, {release}; {needs}: {'; '.join(todo)}" if todo else ""
+
+
+def _todo(build: Build, driver: Driver) -> list[str]:
+    """What to do so that a build can train on the first GPU."""
+    gpu, found = driver.gpus[0], []
     if not _new_enough(build, driver):
-        other = "" if build.cuda[0] < 13 else ", or install a build for CUDA 12 (docs/gpus.md)"
-        todo.append(f"have the driver updated, or ask for nodes with a newer one{other}")
+        found.append("have the driver updated, or ask for nodes with a newer one")
     if gpu.capability and not build.runs_on(gpu.capability):
-        todo.append("ask for another type of GPU (`constraint` or `gpu_model` in the profile)")
+        found.append("ask for another type of GPU (`constraint` or `gpu_model` in the profile)")
     if gpu.memory_mb and gpu.memory_mb < MEMORY_MB:
-        todo.append("ask for a GPU, or a share of one, with more memory")
-    return f"{described(gpu)}, {release}; {needs}: {'; '.join(todo)}" if todo else ""
+        found.append("ask for a GPU, or a share of one, with more memory")
+    return found
 
 
 def _new_enough(build: Build, driver: Driver) -> bool:
