@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test test-long published storm lint lock bench clean help
+.PHONY: demo test test-long published storm lint lock bench gpu clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/'
@@ -40,6 +40,10 @@ bench: .venv/ready ## all benchmarks: training, planning, jobs, files, report, g
 	python tests/benchmarks/around.py
 	python tests/benchmarks/report.py
 	python tests/benchmarks/scale.py
+
+# Without .venv/ready: on a machine with GPUs the frameworks may be there already, in PYTHON's environment.
+gpu: ## the first GPU: what is promised, and speed (ten minutes per framework; DEVICE=cpu: a rehearsal)
+	$(PYTHON) tests/benchmarks/gpu.py --device $(or $(DEVICE),gpu) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
 
 clean: ## remove the virtual environment and caches, never results
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis *.egg-info workflow/*.egg-info

@@ -20,6 +20,8 @@ from uncrossed.study import layout, manifest, resources
 from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
+from uncrossed.job import snakemake_records
+from uncrossed.job.preflight import BUILDS
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
@@ -28,6 +30,13 @@ if len(workflow.configfiles) > 1:
     raise WorkflowError(
         f"a study file stands alone; found {len(workflow.configfiles)}: "
         + ", ".join(map(str, workflow.configfiles))
+    )
+
+# Of the two pairs of environments that which a profile chooses. It is no part of the study: a result's versions name it.
+ENVIRONMENTS = config.pop("environments", "cuda13")
+if ENVIRONMENTS not in BUILDS:
+    raise WorkflowError(
+        f"environments: found {ENVIRONMENTS!r}; allowed: {', '.join(BUILDS)}"
     )
 
 try:
@@ -57,6 +66,7 @@ if workflow.exec_mode == ExecMode.DEFAULT:
     for line in resources.unmeasured(NAMES, STUDY.settings.device, SPEEDS):
         print(line, file=sys.stderr)
 ABLATION = bool(manifest.ablated(STUDY.rows.values()))
+GPUS = 1 if STUDY.settings.device == "gpu" else 0
 TWINS = {framework: STUDY.twins(framework, RESULTS) for framework in FRAMEWORKS}
 
 
@@ -142,10 +152,49 @@ def twin_file(framework):
     return twin
 
 
+def environment(framework):
+    """The conda environment of a framework's jobs."""
+    name = framework if ENVIRONMENTS == "cuda13" else f"{framework}-{ENVIRONMENTS}"
+    return f"../../envs/{name}.yaml"
+
+
+def preflight_files(framework):
+    """What has to be there before a training on a GPU, as a function of wildcards.
+
+    That is its framework's preflight, and the other's where both are trained: half of a pair is none. Where it is
+    missing finished trainings do not ask for it, since Snakemake would retrain everything that depends on a file that
+    it has to make.
+    """
+
+    def files(wildcards):
+        if GPUS == 0 or wildcards.trial in TWINS[framework]:
+            return []
+        # A job's own process has no targets by name, and plans nothing.
+        planning = workflow.exec_mode == ExecMode.DEFAULT
+        asked = {Path(target).stem for target in workflow.dag_settings.targets}
+        needed = [framework] if asked == {framework} else FRAMEWORKS
+        found = [at(layout.preflight(name)) for name in needed]
+        there = [path for path in found if Path(path).exists()]
+        kept = there != found and planning and finished(wildcards.trial, framework)
+        return there if kept or not planning else found
+
+    return files
+
+
+def finished(trial, framework):
+    """Whether a trial file is there and is what the study asks for."""
+    path = at(layout.trial_file(trial, framework))
+    try:
+        return trial in ROWS and snakemake_records.is_wanted(
+            path, STUDY.attributes(ROWS[trial], framework)
+        )
+    except InputError as error:
+        raise WorkflowError(str(error))
+
+
 def gpus(framework):
     """The GPUs of a training, as a function of wildcards."""
-    wanted = 1 if STUDY.settings.device == "gpu" else 0
-    return lambda wildcards: 0 if wildcards.trial in TWINS[framework] else wanted
+    return lambda wildcards: 0 if wildcards.trial in TWINS[framework] else GPUS
 
 
 def minutes(framework):

@@ -1,4 +1,4 @@
-from uncrossed.job import slurm, snakemake_records
+from uncrossed.job import slurm
 
 try:
     snakemake_records.judge_by_content(workflow, STUDY, ROWS, RESULTS)

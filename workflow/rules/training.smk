@@ -10,13 +10,14 @@ for framework in FRAMEWORKS:
             dataset=ancient(dataset_file),
             twin=twin_file(framework),
             row=row_file,
+            preflight=ancient(preflight_files(framework)),
         output:
             result=at(layout.trial_file("{trial}", framework)),
             record=at(layout.run_record("{trial}", framework)),
         log:
             log_of(f"trials/{{trial}}/{framework}"),
         conda:
-            f"../../envs/{framework}.yaml"
+            environment(framework)
         threads: STUDY.settings.threads
         resources:
             gpu=gpus(framework),

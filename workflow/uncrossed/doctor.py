@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from uncrossed.common import cpus, environment
+from uncrossed.common import cpus, cuda, environment
+from uncrossed.job import preflight
 from uncrossed.study.trial import FRAMEWORKS, Settings
 from uncrossed.training import backends
 
@@ -26,7 +28,6 @@ def probe(framework: str) -> dict[str, Any]:
         import torch
 
         found["gpus"] = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-        found["cuda"] = torch.version.cuda or "none: a CPU build"
     else:
         import tensorflow as tf
 
@@ -34,9 +35,12 @@ def probe(framework: str) -> dict[str, Any]:
             tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
             for gpu in tf.config.list_physical_devices("GPU")
         ]
-        found["cuda"] = tf.sysconfig.get_build_info().get("cuda_version", "none: a CPU build")
+    found["build"] = preflight.installed(framework)
     try:
-        found["device"] = backend.configure(Settings(device="gpu" if found["gpus"] else "cpu"))
+        if found["gpus"]:
+            found["device"] = preflight.check(framework, Settings(device="gpu"))["device"]
+        else:
+            found["device"] = backend.configure(Settings())
     except Exception as error:
         found["error"] = f"{type(error).__name__}: {error}"
     return found
@@ -55,10 +59,12 @@ def examine() -> tuple[list[tuple[str, str]], list[str], list[str]]:
     problems: list[str] = []
     unseen = []
     conda = _say(problems, "conda", "--version")
-    gpus = _say(problems, "nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
-    if not gpus:
-        unseen.append("GPUs, which nvidia-smi would list")
-    facts.append(("gpus", "; ".join(gpus.splitlines()) if gpus else "none: a study with `device: gpu` fails here"))
+    driver = cuda.listed(_say(problems, *cuda.NVIDIA_SMI))
+    facts.append(("gpus", _gpus(driver) if driver else "none: a study with `device: gpu` fails here"))
+    slurm = _say(problems, "sinfo", "--version")
+    if slurm or not driver:
+        which = "of the nodes that jobs run on" if slurm else "of other machines"
+        unseen.append(f"drivers and GPUs {which}: the target `preflight` of a study with `device: gpu` looks at them")
     for framework in FRAMEWORKS:
         done = subprocess.run(
             [sys.executable, "-m", "uncrossed", "doctor", "--probe", framework],
@@ -72,6 +78,7 @@ def examine() -> tuple[list[tuple[str, str]], list[str], list[str]]:
             if "No module named" in done.stderr and conda:
                 facts.append((framework, "not in this environment: jobs have it by --sdm conda"))
                 unseen.append(f"{framework} in the environment that conda makes for jobs")
+                problems += _unsuitable(framework, preflight.PINNED[framework], driver)
                 continue
             reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
             facts.append((framework, "not usable"))
@@ -81,16 +88,18 @@ def examine() -> tuple[list[tuple[str, str]], list[str], list[str]]:
             )
             continue
         versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-        facts.append((framework, f"{versions}; built for CUDA {found['cuda']}"))
+        build = found["build"] and preflight.Build.of(found["build"])
+        facts.append(
+            (framework, f"{versions}; built for {f'CUDA {build.cuda[0]}.{build.cuda[1]}' if build else 'CPUs'}")
+        )
         facts.append(("", f"sees {len(found['gpus'])} GPUs{_brackets(found['gpus'])}; device kind: {found['device']}"))
         if "error" in found:
             problems.append(f"{framework} cannot be set up for reproducible runs: {found['error']}")
-        if gpus and not found["gpus"]:
-            problems.append(
-                f"{framework} sees none of the GPUs that nvidia-smi lists: its build is for CUDA {found['cuda']}; a "
-                "driver may be too old for that, or another package's CUDA libraries may be in its way: use an "
-                "environment of its own (--sdm conda)"
-            )
+        if driver and not found["gpus"]:
+            problems += _unsuitable(framework, build, driver) or [
+                f"{framework} sees none of the GPUs that nvidia-smi lists: another package's CUDA libraries may be in "
+                "its way: use an environment of its own (--sdm conda)"
+            ]
     settings = Settings()
     facts.append(
         (
@@ -102,7 +111,6 @@ def examine() -> tuple[list[tuple[str, str]], list[str], list[str]]:
     if ignored := environment.ignored():
         facts.append(("environment", f"ignored by trainings, as they may change results: {', '.join(ignored)}"))
     facts.append(("conda", conda or "none: --profile slurm needs it, or --sdm env-modules beside it"))
-    slurm = _say(problems, "sinfo", "--version")
     facts.append(("slurm", slurm or "none on the path"))
     configuration = _say(problems, "scontrol", "show", "config")
     age = [line.split("=")[1].split()[0] for line in configuration.splitlines() if "MinJobAge" in line]
@@ -123,6 +131,22 @@ def examine() -> tuple[list[tuple[str, str]], list[str], list[str]]:
         where = f"the home folder {home} cannot be written to" if home else "this user has no home folder"
         problems.append(f"{where}: set XDG_CACHE_HOME to one that can be written to")
     return facts, problems, unseen
+
+
+def _gpus(driver: cuda.Driver) -> str:
+    """The GPUs of this machine in words; those of one name once."""
+    counts = Counter(map(preflight.described, driver.gpus))
+    words = "; ".join(f"{count} x {gpu}" if count > 1 else gpu for gpu, count in counts.items())
+    many = (
+        "; a training takes the first that it sees, and other models of GPU give other bits" if len(counts) > 1 else ""
+    )
+    return f"{words}; driver {driver.release}{many}"
+
+
+def _unsuitable(framework: str, build: preflight.Build | None, driver: cuda.Driver | None) -> list[str]:
+    """What of this machine's GPUs does not suit a framework's build, one line for each model."""
+    each = (driver._replace(gpus=(gpu,)) for gpu in dict.fromkeys(driver.gpus)) if driver else ()
+    return [f"{framework} cannot train here: {said}" for one in each if (said := preflight.unsuitable(build, one))]
 
 
 def _brackets(names: list[str]) -> str:

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
+from helpers import drivers
 from helpers.commands import PATH, REPOSITORY, STAND_IN, need, run, uncrossed
+from helpers.drivers import A100, H100, V100
 from uncrossed.study.trial import FRAMEWORKS
 
 DOCTOR = (sys.executable, "-m", "uncrossed", "doctor")
@@ -72,6 +74,26 @@ def test_what_cannot_be_looked_at_is_said(bare, tmp_path):
     assert "no problems in what could be examined\n" in output
     for framework in FRAMEWORKS:
         assert f"not examined: {framework} in the environment that conda makes for jobs" in output
+
+
+def test_it_does_not_say_no_problems_of_gpus_that_it_could_not_look_at(bare, tmp_path):
+    """On a login node, whether or not that has a GPU of its own."""
+    program(tmp_path, "sinfo", "slurm 22.05")
+    program(tmp_path, "scontrol", "MinJobAge = 300 sec")
+    for environment in (bare, bare | drivers.nvidia_smi(tmp_path, "580.65.06", H100)):
+        output = run(*DOCTOR, **bare | environment | {"PATH": bare["PATH"]}).stdout
+        assert "\nno problems in what could be examined\n" in output
+        assert "not examined: drivers and GPUs of the nodes that jobs run on: the target `preflight`" in output
+
+
+def test_drivers_and_cards_that_do_not_suit_are_problems(bare, tmp_path):
+    drivers.nvidia_smi(tmp_path, "535.183.01", A100, A100, V100)
+    output = run(*DOCTOR, code=1, **bare).stdout
+    assert "2 x NVIDIA A100-SXM4-40GB (compute capability 8.0, 40,960 MB); Tesla V100" in output
+    assert "other models of GPU give other bits" in output
+    problems = [line for line in output.splitlines() if " cannot train here: " in line]
+    said = [(line.split()[1], A100 in line, "have the driver updated" in line) for line in problems]
+    assert said == [("pytorch", True, True), ("pytorch", False, True), ("tensorflow", False, False)]
 
 
 def test_a_forgetful_slurm_is_a_problem(bare, tmp_path):

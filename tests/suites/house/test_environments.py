@@ -38,6 +38,20 @@ def test_the_conda_environments_agree_with_the_lock():
             assert versions(requirements) <= versions(lock[package]), f"envs/{name}.yaml: {package}"
 
 
+def test_the_environments_for_older_drivers_differ_in_what_is_built_for_cuda_alone():
+    pinned = {}
+    for name in ("pytorch", "pytorch-cuda12", "tensorflow", "tensorflow-cuda12"):
+        *_, inline = yaml.safe_load((REPOSITORY / f"envs/{name}.yaml").read_text())["dependencies"]
+        pinned[name] = dict(pin.split("==", 1) for pin in inline["pip"] if "==" in pin)
+    new, old = pinned["tensorflow"], pinned["tensorflow-cuda12"]
+    assert {name for name in new if new[name] != old.get(name)} == {"nvidia-cudnn-cu12"}
+    assert old["nvidia-cudnn-cu12"].startswith("9.10.")
+    new, old = pinned["pytorch"], pinned["pytorch-cuda12"]
+    others = {name for name in new if new[name] != old.get(name)}
+    assert {name for name in others if not name.startswith(("nvidia-", "cuda-"))} == {"torch", "torchvision"}
+    assert {old[name] for name in ("torch", "torchvision")} == {f"{new[n]}+cu126" for n in ("torch", "torchvision")}
+
+
 def test_every_direct_requirement_is_locked_and_installed_as_locked():
     lock = pins((REPOSITORY / "envs/lock.txt").read_text())
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]

@@ -20,7 +20,7 @@ def test_every_rule_has_a_log_and_an_environment_and_none_retries():
     bodies = re.split(r"^ *rule *\w*:", "\n".join(rules), flags=re.MULTILINE)[1:]
     assert len(bodies) >= 14
     for body in bodies:
-        assert "retries" not in body
+        assert "retries" not in body.replace("retries: 0", "")
         if "shell:" in body:
             assert "conda:" in body
             assert "log:" in body

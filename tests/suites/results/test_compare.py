@@ -38,6 +38,17 @@ def test_compare_tells_same_file_same_result_and_different(tmp_path):
     assert compare(tmp_path / "f.h5", tmp_path / "g.h5").differences["predictions/logits"] == pytest.approx(0.5)
 
 
+def test_compare_names_drivers_and_loaded_libraries_that_differ(tmp_path):
+    versions = {"torch": "2", "cuda": "13.0", "cudnn": "9.24.0", "cublas": "13.1.1", "driver": "580.65.06"}
+    others = {"torch": "2", "cuda": "12.9", "cudnn": "9.10.2", "cublas": "12.9.3", "driver": "570.86.15"}
+    trial_file.write(tmp_path / "a.h5", make(versions=versions))
+    trial_file.write(tmp_path / "b.h5", make(versions=others))
+    assert compare(tmp_path / "a.h5", tmp_path / "b.h5").explanations == [
+        f"stack: versions.{name} {versions[name]} against {others[name]}"
+        for name in ("cublas", "cuda", "cudnn", "driver")
+    ]
+
+
 def test_the_command_compare_has_the_documented_exit_codes(tmp_path):
     trial_file.write(tmp_path / "a.h5", make())
     trial_file.write(tmp_path / "b.h5", make(versions={"torch": "3"}))

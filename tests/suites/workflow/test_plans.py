@@ -25,6 +25,8 @@ def test_the_default_study_plans_1200_jobs_per_framework_without_conda_or_slurm(
     jobs, _ = plan(tmp_path, PATH=f"{PATH.split(':')[0]}:/usr/bin:/bin")
     assert jobs == {
         "dataset": 1,
+        "preflight_pytorch": 1,
+        "preflight_tensorflow": 1,
         "train_pytorch": 1200,
         "train_tensorflow": 1200,
         "manifest": 1,
@@ -39,9 +41,9 @@ def test_the_default_study_plans_1200_jobs_per_framework_without_conda_or_slurm(
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        (TRIAL, {"dataset": 1, "train_tensorflow": 1}),
-        ("pytorch", {"dataset": 1, "train_pytorch": 1200, "pytorch": 1}),
-        ("tensorflow", {"dataset": 1, "train_tensorflow": 1200, "tensorflow": 1}),
+        (TRIAL, {"dataset": 1, "preflight_tensorflow": 1, "train_tensorflow": 1}),
+        ("pytorch", {"dataset": 1, "preflight_pytorch": 1, "train_pytorch": 1200, "pytorch": 1}),
+        ("tensorflow", {"dataset": 1, "preflight_tensorflow": 1, "train_tensorflow": 1200, "tensorflow": 1}),
     ],
 )
 def test_a_target_plans_its_own_jobs(target, expected, tmp_path):

@@ -1,4 +1,4 @@
-"""The command that makes one trial file: `train`."""
+"""The commands of a job: `train` makes one trial file, `preflight` shows that a GPU suits before any is made."""
 
 import argparse
 import math
@@ -12,7 +12,7 @@ from typing import Any
 from uncrossed.cli.words import fail, is_json, json_object
 from uncrossed.common.errors import InputError, need_linux
 from uncrossed.study.architectures import given as given_architecture
-from uncrossed.study.trial import FRAMEWORKS, Job
+from uncrossed.study.trial import FRAMEWORKS, Job, Settings
 
 # Nearly the process's beginning: a run record says how long the whole process took.
 STARTED = time.monotonic()
@@ -37,6 +37,12 @@ def add_commands(commands: Any) -> None:
         help="end it where a step takes more seconds than this and 100 times the longest before (%(default)s)",
     )
     command.set_defaults(run=train)
+    command = commands.add_parser("preflight", help="do driver and card suit a framework, and does one step run?")
+    command.add_argument("framework", choices=FRAMEWORKS)
+    command.add_argument("--device", choices=("cpu", "gpu"), default="gpu", help="(%(default)s)")
+    command.add_argument("--threads", type=int, default=1, help="CPU threads (%(default)s)")
+    command.add_argument("--output", type=Path, required=True, metavar="FILE", help="what was found, as JSON")
+    command.set_defaults(run=preflight)
 
 
 def train(options: argparse.Namespace) -> int:
@@ -82,6 +88,24 @@ def train(options: argparse.Namespace) -> int:
         fail(error, 1)
         signals.die(error.number)
         return 1
+    return 0
+
+
+def preflight(options: argparse.Namespace) -> int:
+    """Write what was found; exit 1 where something does not suit, with one line that says what to do."""
+    need_linux("training needs")
+    from uncrossed.common import files
+    from uncrossed.job import preflight
+    from uncrossed.training.backends import DeviceError
+
+    settings = Settings.check({"device": options.device, "threads": options.threads}, "preflight")
+    try:
+        found = preflight.check(options.framework, settings)
+    except (DeviceError, ModuleNotFoundError) as error:
+        return fail(f"{options.framework} cannot train here: {error}", 1)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    files.write_json(options.output, found)
+    print(f"{options.framework} can train on {found['device']}: {options.output}", file=sys.stderr)
     return 0
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 PREFIXES = (
     *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "DNNL_", "ONEDNN_"),
     *("ATEN_", "TORCH", "PYTORCH_", "TF_", "TF2_", "XLA_", "KERAS_", "NPY_", "NUMPY_"),
-    *("CUDA_", "CUDNN_", "CUBLAS", "NVIDIA_"),
+    *("CUDA_", "CUDNN_", "CUBLAS", "NVIDIA_", "DISABLE_ADDMM_"),
     "GLIBC_TUNABLES",  # which of the C library's exp() and log() are taken
 )
 HARMLESS = frozenset(

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from uncrossed.common import cpus, files
+from uncrossed.common import cpus, cuda, files
 from uncrossed.common.errors import InputError
 from uncrossed.datasets import dataset_file
 from uncrossed.job import lock, twins
@@ -54,7 +54,7 @@ def train(
 
     Raises:
         InputError: what the training needs is missing, damaged or does not fit, or another training is at work.
-        DeviceError: the device, or as many threads, are not there.
+        DeviceError: the device, or as many threads, are not there, or its libraries are not the environment's.
         ModuleNotFoundError: the framework is not installed.
         Interrupted: SIGTERM or SIGINT came; the state is saved.
     """
@@ -85,18 +85,22 @@ def train(
         watchdog.step()
         return stop()
 
+    def report(epoch: loop.EpochReport) -> None:
+        # Libraries load others when they are first used.
+        if job.settings.device == "gpu" and (found := cuda.replaced()):
+            raise backends.DeviceError(found)
+        _report(epoch)
+
     with lock.only_training(output):
         resumed = checkpoint.path.exists()
         try:
             with watchdog:
                 backend = backends.load(framework, job.settings)
-                result, seconds = loop.run(
-                    job, architecture, backend, data, code, checkpoint, asked, _progress, _report
-                )
+                result, seconds = loop.run(job, architecture, backend, data, code, checkpoint, asked, _progress, report)
         except loop.Stopped as error:
             raise Interrupted(stop.signal, error) from error
         seconds = [round(value, 3) for value in seconds]
-        _write(output, result, started, seconds_per_epoch=seconds, resumed=resumed)
+        _write(output, result, started, seconds_per_epoch=seconds, resumed=resumed, **_card(job))
         checkpoint.remove()
 
 
@@ -126,6 +130,15 @@ def _ends(output: Path) -> Callable[[str], None]:
         os._exit(1)
 
     return end
+
+
+def _card(job: Job) -> dict[str, Any]:
+    """What a run record says of the GPU besides its name: it follows from that, or decides nothing."""
+    found = cuda.driver() if job.settings.device == "gpu" else None
+    if not found or not found.gpus:
+        return {}
+    gpu = found.gpus[0]
+    return {"compute_capability": "{}.{}".format(*gpu.capability), "gpu_memory_mb": gpu.memory_mb}
 
 
 def _write(output: Path, result: Result, started: float, **record: Any) -> None:

@@ -93,6 +93,11 @@ def lock_beside(trial_file: str | PurePath) -> Path:
     return Path(trial_file).with_suffix(".job")
 
 
+def preflight(framework: str) -> str:
+    """What was found of driver and card before a framework's trainings on GPUs; of this machine, so never listed."""
+    return f"preflight/{framework}.json"
+
+
 def suggestion(trial: str) -> str:
     """In a search, a trial's row and what it was suggested by."""
     return f"{TRIALS_FOLDER}/{trial}/row.json"

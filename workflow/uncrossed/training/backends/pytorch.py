@@ -15,6 +15,7 @@ import torchvision
 from torch import nn
 from torch.nn import functional
 
+from uncrossed.common import cuda
 from uncrossed.training import draws
 from uncrossed.training.architectures import Network
 from uncrossed.training.backends import DeviceError, cpu
@@ -87,7 +88,7 @@ def versions() -> dict[str, str]:
     """Versions of what decides the bits of a result."""
     found = {"torch": torch.__version__, "torchvision": torchvision.__version__, "numpy": np.__version__}
     if torch.cuda.is_available():
-        found |= {"cuda": torch.version.cuda, "cudnn": str(torch.backends.cudnn.version())}
+        found |= {"cuda": torch.version.cuda, **cuda.versions()}
     return found
 
 

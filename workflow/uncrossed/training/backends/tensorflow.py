@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from uncrossed.common import cuda
 from uncrossed.training import draws
 from uncrossed.training.architectures import Network
 from uncrossed.training.arrays import to_pytorch, to_tensorflow
@@ -66,8 +67,8 @@ def versions() -> dict[str, str]:
     """Versions of what decides the bits of a result."""
     found = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
     if tf.config.list_physical_devices("GPU"):
-        info = tf.sysconfig.get_build_info()
-        found |= {"cuda": info["cuda_version"], "cudnn": info["cudnn_version"]}
+        # Looking for GPUs has loaded the libraries.
+        found |= {"cuda": tf.sysconfig.get_build_info()["cuda_version"], **cuda.versions()}
     return found
 
 
