@@ -90,8 +90,8 @@ RETRAIN = {
     "what a semantics does": ("training/effective.py", "value != framework", "True", "", ALL),
     "Adam's imitation": (
         "training/optimizers/adam.py",
-        "variable.assign_sub(step_size",
-        "variable.assign_sub(2 * step_size",
+        "return size * m",
+        "return 2 * size * m",
         "",
         ALL,
     ),
@@ -100,7 +100,7 @@ RETRAIN = {
         *("", ("pytorch",)),
     ),
     "one framework's loss": (
-        *("training/backends/tensorflow.py", "loss = self.loss(", "loss = 2 * self.loss("),
+        *("training/backends/tensorflow.py", "+ share * softmax", "+ 2 * share * softmax"),
         *("", ("tensorflow",)),
     ),
     "one framework's imitation": (

@@ -40,7 +40,12 @@ class SharedDropout(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Multiply by the factors in training; the identity in evaluation."""
-        return x * torch.from_numpy(self.draw(tuple(x.shape), self.rate)).to(x) if self.training else x
+        if not self.training:
+            return x
+        factors = torch.from_numpy(self.draw(tuple(x.shape), self.rate))
+        if x.is_cuda:  # from pinned memory a copy need not be waited for
+            factors = factors.pin_memory()
+        return x * factors.to(x, non_blocking=True)
 
 
 class PaddedConv2d(nn.Conv2d):

@@ -4,6 +4,7 @@ import contextlib
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,7 +16,7 @@ from uncrossed.common import cuda
 from uncrossed.training import draws
 from uncrossed.training.architectures import Network
 from uncrossed.training.arrays import to_pytorch, to_tensorflow
-from uncrossed.training.backends import DeviceError, cpu
+from uncrossed.training.backends import DeviceError, cpu, tensorflow_batchnorm
 from uncrossed.training.backends.tensorflow_as_pytorch import SharedDropout, imitate
 from uncrossed.training.effective import effective
 from uncrossed.training.optimizers import adam
@@ -119,11 +120,23 @@ def set_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
 
 def loss_gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The gradient of the training loss, a mean over examples, with respect to the logits; examples x classes."""
-    tensor = tf.constant(logits)
-    with tf.GradientTape() as tape:
-        tape.watch(tensor)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, tensor)
-    return tape.gradient(loss, tensor).numpy()
+    return cross_entropy_gradient(tf.constant(logits), tf.constant(labels, tf.int32), deterministic=True).numpy()
+
+
+def cross_entropy_gradient(logits: tf.Tensor, labels: tf.Tensor, deterministic: bool) -> tf.Tensor:
+    """The gradient of Keras' loss, a mean over examples, with respect to the logits; without the loss, bit for bit.
+
+    Args:
+        logits: float, examples x classes, their number known.
+        labels: integers, examples.
+        deterministic: in the operations that Keras' loss comes to under TensorFlow's determinism.
+    """
+    size, classes = logits.shape
+    share = tf.constant(1, logits.dtype) / size
+    if not deterministic:
+        return share * tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=logits, labels=labels).backprop
+    softmax = tf.exp(tf.nn.log_softmax(logits))
+    return tf.one_hot(labels, classes, -share, tf.constant(0, logits.dtype)) + share * softmax
 
 
 class Learner:
@@ -155,25 +168,20 @@ class Learner:
         self.images = {split: tf.constant(array) for split, array in images.items()}
         self.labels = {split: tf.constant(array, tf.int32) for split, array in labels.items()}
         self.dtype, self.classes = getattr(tf, settings.precision), network.classes
-        self.seed, self.steps = row.seed, 0
+        self.seed, self.steps, self.deterministic = row.seed, 0, settings.deterministic
         mechanisms = effective(row.semantics, FRAMEWORK, network.architecture.touching)
         self.model = build(row.seed, network, mechanisms)
         weights = {id(variable) for variable in self.model.weights}
         # Random generators of dropout layers: numbered, for their paths depend on what the process built before.
         self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
         self.masked = [layer for layer in self.model.layers if isinstance(layer, SharedDropout)]
-        # It computes in the precision that is set when it is made.
-        self.loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         self.optimizer = adam.tensorflow(self.model.trainable_variables, row, mechanisms)
         steps = row.epochs * math.ceil(len(labels["train"]) / row.batch_size)
         self.together = max(1, TOGETHER // row.batch_size) if steps >= LONG and not self.masked else 1
-        # Bounds are tensors, so that one trace serves every batch, the smaller last one included.
-        bounds = [tf.TensorSpec((), tf.int32)] * 2
-        masks = [tf.TensorSpec((None, *layer.output.shape[1:]), tf.float32) for layer in self.masked]
-        self.traced_step = tf.function(self.step, [*bounds, *masks], autograph=False, jit_compile=False)
-        several = [tf.TensorSpec((None, 2), tf.int32)]
-        self.traced_steps = tf.function(self.several_steps, several, autograph=False, jit_compile=False)
-        self.traced_predict = tf.function(self.predict_batch, bounds, autograph=False, jit_compile=False)
+        # Shapes are static: one trace for full batches, and one for the smaller last one.
+        self.size, traced = row.batch_size, partial(tf.function, autograph=False, jit_compile=False)
+        self.traced_step, self.traced_predict = traced(self.step), traced(self.predict_batch)
+        self.traced_steps = traced(self.several_steps, [tf.TensorSpec((None,), tf.int32)])
 
     def train(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
         """One step on each batch of training examples, in order.
@@ -183,50 +191,62 @@ class Learner:
         """
         logits, batches = [], iter(batches)
         while several := list(islice(batches, self.together)):
-            if self.together > 1:
-                logits.append(self.traced_steps(several))
-            else:
-                ((start, stop),) = several
-                masks = [
-                    draws.dropout_mask(self.seed, self.steps, k, (stop - start, *layer.output.shape[1:]), layer.rate)
-                    for k, layer in enumerate(self.masked)
-                ]
-                logits.append(self.traced_step(start, stop, *masks))
-            self.steps += len(several)
+            full = [start for start, stop in several if stop - start == self.size]
+            if self.together > 1 and full:
+                logits.append(self.traced_steps(tf.constant(full)))
+                self.steps += len(full)
+            for start, stop in several[len(full) :] if self.together > 1 else several:
+                logits.append(self.traced_step(tf.constant(start), stop - start, *self.masks(stop - start)))
+                self.steps += 1
         return tf.concat(logits, axis=0).numpy()
 
-    def step(self, start: tf.Tensor, stop: tf.Tensor, *masks: tf.Tensor) -> tf.Tensor:
-        """One optimizer step on the training examples from `start` to before `stop`; returns their logits."""
+    def masks(self, size: int) -> list[tf.Tensor]:
+        """The factors of the next step's dropout that is drawn outside TensorFlow."""
+        shapes = [(size, *layer.output.shape[1:]) for layer in self.masked]
+        drawn = enumerate(zip(shapes, self.masked, strict=True))
+        return [tf.constant(draws.dropout_mask(self.seed, self.steps, k, s, layer.rate)) for k, (s, layer) in drawn]
+
+    def step(self, start: tf.Tensor, size: int, *masks: tf.Tensor) -> tf.Tensor:
+        """One optimizer step on `size` training examples from `start` on; returns their logits."""
         for layer, mask in zip(self.masked, masks, strict=True):
             layer.mask = mask
-        with tf.GradientTape() as tape:
-            logits = self.model(self.batch("train", start, stop), training=True)
-            loss = self.loss(self.labels["train"][start:stop], logits)
+        return self.learn(self.batch("train", start, size), tf.slice(self.labels["train"], [start], [size]))
+
+    def learn(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """One optimizer step on a batch, float images and integer labels; returns their logits."""
         weights = self.model.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, weights), weights, strict=True))
+        with tf.GradientTape() as tape, tensorflow_batchnorm.together(self.model):
+            logits = self.model(images, training=True)
+        upstream = cross_entropy_gradient(logits, labels, self.deterministic)
+        # Where the logits depend on no such weight, Keras leaves it alone, and so does Adam at gradients of zero.
+        gradients = tape.gradient(logits, weights, upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        self.optimizer.apply(gradients, weights)
         return logits
 
-    def several_steps(self, batches: tf.Tensor) -> tf.Tensor:
-        """One step on each batch, bounds as int32, steps x 2; returns the logits of all their examples."""
+    def several_steps(self, starts: tf.Tensor) -> tf.Tensor:
+        """One step on each of the full batches that start there; returns the logits of all their examples."""
 
         def step(k: tf.Tensor, logits: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            return k + 1, logits.write(k, self.step(batches[k, 0], batches[k, 1]))
+            return k + 1, logits.write(k, self.step(starts[k], self.size))
 
-        count = tf.shape(batches)[0]
-        none = tf.TensorArray(self.dtype, count, infer_shape=False, element_shape=(None, self.classes))
+        count = tf.size(starts)
+        none = tf.TensorArray(self.dtype, count, element_shape=(self.size, self.classes))
         return tf.while_loop(lambda k, _: k < count, step, (0, none), parallel_iterations=1)[1].concat()
 
     def predict(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
         """Logits of the test examples in evaluation mode, examples x classes."""
-        return tf.concat([self.traced_predict(start, stop) for start, stop in batches], axis=0).numpy()
+        logits = [self.traced_predict(tf.constant(start), stop - start) for start, stop in batches]
+        return tf.concat(logits, axis=0).numpy()
 
-    def predict_batch(self, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """Logits of the test examples from `start` to before `stop`."""
-        return self.model(self.batch("test", start, stop), training=False)
+    def predict_batch(self, start: tf.Tensor, size: int) -> tf.Tensor:
+        """Logits of `size` test examples from `start` on."""
+        return self.model(self.batch("test", start, size), training=False)
 
-    def batch(self, split: str, start: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
-        """The images from `start` to before `stop` as floats in [0, 1], examples x height x width x channels."""
-        return tf.cast(self.images[split][start:stop], self.dtype) / 255
+    def batch(self, split: str, start: tf.Tensor, size: int) -> tf.Tensor:
+        """The images from `start` on as floats in [0, 1], `size` examples x height x width x channels."""
+        images = self.images[split][start : start + size]
+        images.set_shape((size, *images.shape[1:]))
+        return tf.cast(images, self.dtype) / 255
 
     def weights(self) -> dict[str, np.ndarray]:
         """Copies of the model's variables by their Keras path, in model order."""
@@ -238,12 +258,12 @@ class Learner:
 
     def optimizer_state(self) -> dict[str, dict[str, np.ndarray]]:
         """The optimizer's arrays by slot and the weights' paths; zeros before the first step."""
-        return adam.tensorflow_state(self.optimizer, self.model.trainable_variables)
+        return adam.tensorflow_state(self.optimizer)
 
     def set_optimizer_state(self, steps: int, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         """Set the number of steps taken and the optimizer's arrays of some or all weights; the others are zero."""
         self.steps = steps
-        adam.set_tensorflow_state(self.optimizer, self.model.trainable_variables, steps, state)
+        adam.set_tensorflow_state(self.optimizer, steps, state)
 
     def random(self) -> dict[str, np.ndarray]:
         """The states of the random generators."""

@@ -1,6 +1,6 @@
 """Adam (Kingma and Ba 2015) with the two places where an epsilon may stand; see `adam_epsilon` of the mechanisms."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,9 @@ EPSILON = "adam_epsilon"
 TOUCHING = frozenset({EPSILON})
 # The first and second moments.
 SLOTS = ("first", "second")
+
+# TensorFlow's weights of at most so many elements are updated together.
+SMALL = 4096
 
 State = dict[str, dict[str, np.ndarray]]
 
@@ -92,64 +95,127 @@ def _epsilon_hat_adam() -> type:
 
 
 def tensorflow(variables: list[Any], row: Any, mechanisms: Mapping[str, str]) -> Any:
-    """keras.optimizers.Adam, or one that steps as PyTorch's does.
+    """Adam as Keras computes it, or as PyTorch does.
 
     Args:
         variables: the model's trainable ones.
         row: has `learning_rate` and `adam_epsilon`.
         mechanisms: as `effective.effective` gives them.
     """
-    import keras
-
-    kind = _bias_corrected_adam() if EPSILON in mechanisms else keras.optimizers.Adam
-    optimizer = kind(learning_rate=row.learning_rate, epsilon=row.adam_epsilon)
-    optimizer.build(variables)
-    return optimizer
+    kind = _bias_corrected_adam() if EPSILON in mechanisms else _keras_adam()
+    return kind(variables, row.learning_rate, row.adam_epsilon)
 
 
-def tensorflow_state(optimizer: Any, variables: list[Any]) -> State:
+def tensorflow_state(optimizer: Any) -> State:
     """The moments by the weights' paths; zeros before the first step."""
-    slots = dict(zip(SLOTS, (optimizer._momentums, optimizer._velocities), strict=True))
-    return {
-        slot: {variable.path: moment.numpy() for variable, moment in zip(variables, moments, strict=True)}
-        for slot, moments in slots.items()
-    }
+    return {slot: dict(optimizer.moments(k)) for k, slot in enumerate(SLOTS)}
 
 
-def set_tensorflow_state(
-    optimizer: Any, variables: list[Any], steps: int, state: Mapping[str, Mapping[str, np.ndarray]]
-) -> None:
+def set_tensorflow_state(optimizer: Any, steps: int, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     """Set the number of steps taken and the moments of some or all weights; those of the others are zero."""
-    optimizer.iterations.assign(steps)
-    for slot, moments in zip(SLOTS, (optimizer._momentums, optimizer._velocities), strict=True):
-        values = state.get(slot, {})
-        for variable, moment in zip(variables, moments, strict=True):
-            moment.assign(values.get(variable.path, np.zeros(variable.shape)))
+    optimizer.steps.assign(steps)
+    for k, slot in enumerate(SLOTS):
+        optimizer.set_moments(k, state.get(slot, {}))
+
+
+@cache
+def _keras_adam() -> type:
+    import tensorflow as tf
+
+    class KerasAdam:
+        """keras.optimizers.Adam, bit for bit, in fewer operations.
+
+        What is the same for all weights is computed once a step, and small weights are updated together: the operations
+        of their own would take longer to start than to run.
+
+        Attributes:
+            steps: how many were taken.
+            groups: the weights; each of the large ones is a group of its own.
+            states: of each group the two moments, one after another's where there are several.
+        """
+
+        betas = 0.9, 0.999
+
+        def __init__(self, variables: list[Any], learning_rate: float, epsilon: float):
+            """Start with moments of zero."""
+            self.learning_rate, self.epsilon = learning_rate, epsilon
+            small = [variable for variable in variables if _size(variable) <= SMALL]
+            self.groups = [[variable] for variable in variables if _size(variable) > SMALL] + [small] * bool(small)
+            self.dtype = tf.as_dtype(variables[0].dtype)
+            self.steps = tf.Variable(0, trainable=False, dtype=tf.int64)
+            self.states = [
+                [tf.Variable(tf.zeros(sum(map(_size, group)), self.dtype), trainable=False) for _ in SLOTS]
+                for group in self.groups
+            ]
+
+        def apply(self, gradients: Iterable[Any], variables: Iterable[Any]) -> None:
+            """Take a step; of one gradient for each of the weights."""
+            known = {id(variable): gradient for gradient, variable in zip(gradients, variables, strict=True)}
+            scalars = self.scalars(self.steps.assign_add(1))
+            for group, moments in zip(self.groups, self.states, strict=True):
+                flat = [tf.reshape(known[id(variable)], [-1]) for variable in group]
+                change = self.change(flat[0] if len(flat) == 1 else tf.concat(flat, 0), *moments, *scalars)
+                parts = [change] if len(group) == 1 else tf.split(change, list(map(_size, group)))
+                for variable, part in zip(group, parts, strict=True):
+                    variable.value.assign_sub(tf.reshape(part, variable.shape))
+                    if variable.constraint is not None:
+                        variable.assign(variable.constraint(variable))
+
+        def scalars(self, step: Any) -> tuple[Any, ...]:
+            """What `change` needs that is the same for all weights in a step; the first step is 1."""
+            step = tf.cast(step, self.dtype)
+            # Keras rounds its betas to float32, also in float64.
+            powers = [tf.cast(tf.constant(beta, tf.float32), self.dtype) ** step for beta in self.betas]
+            rate = tf.constant(self.learning_rate, self.dtype)
+            return (rate * tf.sqrt(1 - powers[1]) / (1 - powers[0]),)
+
+        def change(self, gradient: Any, first: Any, second: Any, alpha: Any) -> Any:
+            """Update the moments; what is subtracted from the weights."""
+            m = first.assign_add((gradient - first) * (1 - self.betas[0]))
+            v = second.assign_add((tf.square(gradient) - second) * (1 - self.betas[1]))
+            return m * alpha / (tf.sqrt(v) + self.epsilon)
+
+        def moments(self, which: int) -> Iterator[tuple[str, np.ndarray]]:
+            """Each weight's path and its first (0) or second (1) moment."""
+            for group, states in zip(self.groups, self.states, strict=True):
+                ends = np.cumsum([_size(variable) for variable in group])[:-1]
+                for variable, array in zip(group, np.split(states[which].numpy(), ends), strict=True):
+                    yield variable.path, array.reshape(variable.shape)
+
+        def set_moments(self, which: int, values: Mapping[str, np.ndarray]) -> None:
+            """Set the first (0) or second (1) moments of some weights by their paths; the others' are zero."""
+            for group, states in zip(self.groups, self.states, strict=True):
+                arrays = [np.ravel(values.get(variable.path, np.zeros(variable.shape))) for variable in group]
+                states[which].assign(np.concatenate(arrays))
+
+    return KerasAdam
+
+
+def _size(variable: Any) -> int:
+    return int(np.prod(variable.shape))
 
 
 @cache
 def _bias_corrected_adam() -> type:
-    import keras
     import tensorflow as tf
 
-    class BiasCorrectedAdam(keras.optimizers.Adam):
+    class BiasCorrectedAdam(_keras_adam()):
         """Adam with epsilon after bias correction and corrections in float64, as in PyTorch."""
 
-        def __init__(self, learning_rate: float, epsilon: float):
-            """Take constants that are never rounded to float32."""
-            super().__init__(learning_rate=learning_rate, epsilon=epsilon)
-            self.exact_learning_rate = learning_rate
+        def scalars(self, step: Any) -> tuple[Any, ...]:
+            """The step's size, and the square root of the second correction."""
+            step = tf.cast(step, tf.float64)
+            corrections = [1 - tf.constant(beta, tf.float64) ** step for beta in self.betas]
+            return (
+                tf.cast(self.learning_rate / corrections[0], self.dtype),
+                tf.cast(tf.sqrt(corrections[1]), self.dtype),
+            )
 
-        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            """Update one variable; Keras' own learning rate is ignored."""
-            index = self._get_variable_index(variable)
-            m, v = self._momentums[index], self._velocities[index]
-            step = tf.cast(self.iterations + 1, tf.float64)
-            correction1 = 1 - tf.constant(self.beta_1, tf.float64) ** step
-            correction2 = tf.sqrt(1 - tf.constant(self.beta_2, tf.float64) ** step)
-            step_size = tf.cast(self.exact_learning_rate / correction1, gradient.dtype)
-            m.assign_add((gradient - m) * (1 - self.beta_1))
-            v.assign(v * self.beta_2 + (1 - self.beta_2) * gradient * gradient)
-            variable.assign_sub(step_size * m / (tf.sqrt(v) / tf.cast(correction2, gradient.dtype) + self.epsilon))
+        def change(self, gradient: Any, first: Any, second: Any, size: Any, correction: Any) -> Any:
+            """Update the moments; what is subtracted from the weights."""
+            beta1, beta2 = self.betas
+            m = first.assign_add((gradient - first) * (1 - beta1))
+            v = second.assign(second * beta2 + (1 - beta2) * gradient * gradient)
+            return size * m / (tf.sqrt(v) / correction + self.epsilon)
 
     return BiasCorrectedAdam

@@ -1,0 +1,45 @@
+"""What a TensorFlow step executes, as JSON: `operations.py SEMANTICS ARCHITECTURE...`.
+
+Without oneDNN, whose operations a GPU has not.
+"""
+
+import json
+import sys
+
+import numpy as np
+
+from uncrossed.study.trial import Settings, Trial
+from uncrossed.training import backends
+from uncrossed.training.architectures import load
+
+SIZE = 10
+settings = Settings(onednn=False)
+backend = backends.load("tensorflow", settings)
+backend.configure(settings)
+
+import tensorflow as tf  # noqa: E402
+
+from uncrossed.bench import operations  # noqa: E402
+
+images = {split: np.zeros((4 * SIZE, 32, 32, 3), np.uint8) for split in ("train", "test")}
+labels = {split: np.zeros(4 * SIZE, np.uint8) for split in images}
+found = {}
+for architecture in sys.argv[2:]:
+    row = {"architecture": architecture, "learning_rate": 0.001, "batch_size": SIZE, "adam_epsilon": 1e-7, "epochs": 1}
+    trial = Trial(trial="t", **row, semantics=sys.argv[1])
+    learner = backend.Learner(trial, load(architecture).on((32, 32, 3), 10), settings, images, labels)
+    start = tf.constant(0)
+    functions = [
+        learner.traced_step.get_concrete_function(start, SIZE, *learner.masks(SIZE)),
+        learner.traced_predict.get_concrete_function(start, SIZE),
+    ]
+    if not learner.masked:
+        functions.append(learner.traced_steps.get_concrete_function())
+    launched = operations.launches(operations.executed(lambda learner=learner: learner.train([(0, SIZE)])))
+    found[architecture] = {
+        "launches": sum(launched.values()),
+        "by_operation": dict(launched.most_common()),
+        "without_kernel": sorted(set().union(*map(operations.without_kernel, functions))),
+        "copies": operations.copies(functions[0]),
+    }
+print(json.dumps(found))
