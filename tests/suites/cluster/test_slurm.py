@@ -6,13 +6,16 @@ import os
 import re
 import signal
 import subprocess
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from helpers import slurm
-from helpers.commands import PATH, REPOSITORY, STAND_IN, need, run
+from helpers.commands import PATH, REPOSITORY, STAND_IN, need, run, uncrossed
 from helpers.studies import ROWS, Folder, write_manifest
+from uncrossed.study.study import Study
 
 # Trainings of some ten seconds, saved often.
 EPOCHS = 80
@@ -24,14 +27,6 @@ def cluster(tmp_path_factory):
     need(slurm.usable(), slurm.NEEDS)
     with slurm.Cluster(tmp_path_factory.mktemp("cluster") / "slurm") as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def checksums(tmp_path_factory):
-    """The checksums of the study, built on this machine."""
-    folder = study(tmp_path_factory.mktemp("local"))
-    folder.snakemake()
-    return (folder.results / "SHA256SUMS").read_bytes()
 
 
 def study(path: Path) -> Folder:
@@ -117,12 +112,32 @@ def went_on(folder: Folder, framework: str, trial: str) -> bool:
     return "going on in epoch" in (folder.results / f"logs/trials/{trial}/{framework}.log").read_text()
 
 
-def test_a_study_and_a_partial_rebuild(cluster, checksums, tmp_path):
-    folder = study(tmp_path)
+@dataclass
+class Undisturbed:
+    """A study whose build through Slurm nothing disturbed, what drove it, and how often it asked Slurm."""
+
+    folder: Folder
+    driver: Driver
+    calls: Counter
+
+    @property
+    def checksums(self) -> bytes:
+        """The list of what any other build of it has to make."""
+        return (self.folder.results / "SHA256SUMS").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(cluster, tmp_path_factory):
+    """The study, built."""
+    folder = study(tmp_path_factory.mktemp("undisturbed"))
     before = cluster.calls()
     driver = Driver(folder, cluster)
     driver.end()
-    assert (folder.results / "SHA256SUMS").read_bytes() == checksums
+    return Undisturbed(folder, driver, cluster.calls() - before)
+
+
+def test_a_study_and_a_partial_rebuild(cluster, undisturbed, tmp_path):
+    folder, driver, calls = undisturbed.folder, undisturbed.driver, undisturbed.calls
     log = (folder.path / "driver.log").read_text()
     assert driver.counts() == ONCE, f"small steps run where Snakemake runs\n{log[-3000:]}"
     for job in driver.jobs():
@@ -130,13 +145,17 @@ def test_a_study_and_a_partial_rebuild(cluster, checksums, tmp_path):
         assert job["name"].startswith("uncrossed_")
         assert job["gpus"] == ("gres:gpu:1" if job["framework"] == "pytorch" else "N/A")
         assert job["workdir"] == str(folder.path)
-    calls = cluster.calls() - before
     assert calls["sbatch"] == 4
     assert calls["sacct"] <= 4, "the accounting database is not polled"
     # What was asked for was enough.
     runs = {path: json.loads(path.read_text()) for path in folder.results.glob("trials/*/*.json")}
     asked = re.findall(r"mem_mb=(\d+)", log)
     assert max(record["peak_memory_mb"] for record in runs.values()) < min(map(int, asked))
+    # A training without Slurm makes the same file.
+    words = ["--job", Study.load(folder.path / "study.yaml").job("first").canonical()]
+    words += ["--dataset", folder.path / "results/datasets/digits-few.h5", "--output", tmp_path / "pytorch.h5"]
+    uncrossed("train", "pytorch", *words)
+    assert (tmp_path / "pytorch.h5").read_bytes() == (folder.results / "trials/first/pytorch.h5").read_bytes()
 
     lost = folder.results / "trials/second/tensorflow.h5"
     content = lost.read_bytes()
@@ -152,7 +171,7 @@ def test_a_study_and_a_partial_rebuild(cluster, checksums, tmp_path):
 TIGHT = ("train_tensorflow:mem_mb=600 * attempt**2", "train_pytorch:runtime=attempt")
 
 
-def test_cancelled_jobs_a_lost_node_and_too_little_memory(cluster, checksums, tmp_path):
+def test_cancelled_jobs_a_lost_node_and_too_little_memory(cluster, undisturbed, tmp_path):
     folder = study(tmp_path)
     # TensorFlow takes more than the first allotment.
     driver = Driver(folder, cluster, resources=TIGHT[:1])
@@ -163,7 +182,7 @@ def test_cancelled_jobs_a_lost_node_and_too_little_memory(cluster, checksums, tm
     cluster.wait(lambda: not processes(folder), 300, "end of the jobs")
     cluster.node_up()
     output = driver.end()
-    assert (folder.results / "SHA256SUMS").read_bytes() == checksums
+    assert (folder.results / "SHA256SUMS").read_bytes() == undisturbed.checksums
     assert went_on(folder, "pytorch", "first")
     assert driver.counts()["pytorch second"] == 2
     assert driver.counts()["tensorflow first"] == 2
@@ -172,7 +191,7 @@ def test_cancelled_jobs_a_lost_node_and_too_little_memory(cluster, checksums, tm
 
 
 @pytest.mark.long
-def test_cancelled_jobs_a_lost_node_too_little_memory_and_time(cluster, checksums, tmp_path):
+def test_cancelled_jobs_a_lost_node_too_little_memory_and_time(cluster, undisturbed, tmp_path):
     folder = study(tmp_path)
     # TensorFlow takes more than the first allotment; the first of PyTorch's hangs until its time is over.
     driver = Driver(folder, cluster, resources=TIGHT)
@@ -187,7 +206,7 @@ def test_cancelled_jobs_a_lost_node_too_little_memory_and_time(cluster, checksum
     cluster.wait(lambda: not processes(folder), 300, "end of the jobs")
     cluster.node_up()
     output = driver.end()
-    assert (folder.results / "SHA256SUMS").read_bytes() == checksums
+    assert (folder.results / "SHA256SUMS").read_bytes() == undisturbed.checksums
     assert went_on(folder, "pytorch", "first")
     assert driver.counts()["pytorch second"] == 2
     assert driver.counts()["tensorflow first"] == 2
@@ -209,7 +228,7 @@ def processes(folder: Folder, text: str = "") -> list[int]:
 
 
 @pytest.mark.long
-def test_snakemake_killed(cluster, checksums, tmp_path):
+def test_snakemake_killed(cluster, undisturbed, tmp_path):
     folder = study(tmp_path)
     first = Driver(folder, cluster)
     for framework in ("pytorch", "tensorflow"):
@@ -229,13 +248,13 @@ def test_snakemake_killed(cluster, checksums, tmp_path):
     second = Driver(folder, cluster)
     assert "of an earlier run are still in Slurm: they are ended" in second.end()
     assert went_on(folder, "tensorflow", "first")
-    assert (folder.results / "SHA256SUMS").read_bytes() == checksums
+    assert (folder.results / "SHA256SUMS").read_bytes() == undisturbed.checksums
     assert {path: path.stat().st_mtime_ns for path in finished} == kept, "what was finished is not trained again"
     assert not [job for job in cluster.jobs() if job["state"] in ("RUNNING", "PENDING")]
 
 
 @pytest.mark.long
-def test_snakemake_interrupted_and_terminated(cluster, checksums, tmp_path):
+def test_snakemake_interrupted_and_terminated(cluster, undisturbed, tmp_path):
     folder = study(tmp_path)
     interrupted = Driver(folder, cluster)
     job = interrupted.running("pytorch", "first")
@@ -250,7 +269,7 @@ def test_snakemake_interrupted_and_terminated(cluster, checksums, tmp_path):
     assert not [job for job in cluster.jobs() if job["state"] in ("RUNNING", "PENDING")], "it waits for its jobs"
     last = Driver(folder, cluster)
     last.end()
-    assert (folder.results / "SHA256SUMS").read_bytes() == checksums
+    assert (folder.results / "SHA256SUMS").read_bytes() == undisturbed.checksums
 
 
 @pytest.mark.long

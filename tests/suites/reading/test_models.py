@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from helpers import synthetic
-from helpers.commands import CHECKS
+from helpers.commands import CHECKS, run
 from uncrossed.results import tables
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
@@ -26,3 +26,6 @@ def test_models_give_the_stored_logits(few, server):
     for process in running:
         output, _ = process.communicate()
         assert process.returncode == 0, output
+    # The other side's model may be asked for next, in the same process.
+    program = f"import uncrossed; uncrossed.open({str(folder)!r}).trial('plain').tensorflow.model(); import torchvision"
+    run(sys.executable, "-c", program)

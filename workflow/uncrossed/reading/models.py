@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,10 @@ def build(
     try:
         # What a user has set stays as it is, and reaches no framework that is imported here first.
         with environment.dropped(KERAS_BACKEND=os.environ.get("KERAS_BACKEND") or "tensorflow"):
+            if framework == "tensorflow" and "tensorflow" not in sys.modules:
+                # For the other side's model in this process: imported after TensorFlow, torchvision 0.29 ends it.
+                with suppress(ImportError):
+                    importlib.import_module("torchvision")
             backend = importlib.import_module(f"uncrossed.training.backends.{framework}")
     except ImportError as error:
         how = f"pip install 'uncrossed[{framework}]'"
