@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import complete, parsing, write_text
-from uncrossed.common.parquet import read_parquet
+from uncrossed.common.files import parsing, write_text
+from uncrossed.common.parquet import read_parquet, write_parquet
 from uncrossed.results import architectures, built, origin, trial_file, trials_table
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES, curve_column, status_column
 from uncrossed.study import layout, manifest
@@ -64,13 +64,13 @@ def make(
     table = pd.DataFrame(trials).drop(columns=[c for c in ("space", "base") if all(t[c] is None for t in trials)])
     if "space" in table:
         table["space"] = table["space"].astype("Int64")
-    _write(table, folder / layout.TRIALS_PARQUET)
+    write_parquet(table, folder / layout.TRIALS_PARQUET)
     write_text(folder / layout.TRIALS_CSV, table.to_csv(index=False, lineterminator="\n"))
     none = pd.DataFrame(
         {"trial": [], "framework": [], "epoch": []} | {name: [] for name in trial_file.CURVES}, dtype=float
     )
-    _write(pd.concat(curves, ignore_index=True) if curves else none, folder / layout.CURVES_TABLE)
-    _write(pd.DataFrame(runs), folder / layout.RUNS_TABLE)
+    write_parquet(pd.concat(curves, ignore_index=True) if curves else none, folder / layout.CURVES_TABLE)
+    write_parquet(pd.DataFrame(runs), folder / layout.RUNS_TABLE)
     return table
 
 
@@ -163,12 +163,7 @@ def _check(path: Path, attributes: dict[str, Any], row: Trial, framework: str, e
         )
 
 
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with complete(path) as temporary:
-        table.to_parquet(temporary, index=False)
-
-
-def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -> pd.DataFrame:
+def read(folder: str | os.PathLike[str]) -> pd.DataFrame:
     """The table of trials of a built study.
 
     Raises:
@@ -180,7 +175,7 @@ def read(folder: str | os.PathLike[str], columns: Iterable[str] | None = None) -
         built.check(folder)
         raise InputError(f"{path}: missing; run `uncrossed tables {folder}`, with --partial of what is there alone")
     with parsing(path, AGAIN) as stream:
-        return read_parquet(stream, columns=list(columns) if columns else None)
+        return read_parquet(stream)
 
 
 def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import complete, write_text
+from uncrossed.common.files import write_text
+from uncrossed.common.parquet import write_parquet
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIFFERENCE, STATUSES
 from uncrossed.study import layout, manifest
@@ -80,8 +81,7 @@ def write_reference(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     check_reference_path(path)
     table = table.drop(columns=["accuracy_diff", "pt_latest_training_loss"])
     if Path(path).suffix == ".parquet":
-        with complete(path) as temporary:
-            table.to_parquet(temporary, index=False)
+        write_parquet(table, path)
         return
     for name in ("pt_average_training_loss", "tf_training_loss"):
         table[name] = [None if losses is None else json.dumps(losses) for losses in table[name]]
@@ -106,5 +106,4 @@ def write(table: pd.DataFrame, folder: str | os.PathLike[str]) -> None:
         pairs[status], pairs[accuracy] = "completed", table[accuracy]
     pairs[DIFFERENCE], pairs[BOTH_COMPLETED] = table[DIFFERENCE], True
     write_text(folder / layout.TRIALS_CSV, pairs.to_csv(index=False, lineterminator="\n"))
-    with complete(folder / layout.TRIALS_PARQUET) as temporary:
-        pairs.to_parquet(temporary, index=False)
+    write_parquet(pairs, folder / layout.TRIALS_PARQUET)

@@ -72,7 +72,7 @@ class Architecture:
         self.name, self.path = name, path
         module = _run(path)
         # Not `module.__doc__`: PYTHONOPTIMIZE=2 removes it.
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        text = ast.get_docstring(ast.parse(path.read_bytes())) or ""
         self.description = text.split("\n")[0].rstrip(".")
         if not self.description:
             raise InputError(f"{path}: its first line must say what the architecture is, as a docstring")
