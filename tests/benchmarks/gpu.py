@@ -7,11 +7,14 @@ For each framework that is installed, and each architecture, on images of noise:
     preflight   driver, card and memory suit, and a step runs
     twice       two trainings give the same file
     stopped     one that gets SIGTERM after an epoch and is started again gives the same file
-    shared      one beside a process that leaves 5,000 MB of the GPU's memory gives the same file
+    shared      one with batches of 1,000, the default study's largest, gives the same file beside a process that
+                leaves 5,000 MB of the GPU's memory
+    graphs      PyTorch's steps as CUDA graphs have the bits of eager ones, also where a training is resumed
     speed       images per second beside the bare step and the plain program; PyTorch in both memory formats
 
 It takes the frameworks as they are, of whatever version. What does not fit into the time is named as skipped. Exits
-with 1 where something was not as promised.
+with 1 where something was not as promised. `graphs` promises nothing: it decides whether a study on such a card may
+have `cuda_graphs: true`.
 """
 
 import argparse
@@ -24,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
@@ -35,7 +39,7 @@ sys.path.insert(0, str(REPOSITORY / "workflow"))
 
 import numpy as np  # noqa: E402 - the package comes before what is installed
 
-from uncrossed.bench import Case, machine  # noqa: E402
+from uncrossed.bench import Case, graphs_text, machine  # noqa: E402
 from uncrossed.common import files  # noqa: E402
 from uncrossed.common.errors import InputError  # noqa: E402
 from uncrossed.datasets import dataset_file  # noqa: E402
@@ -47,7 +51,7 @@ from uncrossed.study.trial import FRAMEWORKS  # noqa: E402
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
 MODULES = {"pytorch": "torch", "tensorflow": "tensorflow"}
-EXAMPLES, BATCH, TRAINED_EPOCHS = {"train": 500, "test": 200}, 50, 6
+EXAMPLES, BATCH, TRAINED_EPOCHS = {"train": 1000, "test": 200}, 50, 6
 # A process that takes a GPU's memory but so many MB, says so, and keeps it until its input ends.
 HOLDER = """
 import sys, torch
@@ -63,6 +67,14 @@ from uncrossed import bench
 from uncrossed.training.backends import pytorch
 pytorch.memory_formats = lambda *_: (torch.contiguous_format, torch.contiguous_format)
 bench.main("measure", sys.argv[1])
+"""
+# All of CUDA graphs but the capture, for a rehearsal.
+UNCAPTURED = """
+import sys
+from uncrossed import bench
+from uncrossed.training.backends import pytorch_graphs
+pytorch_graphs.aside, pytorch_graphs.captured = (lambda step: step()), (lambda step: step)
+bench.main("graphs", sys.argv[1])
 """
 
 
@@ -120,7 +132,7 @@ class Report:
         places = dict.fromkeys((found["framework"], found["architecture"]) for found in self.results)
         for framework, architecture in places:
             cells = {
-                found["check"]: f"{found['speed']['loop']:,.0f}" if "speed" in found else found["verdict"]
+                found["check"]: found.get("cell", found["verdict"])
                 for found in self.results
                 if (found["framework"], found["architecture"]) == (framework, architecture)
             }
@@ -159,20 +171,24 @@ class Trainings:
     def __init__(self, report: Report, framework: str, architecture: str, device: str, dataset: Path):
         """Keep what all have in common."""
         self.report, self.folder = report, dataset.parent / framework / architecture
-        row = {"trial": "gpu", "architecture": architecture, "learning_rate": 1e-3, "batch_size": BATCH}
-        row |= {"adam_epsilon": 1e-7, "epochs": TRAINED_EPOCHS}
-        self.words = ["-m", "uncrossed", "train", framework, "--row", json.dumps(row), "--dataset", str(dataset)]
-        self.words += ["--settings", json.dumps({"device": device, "threads": 1}), "--checkpoint-seconds", "0"]
+        self.row = {"trial": "gpu", "architecture": architecture, "learning_rate": 1e-3, "adam_epsilon": 1e-7}
+        self.row |= {"epochs": TRAINED_EPOCHS}
+        self.words = ["-m", "uncrossed", "train", framework, "--dataset", str(dataset), "--checkpoint-seconds", "0"]
+        self.words += ["--settings", json.dumps({"device": device, "threads": 1})]
 
-    def train(self, name: str) -> Path:
+    def command(self, name: str, batch: int) -> list[str]:
+        """The words of a training after Python's."""
+        row = json.dumps(self.row | {"batch_size": batch})
+        return [*self.words, "--row", row, "--output", str(self.folder / f"{name}.h5")]
+
+    def train(self, name: str, batch: int = BATCH) -> Path:
         """Train, or go on, and return the trial file."""
-        output = self.folder / f"{name}.h5"
-        python(self.report, *self.words, "--output", output)
-        return output
+        python(self.report, *self.command(name, batch))
+        return self.folder / f"{name}.h5"
 
     def stop(self, name: str) -> None:
         """Train, and send SIGTERM after the first epoch."""
-        command = [sys.executable, *self.words, "--output", str(self.folder / f"{name}.h5")]
+        command = [sys.executable, *self.command(name, BATCH)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
             said = ""
             for said in process.stderr:
@@ -216,10 +232,21 @@ def speed(report: Report, case: Case, contiguous: bool, found: dict[str, Any]) -
     """Measure one case."""
     words = ["-c", CONTIGUOUS] if contiguous else ["-m", "uncrossed.bench", "measure"]
     found["speed"] = measured = json.loads(python(report, *words, json.dumps(asdict(case))).splitlines()[-1])
+    found["cell"] = f"{measured['loop']:,.0f}"
     found["said"] = (
         f"{measured['loop']:,.0f} images/s, {measured['loop/bare']:.2f} of the bare step, "
         f"{measured['loop/plain']:.2f} x plain"
     )
+
+
+def graphs(report: Report, case: Case, found: dict[str, Any]) -> None:
+    """Compare CUDA graphs with eager steps; where their bits differ, graphs are not for this card."""
+    words = ["-c", UNCAPTURED] if case.device == "cpu" else ["-m", "uncrossed.bench", "graphs"]
+    found["graphs"] = compared = json.loads(python(report, *words, json.dumps(asdict(case))).splitlines()[-1])
+    found["said"] = graphs_text(compared)
+    if not compared["same"]:
+        found["verdict"] = "differ"
+    found["cell"] = f"{found['verdict']}, {compared['graphs/eager']:.2f} x"
 
 
 def look(report: Report, framework: str, options: argparse.Namespace, dataset: Path) -> None:
@@ -246,14 +273,19 @@ def look(report: Report, framework: str, options: argparse.Namespace, dataset: P
         same(first[name], resumed, found)
 
     def shared(name: str, found: dict[str, Any]) -> None:
+        alone = chosen[name].train("alone", EXAMPLES["train"])
         with holder(device) as found["beside"]:
-            same(first[name], chosen[name].train("shared"), found)
+            same(alone, chosen[name].train("shared", EXAMPLES["train"]), found)
 
     if not report.check(framework, "preflight", "", preflight):
         return
     for what, look_at in {"twice": twice, "stopped": stopped, "shared": shared}.items():
         for name in chosen if what == "twice" else list(first):
             report.check(framework, what, name, partial(look_at, name))
+    for size in options.batch_size if framework == "pytorch" else ():
+        for name in chosen:
+            case = Case(framework, name, size, True, device, 1, options.rounds, options.seconds)
+            report.check(framework, f"graphs, batch {size}", name, partial(graphs, report, case))
     formats = {", channels last": False, ", contiguous": True} if framework == "pytorch" else {"": False}
     for size in options.batch_size:
         for label, contiguous in formats.items():
@@ -268,7 +300,7 @@ def main() -> int:
     parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu")
     parser.add_argument("--framework", action="append", choices=FRAMEWORKS, help="default: those that are installed")
     parser.add_argument("--architecture", action="append", choices=list(PACKAGED), help="default: all")
-    parser.add_argument("--batch-size", action="append", type=int, help="of the speeds; default: 128 and 10")
+    parser.add_argument("--batch-size", action="append", type=int, help="of graphs and speeds; default: 128 and 10")
     parser.add_argument("--minutes", type=float, default=9.5, help="for each framework (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of each speed (%(default)s)")
     parser.add_argument("--seconds", type=float, default=1, help="of each speed's rounds (%(default)s)")
@@ -291,10 +323,11 @@ def main() -> int:
         for framework in frameworks:
             look(report, framework, options, dataset)
     print(f"\n{report.table()}")
-    counts = {verdict: sum(found["verdict"] == verdict for found in report.results) for verdict in ("ok", "skipped")}
-    failed = len(report.results) - sum(counts.values())
-    print(f"\n{counts['ok']} as promised, {failed} not, {counts['skipped']} skipped; all of it: {options.json}")
-    return 1 if failed else 0
+    counts = Counter(found["verdict"] for found in report.results)
+    print(
+        f"\n{counts['ok']} as promised, {counts['FAILED']} not, {counts['skipped']} skipped; all of it: {options.json}"
+    )
+    return 1 if counts["FAILED"] else 0
 
 
 if __name__ == "__main__":

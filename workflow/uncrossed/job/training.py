@@ -74,6 +74,7 @@ def train(
     data = dataset_file.read(dataset, job.dataset)
     try:
         job.row.check_examples(len(data.labels["train"]), architecture)
+        job.settings.check_semantics(job.row.semantics, architecture)
     except InputError as error:
         raise InputError(f"row {job.row.trial}: {error}") from error
     if job.settings.threads > (usable := cpus.usable()):

@@ -14,7 +14,7 @@ from uncrossed.common.files import read_text, write_text
 from uncrossed.study.architectures import PACKAGED, Architectures
 from uncrossed.study.mechanisms import resolve, spell, variants
 from uncrossed.study.space import PUBLISHED, Space
-from uncrossed.study.trial import FRAMEWORKS, Trial
+from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training.architectures import Architecture
 
 QUOTES = "'\"`\u2018\u2019\u201c\u201d"
@@ -27,6 +27,7 @@ def read(
     semantics: Mapping[str, str] | None = None,
     examples: int | None = None,
     architectures: Architectures | None = PACKAGED,
+    settings: Settings | None = None,
 ) -> dict[str, Trial]:
     """Read and check a manifest.
 
@@ -35,6 +36,7 @@ def read(
         semantics: a study's own names for semantics.
         examples: the number of training examples, to check batch sizes against.
         architectures: what rows may name; None takes any name.
+        settings: the study's, to check semantics against.
 
     Returns:
         The rows by trial name, in the file's order.
@@ -74,6 +76,8 @@ def read(
                 raise InputError(f"column 'architecture': found '{row.architecture}'; {allowed}")
             if architectures is not None and examples is not None:
                 row.check_examples(examples, architectures[row.architecture])
+            if architectures is not None and settings is not None:
+                settings.check_semantics(row.semantics, architectures[row.architecture])
         except InputError as error:
             raise InputError(f"{path}: {place}, {error}") from error
         rows[row.trial], places[row.trial] = row, place

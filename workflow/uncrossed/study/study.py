@@ -182,7 +182,8 @@ class Study:
             return {}
         # Of a study that is built the batches were checked before, and its architectures may be a stranger's.
         examples = None if self.built else self.dataset.train_examples
-        return manifest.read(self.manifest, self.semantics, examples, None if self.built else self.architectures)
+        architectures = None if self.built else self.architectures
+        return manifest.read(self.manifest, self.semantics, examples, architectures, self.settings)
 
     def suggested(self, results: str | os.PathLike[str]) -> dict[str, Trial]:
         """The rows that the search has suggested so far, in its order.
@@ -348,7 +349,9 @@ class Study:
                     "batch normalisation"
                 )
         try:
-            resolve(search.semantics, self.semantics)
+            semantics = resolve(search.semantics, self.semantics)
+            for name in search.architectures:
+                self.settings.check_semantics(semantics, self.architectures.find(name))
         except InputError as error:
             raise InputError(f"{self.path}: search.semantics: {error}") from error
 
