@@ -67,7 +67,8 @@ if workflow.exec_mode == ExecMode.DEFAULT:
         print(line, file=sys.stderr)
 FACTORIAL = bool(
     factorial.designs(
-        STUDY.rows.values(), {name: STUDY.architectures[name].touching for name in NAMES}
+        STUDY.rows.values(),
+        {name: STUDY.architectures[name].touching for name in NAMES},
     )
 )
 GPUS = 1 if STUDY.settings.device == "gpu" else 0

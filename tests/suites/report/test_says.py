@@ -110,12 +110,11 @@ def test_it_says_what_a_factorial_says_with_signs_and_over_what(study):
     text = words(study).replace("\u2212", "-")
     assert (
         "Over 8 configurations as native the gap is +0.5000 [+0.4000, +0.6000]. Of it batchnorm momentum contributes "
-        "+0.5800 [+0.5000, +0.6600] and stride contributes -0.1000 [-0.1500, -0.0500]. Within chance: epsilons "
+        "+0.5800 [+0.5000, +0.6600] and stride contributes -0.1000 [-0.1500, -0.0500]. Not told from chance: epsilons "
         "+0.0100 [-0.1000, +0.1200]. With all aligned +0.0100 [-0.0200, +0.0400] remains. The contributions rest on "
         "half of the combinations. In brackets: Student&#39;s t intervals over 8 configurations."
     ) in text
-    assert "In one configuration as native the gap is +0.2000. No factor's contribution is beyond chance." in text
-    assert "There is one seed, so no interval and no claim." in text
+    assert "In one configuration as native the gap is +0.2000. Of one seed nothing is claimed: dropout +0.2000." in text
 
 
 def test_the_study_is_named_by_its_statement_wherever_it_lies(made, tmp_path):

@@ -208,13 +208,13 @@ def _cause(one: Attribution) -> Markup:
         for part in parts
         if part.significant
     ]
-    others = [f"{spaced(part.factor)} {estimate(part.points, True)}" for part in parts if not part.significant]
-    said = Markup("Of it {}.").format(_listed(claimed)) if claimed else "No factor's contribution is beyond chance."
-    rest = f"Within chance: {_listed(others)}." if others else ""
+    others = _listed([f"{spaced(part.factor)} {estimate(part.points, True)}" for part in parts if not part.significant])
+    said = Markup("Of it {}.").format(_listed(claimed)) if claimed else ""
+    rest = f"Not told from chance: {others}." if one.interval else f"Of one seed nothing is claimed: {others}."
     left = f"With all aligned {estimate(one.remaining, True)} remains."
     assumed = "The contributions rest on half of the combinations." if one.half else ""
-    kind = f"In brackets: {one.interval}." if one.interval else "There is one seed, so no interval and no claim."
-    return _joined(filter(None, [line, said, rest, left, assumed, kind]))
+    kind = f"In brackets: {one.interval}." if one.interval else ""
+    return _joined(filter(None, [line, said, rest if others else "", left, assumed, kind]))
 
 
 def bounds(page: Page) -> str:
