@@ -30,7 +30,7 @@ def study(
     for number in range(bases):
         values = {"learning_rate": 0.01, "batch_size": 32, "adam_epsilon": 0.1, "epochs": 2}
         base = Trial.check({"trial": f"b{number}", "architecture": architecture, **values}, "test")
-        rows += factorial.cross(base, PACKAGED[architecture], range(seeds), **options)
+        rows += factorial.cross(base, PACKAGED[architecture].touching, range(seeds), **options)
     designs = factorial.designs(rows, TOUCHING)
     gaps = {}
     for design in designs:
@@ -93,7 +93,7 @@ def test_configurations_not_seeds_are_the_replicates():
 
 
 def test_a_partial_study_attributes_nothing_anywhere(tmp_path):
-    rows = factorial.cross(synthetic.rows(1, 2, ["densenet121"])[0], PACKAGED["densenet121"], [0, 1])
+    rows = factorial.cross(synthetic.rows(1, 2, ["densenet121"])[0], PACKAGED["densenet121"].touching, [0, 1])
     synthetic.write(tmp_path, rows)
     (tmp_path / f"trials/{rows[3].trial}/tensorflow.h5").unlink()
     tables.make(tmp_path, partial=True)
@@ -104,7 +104,7 @@ def test_a_partial_study_attributes_nothing_anywhere(tmp_path):
 
 def test_a_seed_in_which_a_pair_diverged_is_left_out_and_a_configuration_without_any_is_named(tmp_path):
     bases = synthetic.rows(2, 2, ["densenet121"])
-    rows = [row for base in bases for row in factorial.cross(base, PACKAGED["densenet121"], [0, 1])]
+    rows = [row for base in bases for row in factorial.cross(base, PACKAGED["densenet121"].touching, [0, 1])]
     synthetic.write(tmp_path, rows)
     first, *_ = (row for row in rows if row.base == bases[0].trial and row.seed == 0)
     for lost in (

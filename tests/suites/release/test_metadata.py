@@ -67,7 +67,7 @@ def odd(tmp_path_factory):
     """A released factorial whose trials and base have names that look like numbers, or like nothing."""
     root = tmp_path_factory.mktemp("odd")
     base = synthetic.rows(1, 2, ["smallcnn"])[0].model_copy(update={"semantics": resolve("pytorch")})
-    rows = [*factorial.cross(base, PACKAGED["smallcnn"]), *factorial.repeats([base], 2)]
+    rows = [*factorial.cross(base, PACKAGED["smallcnn"].touching), *factorial.repeats([base], 2)]
     rows = [row.model_copy(update={"trial": name, "base": "nan"}) for name, row in zip(ODD, rows, strict=True)]
     return synthetic.released(root, rows)
 

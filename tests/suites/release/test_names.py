@@ -69,7 +69,7 @@ def test_every_word_that_a_study_has_of_itself_is_known(tmp_path):
     """Tables, metadata, figures and report of a factorial: who is called by a word of these is not told by it."""
     folder = tmp_path / "made"
     (base,) = synthetic.rows(1, 2)
-    crossed = factorial.cross(base, PACKAGED[base.architecture], [0, 1])
+    crossed = factorial.cross(base, PACKAGED[base.architecture].touching, [0, 1])
     rows = [row.model_copy(update={"trial": f"t{k}"}) for k, row in enumerate(crossed)]
     synthetic.write(folder, rows, diverged="t1")
     tables.make(folder)

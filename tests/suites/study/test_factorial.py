@@ -33,8 +33,8 @@ def test_every_mechanism_is_in_one_factor():
     ],
 )
 def test_what_a_factorial_takes(architecture, half, rows, trained):
-    made = factorial.cross(base(architecture), PACKAGED[architecture], half=half)
-    needed = trainings.needed(made, PACKAGED)
+    made = factorial.cross(base(architecture), PACKAGED[architecture].touching, half=half)
+    needed = trainings.needed(made, TOUCHING)
     assert (len(made), *(len(needed[framework]) for framework in FRAMEWORKS)) == (rows, *trained)
     # No two rows do the same in both frameworks.
     touching = TOUCHING[architecture]
@@ -45,36 +45,36 @@ def test_rows_that_differ_in_evaluation_alone_are_one_training():
     one, other, third = (
         base("smallcnn", text) for text in ("native", "batchnorm_momentum=pytorch", "adam_epsilon=pytorch")
     )
-    counts = [len(trainings.needed(rows, PACKAGED)["tensorflow"]) for rows in ([one, other], [one, third])]
+    counts = [len(trainings.needed(rows, TOUCHING)["tensorflow"]) for rows in ([one, other], [one, third])]
     assert counts == [1, 2]
 
 
 def test_the_first_row_is_the_base_and_the_last_has_nothing_left():
-    made = factorial.cross(base("densenet121"), PACKAGED["densenet121"])
+    made = factorial.cross(base("densenet121"), PACKAGED["densenet121"].touching)
     assert spell(made[0].semantics) == "native"
     assert spell(made[-1].semantics) == "aligned"
     assert made[0].training("tensorflow", TOUCHING["densenet121"]) == base("densenet121").training(
         "tensorflow", TOUCHING["densenet121"]
     )
-    imitated = factorial.cross(base("densenet121"), PACKAGED["densenet121"], towards="tensorflow")
+    imitated = factorial.cross(base("densenet121"), PACKAGED["densenet121"].touching, towards="tensorflow")
     assert spell(imitated[-1].semantics) == "aligned-tensorflow"
     # Only the side that imitates trains otherwise, but for what is shared.
-    assert [len(trainings.needed(imitated, PACKAGED)[framework]) for framework in FRAMEWORKS] == [4, 2]
+    assert [len(trainings.needed(imitated, TOUCHING)[framework]) for framework in FRAMEWORKS] == [4, 2]
 
 
 def test_a_base_keeps_its_semantics():
-    published = factorial.cross(base("densenet121", "published"), PACKAGED["densenet121"])
+    published = factorial.cross(base("densenet121", "published"), PACKAGED["densenet121"].touching)
     assert len(published) == 8
     assert all(row.semantics["batchnorm_variance"] == "pytorch" for row in published)
-    kept = factorial.cross(base("vgg16", "dropout=tensorflow"), PACKAGED["vgg16"])
+    kept = factorial.cross(base("vgg16", "dropout=tensorflow"), PACKAGED["vgg16"].touching)
     assert all(row.semantics["dropout"] == "tensorflow" for row in kept)
     assert len(kept) == 4, "without dropout on either side masks are nothing that could be shared"
     with pytest.raises(InputError, match="no mechanism is left"):
-        factorial.cross(base("vgg16", "aligned"), PACKAGED["vgg16"])
+        factorial.cross(base("vgg16", "aligned"), PACKAGED["vgg16"].touching)
 
 
 def test_joined_factors_can_be_split():
-    found = factorial.factors(base("smallcnn"), PACKAGED["smallcnn"], split=("epsilons", "dropout"))
+    found = factorial.factors(base("smallcnn"), PACKAGED["smallcnn"].touching, split=("epsilons", "dropout"))
     assert "batchnorm_epsilon" in found
     assert found["dropout"] == ("dropout",)
     assert len(found) == 7
@@ -84,12 +84,12 @@ def test_joined_factors_can_be_split():
 @pytest.mark.parametrize("architecture", ["smallcnn", "resnet50", "vgg16", "resnet18"])
 def test_a_factorial_is_known_again_by_its_rows(architecture, half, tmp_path):
     rows = [
-        *factorial.cross(base(architecture), PACKAGED[architecture], [3, 5], half=half),
+        *factorial.cross(base(architecture), PACKAGED[architecture].touching, [3, 5], half=half),
         *factorial.repeats([base(architecture)], 2),
     ]
     manifest.write(tmp_path / "m.csv", rows)
     (design,) = factorial.designs(reversed(manifest.read(tmp_path / "m.csv").values()), TOUCHING)
-    assert design.factors == tuple(factorial.factors(base(architecture), PACKAGED[architecture]))
+    assert design.factors == tuple(factorial.factors(base(architecture), PACKAGED[architecture].touching))
     assert list(design.points) == factorial.points(design.factors, half)
     assert design.half == half
     assert {seed: len(trials) for seed, trials in design.replicates.items()} == dict.fromkeys(
@@ -99,7 +99,7 @@ def test_a_factorial_is_known_again_by_its_rows(architecture, half, tmp_path):
 
 
 def test_what_lacks_a_row_or_differs_otherwise_is_no_factorial():
-    rows = factorial.cross(base("densenet121"), PACKAGED["densenet121"])
+    rows = factorial.cross(base("densenet121"), PACKAGED["densenet121"].touching)
     assert not factorial.designs(rows[:-1], TOUCHING)
     assert not factorial.designs([rows[0].model_copy(update={"epochs": 9}), *rows[1:]], TOUCHING)
     assert not factorial.designs([row.model_copy(update={"base": None}) for row in rows], TOUCHING)

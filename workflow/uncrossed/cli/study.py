@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -149,21 +149,17 @@ def make_factorial(options: argparse.Namespace) -> None:
         raise InputError(f"--repeats: found {options.repeats}; allowed: an integer >= 0")
     chosen = [bases[name] for name in names]
     halves = _halves(options.fraction, {base.architecture for base in chosen})
+    touching = {base.architecture: study.architectures[base.architecture].touching for base in chosen}
     rows = [
         row
         for base in chosen
         for row in factorial.cross(
-            base,
-            study.architectures[base.architecture],
-            seeds,
-            options.towards,
-            base.architecture in halves,
-            split,
+            base, touching[base.architecture], seeds, options.towards, base.architecture in halves, split
         )
     ]
     rows += factorial.repeats(chosen, options.repeats) if options.repeats else []
     manifest.write(options.output, rows)
-    for line in _of_factorial(rows, study):
+    for line in _of_factorial(rows, touching, study):
         print(line)
     print(f"{options.output}: {_of_rows(rows)}")
 
@@ -183,9 +179,8 @@ def _halves(text: str | None, architectures: Collection[str]) -> Collection[str]
     return found
 
 
-def _of_factorial(rows: Collection[Any], study: Any) -> Iterator[str]:
+def _of_factorial(rows: Collection[Any], touching: Mapping[str, Collection[str]], study: Any) -> Iterator[str]:
     """What the factorials of each architecture cross, and what they take."""
-    touching = {row.architecture: study.architectures[row.architecture].touching for row in rows}
     total = 0.0
     speeds = study.path.parent / "speeds.csv"
     for name in sorted(touching):
@@ -201,7 +196,7 @@ def _of_factorial(rows: Collection[Any], study: Any) -> Iterator[str]:
                 f"{name}, {count} {'configuration' if count == 1 else 'configurations'} as {semantics}: "
                 f"{points} of {2 ** len(factors)} combinations of {', '.join(factors)}{constant}"
             )
-        needed = trainings.needed(own, study.architectures)
+        needed = trainings.needed(own, touching)
         hours = trainings.hours(needed, study.settings, study.dataset, speeds)
         total += hours
         counts = {framework: len(some) for framework, some in needed.items()}

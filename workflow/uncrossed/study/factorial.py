@@ -14,7 +14,6 @@ from itertools import product
 from uncrossed.common.errors import InputError
 from uncrossed.study.mechanisms import EVALUATION, FACTORS, MECHANISMS, NATIVE, spell
 from uncrossed.study.trial import FRAMEWORKS, Trial
-from uncrossed.training.architectures import Architecture
 
 # For each factor whether it is aligned.
 Point = tuple[bool, ...]
@@ -30,7 +29,7 @@ def aligned(mechanism: str, towards: str) -> str:
 
 
 def factors(
-    base: Trial, architecture: Architecture, towards: str = "pytorch", split: Collection[str] = ()
+    base: Trial, touching: Collection[str], towards: str = "pytorch", split: Collection[str] = ()
 ) -> dict[str, tuple[str, ...]]:
     """The factors of a base by name, each with its mechanisms: those in which its two sides still differ.
 
@@ -38,17 +37,17 @@ def factors(
 
     Args:
         base: the row.
-        architecture: the row's.
+        touching: the mechanisms that make a difference for its architecture.
         towards: the framework that the other one imitates.
         split: factors of SPLIT whose mechanisms are factors of their own.
     """
     found = {}
     for name, group in FACTORS.items():
-        free = [one for one in group if one in architecture.touching and base.semantics[one] == NATIVE[one]]
+        free = [one for one in group if one in touching and base.semantics[one] == NATIVE[one]]
         for part in [[one] for one in free] if name in split else [free]:
             changed = base.semantics | {one: aligned(one, towards) for one in part}
             trainings = [
-                {row.training(side, architecture.touching) for side in FRAMEWORKS}
+                {row.training(side, touching) for side in FRAMEWORKS}
                 for row in (base, base.model_copy(update={"semantics": changed}))
             ]
             if trainings[0] != trainings[1]:
@@ -74,7 +73,7 @@ def _trained(names: Iterable[str], point: Point) -> list[bool]:
 
 def cross(
     base: Trial,
-    architecture: Architecture,
+    touching: Collection[str],
     seeds: Iterable[int] | None = None,
     towards: str = "pytorch",
     half: bool = False,
@@ -84,7 +83,7 @@ def cross(
 
     Args:
         base: a row; its semantics are kept, and what they leave native is crossed.
-        architecture: the row's.
+        touching: the mechanisms that make a difference for its architecture.
         seeds: the factorial is made once for each; by default for the base's own.
         towards: the framework that the other one imitates.
         half: of the combinations of trained factors take half.
@@ -98,7 +97,7 @@ def cross(
     Raises:
         InputError: no factor; too few for a half-fraction; a name that gets too long.
     """
-    found = factors(base, architecture, towards, split)
+    found = factors(base, touching, towards, split)
     if not found:
         raise InputError(f"trial '{base.trial}': no mechanism is left in which its two sides differ")
     if half and sum(map(is_trained, found)) < FEWEST_OF_HALF:
@@ -106,7 +105,7 @@ def cross(
             f"trial '{base.trial}': {base.architecture} has {sum(map(is_trained, found))} factors that take trainings; "
             f"allowed: at least {FEWEST_OF_HALF} for a half-fraction"
         )
-    free = [one for one in MECHANISMS if one not in architecture.touching and base.semantics[one] == NATIVE[one]]
+    free = [one for one in MECHANISMS if one not in touching and base.semantics[one] == NATIVE[one]]
     rows = []
     for seed in [None] if seeds is None else seeds:
         for point in points(found, half):

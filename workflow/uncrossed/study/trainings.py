@@ -1,13 +1,12 @@
 """How many trainings rows take, and how long: twins and views are not trained."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.study import resources
 from uncrossed.study.mechanisms import EVALUATION, NATIVE
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
-from uncrossed.training.architectures import Architecture
 
 _AS_SHIPPED = {name: NATIVE[name] for name in EVALUATION}
 
@@ -17,20 +16,17 @@ def trained(row: Trial) -> Trial:
     return row.model_copy(update={"semantics": row.semantics | _AS_SHIPPED})
 
 
-def needed(rows: Iterable[Trial], architectures: Mapping[str, Architecture]) -> dict[str, list[Trial]]:
+def needed(rows: Iterable[Trial], touching: Mapping[str, Collection[str]]) -> dict[str, list[Trial]]:
     """For each framework one row of each training.
 
     Args:
         rows: those of a study.
-        architectures: those of the rows.
+        touching: by architecture the mechanisms that make a difference for it.
     """
     rows = list(rows)
     return {
         framework: list(
-            {
-                trained(row).training(framework, architectures[row.architecture].touching): row
-                for row in reversed(rows)
-            }.values()
+            {trained(row).training(framework, touching[row.architecture]): row for row in reversed(rows)}.values()
         )
         for framework in FRAMEWORKS
     }
