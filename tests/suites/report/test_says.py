@@ -9,6 +9,7 @@ import pytest
 from helpers import synthetic
 from helpers.commands import uncrossed
 from helpers.pages import SVG, data, page, words
+from uncrossed.analysis.attribution import COLUMNS
 from uncrossed.common.errors import InputError
 from uncrossed.report import report
 from uncrossed.results import trial_file
@@ -76,45 +77,44 @@ def test_a_published_table_alone_works(tmp_path):
     assert data(tmp_path)["trials"] == ["a", "<b>"]
 
 
-def test_semantics_are_called_as_an_ablation_calls_them_in_an_ablation_alone(study):
-    trials = pd.read_parquet(study / "tables/trials.parquet")
-    trials["semantics"] = ["published", "dropout=pytorch"] * 3 + ["native"]
-    trials.assign(architecture="vgg16").to_parquet(study / "tables/trials.parquet")
-    report.make(study)
-    assert "vgg16published3" in words(study)
-    assert "The 3 pairs of vgg16 are on average" in words(study), "the only native pair diverged"
-    assert "vgg16dropout aligned alone" in words(study)
-    (study / "tables/attribution.csv").write_text(
-        "base,architecture,variant,mechanism,share\na,vgg16,only,dropout,0.5\n"
-    )
-    report.make(study)
-    assert "vgg16batchnorm_variance aligned alone3" in words(study)
-
-
-def test_it_takes_floors_bounds_and_causes_from_the_tables_that_have_them(study):
+def test_it_takes_floors_and_bounds_from_the_summary(study):
     lines = ["architecture,semantics,statistic,value,low,high"]
     lines += ["vgg16,native,difference_mean,0.5,0.41,0.59", "vgg16,native,seed_floor,0.02,0.01,0.03"]
     (study / "tables/summary.csv").write_text("\n".join(lines) + "\n")
-    columns = "base,architecture,variant,mechanism,seeds,gap,gap_low,gap_high,native_gap,seed_floor,rounding_floor"
-    columns += ",above_floors,share,share_low,share_high"
-    rows = [
-        "a,resnet50,only,stride,3,0.1,0,0.2,0.5,0.03,0.01,True,0.8,0.7,0.9",
-        "a,resnet50,only,dropout,3,0.1,0,0.2,0.5,0.03,0.01,True,0.1,0.0,0.2",
-        "a,resnet50,without,stride,3,0.1,0,0.2,0.5,0.03,0.01,True,0.85,0.75,0.95",
-        "b,vgg16,only,dropout,3,0.01,0,0.2,0.01,0.03,0.01,False,,,",
-        "c,densenet121,only,initializer,3,0.1,0,0.2,0.5,0.03,0.01,True,0.2,-0.1,0.9",
-    ]
-    (study / "tables/attribution.csv").write_text("\n".join([columns, *rows]) + "\n")
     report.make(study)
-    text = words(study)
-    assert "is +0.5000 [+0.4100, +0.5900]" in text
-    assert "beyond seed noise: two seeds of the same framework are on average 0.0200 [0.0100, 0.0300] apart" in text
-    assert "beyond seed noise: two seeds of the same framework are on average 0.0300 apart" in text
-    assert (
-        "stride explains 80% [70%, 90%] of the difference of +0.5000 when it alone is aligned; when all others" in text
+    assert "is +0.5000 [+0.4100, +0.5900]" in words(study)
+    assert "beyond seed noise: two seeds of the same framework are on average 0.0200 [0.0100, 0.0300] apart" in words(
+        study
     )
-    assert "In the trial b the difference of +0.0100 is within the floors" in text
-    assert "In the trial c no mechanism alone explains the difference" in text
+
+
+def test_it_says_what_a_factorial_says_with_signs_and_over_what(study):
+    def rows(architecture: str, configurations: int, seeds: int, *lines: tuple) -> list[dict]:
+        about = {"architecture": architecture, "semantics": "native", "towards": "pytorch", "fraction": "half"}
+        about |= {"base": "", "configurations": configurations, "seeds": seeds}
+        names = ("quantity", "factor", "value", "low", "high", "significant")
+        return [about | dict(zip(names, line, strict=True)) for line in lines]
+
+    none = float("nan")
+    table = rows(
+        *("resnet50", 8, 1),
+        ("gap", "", 0.5, 0.4, 0.6, False),
+        ("shapley", "stride", -0.1, -0.15, -0.05, True),
+        ("shapley", "batchnorm_momentum", 0.58, 0.5, 0.66, True),
+        ("shapley", "epsilons", 0.01, -0.1, 0.12, False),
+        ("remaining", "", 0.01, -0.02, 0.04, False),
+    )
+    table += rows("vgg16", 1, 1, ("gap", "", 0.2, none, none, False), ("shapley", "dropout", 0.2, none, none, False))
+    pd.DataFrame(table, columns=COLUMNS).to_csv(study / "tables/attribution.csv", index=False)
+    report.make(study)
+    text = words(study).replace("\u2212", "-")
+    assert (
+        "Over 8 configurations as native the gap is +0.5000 [+0.4000, +0.6000]. Of it batchnorm momentum contributes "
+        "+0.5800 [+0.5000, +0.6600] and stride contributes -0.1000 [-0.1500, -0.0500]. Not told from chance: epsilons "
+        "+0.0100 [-0.1000, +0.1200]. With all aligned +0.0100 [-0.0200, +0.0400] remains. The contributions rest on "
+        "half of the combinations. In brackets: Student&#39;s t intervals over 8 configurations."
+    ) in text
+    assert "In one configuration as native the gap is +0.2000. Of one seed nothing is claimed: dropout +0.2000." in text
 
 
 def test_the_study_is_named_by_its_statement_wherever_it_lies(made, tmp_path):

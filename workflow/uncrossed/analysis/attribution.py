@@ -1,229 +1,287 @@
-"""Attribution: how much of a trial's difference each mechanism explains, and the floors below which nothing is said.
+"""Attribution: how many points of accuracy each factor of a factorial contributes to the gap between the frameworks.
 
-For the trials of an ablation (`uncrossed manifest ablate`), over its seeds: G, the mean difference of the two test
-accuracies with native semantics; G with a mechanism aligned alone; G with all but it aligned; and what remains when all
-are. The share that a mechanism explains is 1 - G(aligned alone) / G(native); the share that is left when it alone stays
-native is G(all but it) / G(native). The floors are measured on the same trials: how far two seeds of one framework are
-apart, and how far the aligned pair is, which only rounding in float32 separates.
+For each base of `uncrossed manifest factorial` (a configuration; its seeds are averaged) the Shapley values of its
+factors, which add up to gap(nothing aligned) - gap(all aligned), their main effects and interactions, and what is left
+when all are aligned. Over the configurations of an architecture: the means, with Student's t over configurations, and a
+test of each Shapley value whose p-values are corrected over the factors (Holm). Of a single configuration the seeds are
+the replicates; with one seed there is no interval, and nothing is claimed.
+
+Nothing is attributed while a pair of a factorial has no result. A seed in which a pair diverged is left out, and a
+configuration of which none is left.
 """
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.drawing import pyplot, save
-from uncrossed.analysis.intervals import UNKNOWN, Estimate, bootstrap
-from uncrossed.analysis.statistics import ROUNDING_FLOOR, SEED_FLOOR, seed_distances
+from uncrossed.analysis.effects import effects
+from uncrossed.analysis.intervals import UNKNOWN, Estimate
+from uncrossed.analysis.replicates import fieller, holm, student
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
-from uncrossed.results import built, tables
-from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE
-from uncrossed.study import layout, manifest
-from uncrossed.study.mechanisms import MECHANISMS, variants
+from uncrossed.results import architectures, built, tables
+from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE, STATUSES
+from uncrossed.study import layout
+from uncrossed.study.factorial import Design, designs
 
+GAP, SHAPLEY, MAIN, INTERACTION, REMAINING = "gap", "shapley", "main_effect", "interaction", "remaining"
 COLUMNS = [
-    *("base", "architecture", "variant", "mechanism", "seeds", "gap", "gap_low", "gap_high", "native_gap"),
-    *(SEED_FLOOR, ROUNDING_FLOOR, "above_floors", "share", "share_low", "share_high"),
+    *("architecture", "semantics", "towards", "fraction", "base", "configurations", "seeds", "quantity", "factor"),
+    *("value", "low", "high", "p", "significant", "share", "share_low", "share_high"),
 ]
-
-
-def make(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, list[str]]:
-    """Write `tables/attribution.csv` and `figures/attribution.svg` of an ablation study.
-
-    Returns:
-        One row per base trial and variant: gap and share with bootstrap intervals, floors, and whether a share is said;
-        and the names of all base trials, of which those without completed pairs have no row.
-
-    Raises:
-        InputError: no table of trials, or no base trial with native and aligned rows in it.
-    """
-    folder = Path(folder)
-    bases = manifest.ablated(built.rows(folder).values())
-    found = attribute(tables.read(folder), bases)
-    if not bases:
-        raise InputError(
-            f"{folder}: no base trial with native and aligned rows; `uncrossed manifest ablate` makes them"
-        )
-    draw(found, folder / layout.ATTRIBUTION_FIGURE)
-    write_text(folder / layout.ATTRIBUTION_TABLE, found.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
-    return found, sorted(bases)
-
-
-def attribute(trials: pd.DataFrame, bases: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """The table of `make`, from a table of trials.
-
-    Args:
-        trials: with the columns trial, architecture, seed, both accuracies, their difference and `both_completed`;
-            pairs where that is false are left out, and a base without native and aligned pairs of one seed is.
-        bases: what `manifest.ablated` says.
-    """
-    records = []
-    for base, labels in sorted(bases.items()):
-        rows = trials[trials["trial"].isin(labels.keys()) & trials[BOTH_COMPLETED]]
-        rows = rows.assign(label=rows["trial"].map(labels))
-        gaps = {label: group.set_index("seed")[DIFFERENCE] for label, group in rows.groupby("label")}
-        if not {"native", "aligned"} <= gaps.keys() or gaps["native"].index.intersection(gaps["aligned"].index).empty:
-            continue
-        architecture = rows["architecture"].iloc[0]
-        native = rows[rows["label"] == "native"]
-        distances = seed_distances(native)
-        # NaN where there is one seed.
-        floors = float(distances.mean()) if distances.size else np.nan, float(gaps["aligned"].abs().mean())
-        for label in variants():
-            if label in gaps and not gaps[label].index.intersection(gaps["native"].index).empty:
-                records.append(_record(base, architecture, label, gaps[label], gaps["native"], floors))
-    return pd.DataFrame(records, columns=COLUMNS)
-
-
-def _record(
-    base: str, architecture: str, label: str, gaps: pd.Series, native: pd.Series, floors: tuple[float, float]
-) -> dict[str, Any]:
-    variant, _, mechanism = label.partition("-")
-    # The same seeds are drawn for both, since a seed's native and changed runs share much.
-    paired = pd.concat([gaps, native], axis=1, join="inner").to_numpy()
-
-    def measures(data: list[np.ndarray], drawn: np.ndarray, _: np.ndarray) -> dict[str, np.ndarray]:
-        gap, whole = (side[drawn].mean(axis=1) for side in data)
-        left = gap / np.where(whole == 0, np.nan, whole)
-        return {"gap": gap, "native_gap": whole, "share": 1 - left if variant == "only" else left}
-
-    found = bootstrap([*paired.T], measures)
-    whole = found["native_gap"][0]
-    # NaN floors say nothing, so neither do we.
-    above = bool(abs(whole) > max(floors))
-    share = found["share"] if above and variant in ("only", "without") else UNKNOWN
-    return {
-        "base": base,
-        "architecture": architecture,
-        "variant": variant,
-        "mechanism": mechanism,
-        "seeds": len(paired),
-        **dict(zip(("gap", "gap_low", "gap_high"), found["gap"], strict=True)),
-        "native_gap": whole,
-        SEED_FLOOR: floors[0],
-        ROUNDING_FLOOR: floors[1],
-        "above_floors": above,
-        **dict(zip(("share", "share_low", "share_high"), share, strict=True)),
-    }
+# A contribution is claimed where its corrected p-value is not above it.
+LEVEL = 0.05
+# From so many configurations on an interval covers 95 % whatever their contributions are like: see coverage.py.
+MANY = 40
 
 
 @dataclass
-class Explanation:
-    """What an ablation says of one base trial.
+class Contribution:
+    """What a factor contributes.
 
     Attributes:
-        base: the trial.
-        gap: its native difference; NaN where the table does not have it.
-        seeds: over how many seeds; 0 where the table does not have it.
-        mechanism: the one that explains most when it alone is aligned; empty where the difference is within the floors.
-        share: how much of the difference it explains.
-        left: how much of the difference is left when all others are aligned and it is not.
+        factor: its name.
+        points: its Shapley value in shares of accuracy, with the interval.
+        significant: whether it is claimed.
+        share: of the gap, with the interval; NaN where the gap may be 0.
     """
 
-    base: str
-    gap: float
-    seeds: int
-    mechanism: str = ""
+    factor: str
+    points: Estimate
+    significant: bool
     share: Estimate = UNKNOWN
-    left: Estimate = UNKNOWN
 
 
-def explanations(found: pd.DataFrame, architecture: str) -> list[Explanation]:
-    """What the base trials of an architecture say, by name.
+@dataclass
+class Attribution:
+    """What a factorial says of an architecture, or of one configuration.
+
+    Attributes:
+        architecture: its name.
+        semantics: of the bases as they are.
+        towards: the framework that the other one imitates.
+        half: whether it is a half-fraction, so that the contributions rest on an assumption.
+        base: the configuration; empty over several.
+        configurations: how many.
+        seeds: how many each has, at most.
+        gap: with nothing aligned, PyTorch minus TensorFlow.
+        contributions: of the factors; with what remains they add up to the gap.
+        remaining: the gap with all aligned.
+    """
+
+    architecture: str
+    semantics: str
+    towards: str
+    half: bool
+    base: str
+    configurations: int
+    seeds: int
+    gap: Estimate = UNKNOWN
+    contributions: list[Contribution] = field(default_factory=list)
+    remaining: Estimate = UNKNOWN
+
+    @property
+    def kind(self) -> tuple[str, str, str, bool]:
+        """What its configurations have in common."""
+        return self.architecture, self.semantics, self.towards, self.half
+
+    @property
+    def interval(self) -> str:
+        """What its intervals are, in words; empty where there are none."""
+        if self.configurations >= MANY:
+            return f"95% intervals over {self.configurations} configurations (Student's t)"
+        if self.configurations > 1:
+            return f"Student's t intervals over {self.configurations} configurations"
+        return f"Student's t intervals over {self.seeds} seeds of one configuration" if self.seeds > 1 else ""
+
+
+@dataclass
+class Attributed:
+    """The attribution of a study.
+
+    Attributes:
+        table: with COLUMNS, a row for each quantity and factor of an architecture, then of each configuration.
+        without_result: pairs of factorials that have no result yet; where there are some, the table has no rows.
+        left_out: configurations of which no seed completed.
+    """
+
+    table: pd.DataFrame
+    without_result: int
+    left_out: list[str]
+
+
+def make(folder: str | os.PathLike[str]) -> Attributed:
+    """Write `tables/attribution.csv` and `figures/attribution.svg` of a study with factorials.
+
+    Raises:
+        InputError: no table of trials, or no factorial among the rows.
+    """
+    from uncrossed.analysis import attribution_figure
+
+    folder = Path(folder)
+    rows = built.rows(folder).values()
+    touching = {name: architectures.touching(folder, name) for name in {row.architecture for row in rows}}
+    found = designs(rows, touching)
+    if not found:
+        raise InputError(f"{folder}: no factorial among the trials; `uncrossed manifest factorial` makes one")
+    attributed = attribute(tables.read(folder), found)
+    attribution_figure.draw(attributed.table, folder / layout.ATTRIBUTION_FIGURE)
+    text = attributed.table.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+    write_text(folder / layout.ATTRIBUTION_TABLE, text)
+    return attributed
+
+
+def attribute(trials: pd.DataFrame, found: Sequence[Design]) -> Attributed:
+    """The attribution of factorials, from a table of trials.
 
     Args:
-        found: what `attribute` returns, or another table with its columns base, architecture, variant, mechanism and
-            share.
-        architecture: its name.
+        trials: with the columns trial, difference, both_completed and both statuses.
+        found: what `factorial.designs` says.
+
+    Raises:
+        InputError: bases of one architecture and semantics that are crossed in different factors.
     """
-    explained = []
-    for base, rows in found[found["architecture"] == architecture].groupby("base", sort=True):
-        first = rows.iloc[0]
-        one = Explanation(str(base), float(first.get("native_gap", np.nan)), int(first.get("seeds", 0)))
-        explained.append(one)
-        said = rows[rows["share"].notna()]
-        alone = said[said["variant"] == "only"].sort_values("share", ascending=False, kind="stable")
-        if alone.empty:
-            continue
-        one.mechanism, one.share = str(alone.iloc[0]["mechanism"]), _share(alone.iloc[0])
-        without = said[(said["variant"] == "without") & (said["mechanism"] == one.mechanism)]
-        if len(without):
-            one.left = _share(without.iloc[0])
-    return explained
+    named = trials.set_index("trial")
+    needed = [trial for design in found for some in design.replicates.values() for trial in some]
+    there = set(named.index[~named[list(STATUSES)].eq("missing").any(axis=1)])
+    without_result = len(set(needed) - there)
+    groups: dict[tuple[Any, ...], dict[str, np.ndarray]] = {}
+    left_out = []
+    kinds = {(one.architecture, one.semantics, one.towards, one.half): one for one in found}
+    for one in found:
+        other = kinds[one.architecture, one.semantics, one.towards, one.half]
+        if one.factors != other.factors:
+            raise InputError(
+                f"bases '{one.base}' and '{other.base}' of {one.architecture} are crossed in {', '.join(one.factors)} "
+                f"and in {', '.join(other.factors)}; allowed: the same factors in all of one architecture and semantics"
+            )
+    for design in found if not without_result else ():
+        gaps = [
+            named.loc[list(some), DIFFERENCE].to_numpy(float)
+            for some in design.replicates.values()
+            if named.loc[list(some), BOTH_COMPLETED].all()
+        ]
+        if gaps:
+            key = design.architecture, design.semantics, design.towards, design.factors, design.points
+            groups.setdefault(key, {})[design.base] = np.array(gaps)
+        else:
+            left_out.append(design.base)
+    records = [record for key, bases in sorted(groups.items()) for record in _records(*key, bases)]
+    return Attributed(pd.DataFrame(records, columns=COLUMNS), without_result, left_out)
 
 
-def _share(row: pd.Series) -> Estimate:
-    share, low, high = (float(row.get(name, np.nan)) for name in ("share", "share_low", "share_high"))
-    return share, low, high
+def quantities(factors: Sequence[str], points: Sequence[Sequence[bool]]) -> tuple[list[tuple[str, str]], np.ndarray]:
+    """What a factorial measures: quantity and factor of each, and the weights of the gaps, quantities x points."""
+    found = effects(points)
+    pairs = [pair for pair in combinations(range(len(factors)), 2) if pair in found.interactions]
+    labels = [(GAP, ""), *((SHAPLEY, name) for name in factors), (REMAINING, ""), *((MAIN, name) for name in factors)]
+    labels += [(INTERACTION, f"{factors[first]} x {factors[second]}") for first, second in pairs]
+    others = [found.interactions[pair] for pair in pairs]
+    return labels, np.array([np.eye(len(points))[0], *found.shapley, found.remaining, *found.main, *others])
 
 
-def draw(found: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Draw one panel per base trial: the gap with each mechanism aligned alone and with all but it, and the floors."""
-    plt = pyplot()
-    bases = list(found["base"].unique())
-    figure, axes = plt.subplots(
-        1, max(1, len(bases)), figsize=(2.6 * max(1, len(bases)) + 1.4, 3.6), sharey=True, squeeze=False
-    )
-    names = [name for name in MECHANISMS if name in set(found["mechanism"])]
-    places = {name: len(names) - k for k, name in enumerate(names)}
-    if not bases:
-        axes[0, 0].set_title("no pair completed")
-    for axis, base in zip(axes[0], bases, strict=bool(bases)):
-        rows = found[found["base"] == base]
-        floors, whole = rows[[SEED_FLOOR, ROUNDING_FLOOR]].iloc[0], rows["native_gap"].iloc[0]
-        axis.axvspan(-floors.max(), floors.max(), color="0.88", lw=0)
-        axis.axvline(0, color="0.4", lw=0.8)
-        axis.axvline(whole, color="black", lw=0.8, ls="--")
-        for variant, offset, colour, marker in (("only", 0.16, "#0072B2", "o"), ("without", -0.16, "#D55E00", "s")):
-            part = rows[rows["variant"] == variant]
-            y = [places[name] + offset for name in part["mechanism"]]
-            spread = np.abs(part[["gap_low", "gap_high"]].to_numpy().T - part["gap"].to_numpy())
-            axis.errorbar(part["gap"], y, xerr=spread, fmt=marker, color=colour, ms=4, lw=1)
-        for label, place in (("native", len(names) + 1), ("aligned", 0)):
-            row = rows[rows["variant"] == label].iloc[0]
-            spread = [[row["gap"] - row["gap_low"]], [row["gap_high"] - row["gap"]]]
-            axis.errorbar(row["gap"], place, xerr=spread, fmt="D", color="black", ms=4, lw=1)
-        axis.set_title(f"{base}\n({rows['architecture'].iloc[0]}, {rows['seeds'].max()} seeds)", fontsize=8)
-        axis.set_xlabel("accuracy, PyTorch - TensorFlow")
-        axis.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].set_yticks([len(names) + 1, *places.values(), 0], ["native", *names, "all aligned"])
-    handles = [
-        plt.Line2D([], [], color="#0072B2", marker="o", lw=1, ms=4, label="this mechanism aligned alone"),
-        plt.Line2D([], [], color="#D55E00", marker="s", lw=1, ms=4, label="all aligned but this one"),
-        plt.Line2D([], [], color="black", ls="--", lw=0.8, label="native gap"),
-        plt.Rectangle((0, 0), 1, 1, color="0.88", label="larger floor (another seed, or float32 rounding)"),
-    ]
-    figure.legend(handles=handles, loc="lower center", ncols=4, frameon=False)
-    figure.tight_layout(rect=(0, 0.07, 1, 1))
-    save(figure, path)
-    plt.close(figure)
+def _records(
+    architecture: str,
+    semantics: str,
+    towards: str,
+    factors: Sequence[str],
+    points: Sequence[Sequence[bool]],
+    bases: Mapping[str, np.ndarray],
+) -> Iterable[dict[str, Any]]:
+    """The rows of one architecture's factorials; `bases` has for each configuration its gaps, seeds x points."""
+    labels, weights = quantities(factors, points)
+    about = {"architecture": architecture, "semantics": semantics, "towards": towards}
+    about["fraction"] = "full" if len(points) == 2 ** len(factors) else "half"
+    values = {base: gaps @ weights.T for base, gaps in sorted(bases.items())}
+    each = list(values.values())
+    seeds = max(map(len, each))
+    # The replicates are configurations, of a single one its seeds.
+    replicates = np.array([one.mean(axis=0) for one in each]) if len(each) > 1 else each[0]
+    for record in _estimates(labels, replicates, claim=True):
+        yield about | {"base": "", "configurations": len(values), "seeds": seeds} | record
+    for base, one in values.items():
+        for record in _estimates(labels, one, claim=False):
+            yield about | {"base": base, "configurations": 1, "seeds": len(one)} | record
 
 
-def printed(found: pd.DataFrame, bases: Iterable[str]) -> str:
-    """The attribution as text: per base trial the gaps, the floors, and the shares where they may be said."""
-    lines = []
-    for base in bases:
-        rows = found[found["base"] == base]
-        if rows.empty:
-            lines.append(f"{base}: no native and aligned pair of one seed completed: nothing is attributed")
-            continue
-        first = rows.iloc[0]
-        remaining = rows[rows["variant"] == "aligned"].iloc[0]
-        lines.append(
-            f"{base} ({first['architecture']}, {first['seeds']} seeds): native gap {first['native_gap']:+.4f}, "
-            f"all aligned {remaining['gap']:+.4f}; floors: another seed {first[SEED_FLOOR]:.4f}, "
-            f"float32 rounding {first[ROUNDING_FLOOR]:.4f}"
+def _estimates(labels: Sequence[tuple[str, str]], replicates: np.ndarray, claim: bool) -> Iterable[dict[str, Any]]:
+    """Estimates from replicates x quantities; without `claim` there are no tests."""
+    value, low, high, p = student(replicates)
+    tested = np.array([quantity == SHAPLEY for quantity, _ in labels])
+    corrected = np.full(len(labels), np.nan)
+    if claim:
+        corrected[tested] = holm(p[tested])
+    shares = fieller(replicates, replicates[:, :1])
+    for k, (quantity, factor) in enumerate(labels):
+        record = {"quantity": quantity, "factor": factor, "value": value[k], "low": low[k], "high": high[k]}
+        record |= {"p": corrected[k], "significant": bool(corrected[k] <= LEVEL)}
+        share = [side[k] for side in shares] if quantity in (SHAPLEY, REMAINING) else UNKNOWN
+        yield record | dict(zip(("share", "share_low", "share_high"), share, strict=True))
+
+
+def attributions(table: pd.DataFrame, configurations: bool = False) -> list[Attribution]:
+    """What a table of `attribute` says, or one that was read from its file.
+
+    Args:
+        table: with COLUMNS.
+        configurations: of each configuration, instead of over those of each architecture.
+
+    Returns:
+        One for each architecture and kind of factorial, in the table's order.
+    """
+    table = table.assign(base=table["base"].fillna("").astype(str))
+    table = table[(table["base"] != "") == configurations]
+    found = []
+    keys = ["architecture", "semantics", "towards", "fraction", "base", "configurations", "seeds"]
+    for key, rows in table.groupby(keys, sort=False):
+        architecture, semantics, towards, fraction, base, number, seeds = key
+        one = Attribution(
+            str(architecture), str(semantics), str(towards), fraction == "half", str(base), int(number), int(seeds)
         )
-        if not first["above_floors"]:
-            lines.append("  the gap is within the floors: nothing is attributed")
-            continue
-        for row in rows[rows["variant"].isin(["only", "without"])].to_dict("records"):
-            what = "explains alone" if row["variant"] == "only" else "leaves when native alone"
-            bounds = f"[{row['share_low']:.0%}, {row['share_high']:.0%}]"
-            lines.append(f"  {row['mechanism']:20} {what:25} {row['share']:7.0%} {bounds}")
+        found.append(one)
+        for row in rows.to_dict("records"):
+            points, share = _estimate(row, "value", "low", "high"), _estimate(row, "share", "share_low", "share_high")
+            if row["quantity"] == SHAPLEY:
+                significant = str(row["significant"]) == "True"
+                one.contributions.append(Contribution(str(row["factor"]), points, significant, share))
+            elif row["quantity"] in (GAP, REMAINING):
+                setattr(one, row["quantity"], points)
+    return found
+
+
+def _estimate(row: Mapping[str, Any], *names: str) -> Estimate:
+    value, low, high = (float(row[name]) for name in names)
+    return value, low, high
+
+
+def printed(attributed: Attributed) -> str:
+    """The attribution as text."""
+    if attributed.without_result:
+        return f"{attributed.without_result} pairs of factorials have no result yet: nothing is attributed"
+    lines = [f"{base}: no seed of which all pairs completed: nothing is attributed" for base in attributed.left_out]
+    each = attributions(attributed.table, configurations=True)
+    for one in attributions(attributed.table):
+        fraction = "half of the combinations" if one.half else "all combinations"
+        lines.append(f"{one.architecture} as {one.semantics}, aligned towards {one.towards}, {fraction}")
+        lines.append(f"  {one.interval or 'one configuration with one seed: no intervals, and nothing is claimed'}")
+        lines.append(f"  {'gap':20} {_points(one.gap)}")
+        for part in one.contributions:
+            share = f"  {part.share[0]:.0%} of the gap" if np.isfinite(part.share[0]) else ""
+            lines.append(
+                f"  {part.factor:20} {_points(part.points)}{'  significant' if part.significant else ''}{share}"
+            )
+        lines.append(f"  {'remaining':20} {_points(one.remaining)}")
+        own = [other for other in each if other.kind == one.kind]
+        lines += [f"    {other.base}: gap {other.gap[0]:+.3f}, remaining {other.remaining[0]:+.3f}" for other in own]
     return "\n".join(lines)
+
+
+def _points(estimate: Estimate) -> str:
+    value, low, high = estimate
+    return f"{value:+.3f}" + (f" [{low:+.3f}, {high:+.3f}]" if np.isfinite(low) else "")

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from uncrossed.analysis.attribution import Explanation, explanations
-from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, add_floors, groups, leading
+from uncrossed.analysis.attribution import COLUMNS, Attribution, attributions
+from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
 from uncrossed.common.errors import InputError, UnreadableError
@@ -34,9 +34,8 @@ RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED}
 RESULT_COLUMNS |= {curve_column(framework, name) for framework in FRAMEWORKS for name in trial_file.CURVES}
 # Captions of the figures that this package draws, where figures/captions.json has none.
 DEFAULT_CAPTIONS = {
-    layout.ATTRIBUTION_FIGURE: "How far the two frameworks are apart in each ablated trial: with native semantics, "
-    "with one mechanism aligned alone, with all but one aligned, and with all aligned. Bars are 95% bootstrap "
-    "intervals over seeds.",
+    layout.ATTRIBUTION_FIGURE: "What each factor contributes to the gap between the frameworks, and what remains when "
+    "all are aligned: Shapley values in shares of accuracy, which add up. A panel's title says what its intervals are.",
     layout.SEARCH_PROGRESS_FIGURE: "The best objective that the search had found after each trial.",
     layout.SEARCH_BOX_FIGURE: "Where in the box the search looked, and what it found there.",
 }
@@ -79,7 +78,7 @@ class Page:
         dataset: as the trial files name it.
         groups: what is said of the pairs of each architecture and semantics.
         leading: the groups that are spoken of first, as `groups.leading` says.
-        explanations: by architecture what an ablation says of its base trials.
+        attributions: by architecture what its factorials say.
         summary: `tables/summary.csv`, where there is one.
         figures: in their order.
         tables: other tables that the study has, by the paths of their files in its folder.
@@ -96,7 +95,7 @@ class Page:
     dataset: dict[str, Any] = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
     leading: list[Group] = field(default_factory=list)
-    explanations: dict[str, list[Explanation]] = field(default_factory=dict)
+    attributions: dict[str, list[Attribution]] = field(default_factory=dict)
     summary: pd.DataFrame | None = None
     figures: list[Figure] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -144,14 +143,11 @@ def read(folder: Path, partial: bool = False) -> Page:
     page = Page(name, _trials(folder))
     _read_trial_files(page, folder, partial)
     page.summary = _optional(folder / layout.SUMMARY_TABLE, ["architecture", "semantics", "statistic", "value"])
-    columns = ["base", "architecture", "variant", "mechanism", "share"]
-    attribution = _optional(folder / layout.ATTRIBUTION_TABLE, columns)
+    attribution = _optional(folder / layout.ATTRIBUTION_TABLE, COLUMNS)
     page.groups = groups(page.trials, page.summary)
     page.leading = leading(page.groups)
-    if attribution is not None:
-        page.explanations = {name: explanations(attribution, name) for name in page.architectures}
-        for group in page.leading:
-            add_floors(group, attribution)
+    for one in attributions(attribution) if attribution is not None else ():
+        page.attributions.setdefault(one.architecture, []).append(one)
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
     others = {layout.ATTRIBUTION_TABLE: attribution, **others}

@@ -11,13 +11,12 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from uncrossed.analysis.attribution import Explanation
+from uncrossed.analysis.attribution import Attribution
 from uncrossed.analysis.groups import FLOORS, LARGE, Group
 from uncrossed.analysis.intervals import Estimate
 from uncrossed.report.data import Page, plain
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
 from uncrossed.study import layout
-from uncrossed.study.mechanisms import NAMED, resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
 
 FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
@@ -66,13 +65,6 @@ def estimate(values: Estimate, signed: bool = False) -> str:
     return f"{value} [{low}, {high}]" if all(map(math.isfinite, values)) else value
 
 
-def share(values: Estimate) -> str:
-    """A share with its bounds, where it has some."""
-    value, low, high = values
-    bounds = f" [{percent(low)}, {percent(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
-    return percent(value) + bounds
-
-
 def cell(value: Any) -> str:
     """Any cell of a table."""
     value = plain(value)
@@ -96,7 +88,11 @@ def spaced(name: Any) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    """Names as one text; where they are markup, it is."""
+    between = Markup if any(isinstance(name, Markup) for name in names) else str
+    if len(names) < 2:
+        return between().join(names)
+    return between(" and ").join([between(", ").join(names[:-1]), names[-1]])
 
 
 def _joined(lines: Iterable[str]) -> Markup:
@@ -149,12 +145,8 @@ def answer(page: Page) -> str:
         verb="is" if first.pairs == 1 else "are on average",
         apart=estimate(first.apart),
     )
-    found = page.explanations.get(first.architecture, [])
-    largest = max((one for one in found if math.isfinite(one.gap)), key=lambda one: abs(one.gap), default=None)
-    causes = [_cause(one, brief=True) for one in ([largest] if largest else found)]
-    return _joined(
-        [start, _noise(first), *(causes or ["What explains it was not measured in this study; an ablation would."])]
-    )
+    why = causes(page, first.architecture) or "Why was not measured in this study; a factorial would tell."
+    return _joined([start, _noise(first), why])
 
 
 def group(one: Group) -> str:
@@ -190,8 +182,8 @@ def group(one: Group) -> str:
 
 
 def causes(page: Page, architecture: str) -> str:
-    """What an ablation says of an architecture; nothing where there is none."""
-    return _joined(_cause(one) for one in page.explanations.get(architecture, []))
+    """What the factorials of an architecture say; nothing where there are none."""
+    return _joined(map(_cause, page.attributions.get(architecture, [])))
 
 
 def _noise(one: Group) -> str:
@@ -205,23 +197,24 @@ def _noise(one: Group) -> str:
     return f"That is {number(excess)} beyond seed noise: {noise}."
 
 
-def _cause(one: Explanation, brief: bool = False) -> str:
-    """Which mechanism explains most of a base trial's difference; in brief without what is left when it alone stays."""
-    gap = f" of {number(one.gap, True)}" if math.isfinite(one.gap) else ""
-    if not one.mechanism:
-        return f"In the trial {one.base} the difference{gap} is within the floors, so nothing is attributed."
-    mechanism = Markup("<strong>{}</strong>").format(spaced(one.mechanism))
-    if one.share[0] <= 0 or one.share[1] <= 0:
-        return Markup(
-            "In the trial {} no mechanism alone explains the difference{} beyond its bounds; the largest share is that "
-            "of {}, {}."
-        ).format(one.base, gap, mechanism, share(one.share))
-    left = ""
-    if math.isfinite(one.left[0]) and not brief:
-        left = f"; when all others are aligned and it is not, {share(one.left)} of the difference is left"
-    return Markup("In the trial {}{} {} explains {} of the difference{} when it alone is aligned{}.").format(
-        one.base, f" over {one.seeds} seeds" if one.seeds else "", mechanism, share(one.share), gap, left
-    )
+def _cause(one: Attribution) -> Markup:
+    """What the factors contribute to a gap, in points that add up to it."""
+    over = f"Over {one.configurations} configurations" if one.configurations > 1 else "In one configuration"
+    line = Markup("{} as {} the gap is {}.").format(over, one.semantics, estimate(one.gap, True))
+    name = Markup("<strong>{}</strong>")
+    parts = sorted(one.contributions, key=lambda part: -abs(part.points[0]))
+    claimed = [
+        Markup("{} contributes {}").format(name.format(spaced(part.factor)), estimate(part.points, True))
+        for part in parts
+        if part.significant
+    ]
+    others = _listed([f"{spaced(part.factor)} {estimate(part.points, True)}" for part in parts if not part.significant])
+    said = Markup("Of it {}.").format(_listed(claimed)) if claimed else ""
+    rest = f"Not told from chance: {others}." if one.interval else f"Of one seed nothing is claimed: {others}."
+    left = f"With all aligned {estimate(one.remaining, True)} remains."
+    assumed = "The contributions rest on half of the combinations." if one.half else ""
+    kind = f"In brackets: {one.interval}." if one.interval else ""
+    return _joined(filter(None, [line, said, rest if others else "", left, assumed, kind]))
 
 
 def bounds(page: Page) -> str:
@@ -251,19 +244,8 @@ def comparison(page: Page) -> Grid:
             cells += [f"PyTorch {one.ahead}, TensorFlow {one.behind}"]
         known = [getattr(one, name) for name in floors]
         cells += [estimate(floor) if math.isfinite(floor[0]) else NONE for floor in known]
-        ablated = bool(page.explanations.get(one.architecture))
-        rows.append([one.architecture, _label(one.semantics, ablated), str(one.pairs), *cells])
+        rows.append([one.architecture, one.semantics, str(one.pairs), *cells])
     return Grid(columns, rows)
-
-
-def _label(semantics: str, ablated: bool) -> str:
-    """Semantics as an ablation calls them, where it has them; outside one a built-in name stays that name."""
-    if semantics in NAMED and not ablated:
-        return semantics
-    labels = {spell(resolve(text)): label for label, text in variants().items()}
-    label = labels.get(semantics, semantics)
-    kind, _, mechanism = label.partition("-")
-    return {"only": f"{mechanism} aligned alone", "without": f"all aligned but {mechanism}"}.get(kind, label)
 
 
 # --- Tables
