@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from uncrossed.analysis.attribution import GAP, INTERACTION, LEVEL, REMAINING, SHAPLEY, quantities
+from uncrossed.analysis.contributions import GAP, INTERACTION, LEVEL, REMAINING, SHAPLEY, quantities
 from uncrossed.analysis.replicates import fieller, holm, student
 from uncrossed.study.factorial import is_trained, points
 

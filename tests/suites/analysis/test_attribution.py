@@ -6,8 +6,9 @@ import pytest
 
 from helpers import synthetic
 from helpers.commands import told
+from helpers.pages import words
 from uncrossed.analysis import attribution, attribution_figure
-from uncrossed.analysis.attribution import attribute, attributions
+from uncrossed.analysis.contributions import attribute, attributions
 from uncrossed.common.errors import InputError
 from uncrossed.results import tables, trial_file
 from uncrossed.study import factorial, manifest
@@ -100,6 +101,8 @@ def test_a_partial_study_attributes_nothing_anywhere(tmp_path):
     assert told("attribution", tmp_path) == "1 pairs of factorials have no result yet: nothing is attributed\n"
     assert pd.read_csv(tmp_path / "tables/attribution.csv").empty
     assert "nothing is attributed" in (tmp_path / "figures/attribution.svg").read_text()
+    told("report", tmp_path, "--partial")
+    assert "What causes it is not told" in words(tmp_path)
 
 
 def test_a_seed_in_which_a_pair_diverged_is_left_out_and_a_configuration_without_any_is_named(tmp_path):

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from helpers.commands import REPOSITORY
-from uncrossed.analysis.attribution import MANY
+from uncrossed.analysis.contributions import MANY
 
 
 @pytest.fixture(scope="module")

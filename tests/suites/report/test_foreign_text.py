@@ -6,7 +6,7 @@ import re
 import pandas as pd
 
 from helpers.pages import SVG, page
-from uncrossed.analysis.attribution import COLUMNS
+from uncrossed.analysis.contributions import COLUMNS
 from uncrossed.report import report
 
 

@@ -9,7 +9,7 @@ import pytest
 from helpers import synthetic
 from helpers.commands import uncrossed
 from helpers.pages import SVG, data, page, words
-from uncrossed.analysis.attribution import COLUMNS
+from uncrossed.analysis.contributions import COLUMNS
 from uncrossed.common.errors import InputError
 from uncrossed.report import report
 from uncrossed.results import trial_file

@@ -4,7 +4,7 @@ import os
 
 import pandas as pd
 
-from uncrossed.analysis.attribution import attributions
+from uncrossed.analysis.contributions import attributions
 from uncrossed.analysis.drawing import pyplot, save
 
 COLOUR, CONFIGURATION = "#0072B2", "0.65"
@@ -14,7 +14,7 @@ def draw(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Draw one panel per architecture: gap, contributions and remaining gap with intervals, and each configuration's.
 
     Args:
-        table: what `attribution.attribute` returns.
+        table: what `contributions.attribute` returns.
         path: where to, as SVG.
     """
     plt = pyplot()

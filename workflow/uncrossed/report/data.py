@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from uncrossed.analysis.attribution import COLUMNS, Attribution, attributions
+from uncrossed.analysis.contributions import COLUMNS, Attribution, attributions
 from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
@@ -291,7 +291,7 @@ def _optional(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame | None:
     for name in columns:
         if name not in table:
             raise InputError(f"{path}: no column '{name}'")
-        if name in ("value", "share") and table[name].dtype.kind not in "iuf":
+        if name in ("value", "share") and len(table) and table[name].dtype.kind not in "iuf":
             raise InputError(f"{path}: column '{name}' has texts; allowed: numbers, and empty cells for no value")
     return table
 

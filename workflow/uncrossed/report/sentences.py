@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from uncrossed.analysis.attribution import Attribution
+from uncrossed.analysis.contributions import Attribution
 from uncrossed.analysis.groups import FLOORS, LARGE, Group
 from uncrossed.analysis.intervals import Estimate
 from uncrossed.report.data import Page, plain
@@ -145,7 +145,10 @@ def answer(page: Page) -> str:
         verb="is" if first.pairs == 1 else "are on average",
         apart=estimate(first.apart),
     )
-    why = causes(page, first.architecture) or "Why was not measured in this study; a factorial would tell."
+    why = (
+        causes(page, first.architecture)
+        or "What causes it is not told: that takes a factorial, and all of its results."
+    )
     return _joined([start, _noise(first), why])
 
 
