@@ -82,7 +82,7 @@ def make(
 
 
 def printed(table: pd.DataFrame) -> str:
-    """The table of trials as text: trial, architecture, accuracies, difference, and what became of others than trained."""
+    """The table of trials as text: trial, architecture, both accuracies, difference, and who is not `trained`."""
     lines = [f"{'trial':32} {'architecture':12} {'pytorch':>8} {'tensorflow':>10} {'difference':>10}"]
     for row in table.to_dict("records"):
         said = [(framework, _diagnosis(row, framework)) for framework in FRAMEWORKS]
