@@ -37,6 +37,7 @@ from uncrossed.results.trials_table import (
 from uncrossed.study import layout
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.study2021.sampling import ORIGIN, RANDOM
 
 RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED, DIAGNOSIS, *SIDE_DIAGNOSES}
 RESULT_COLUMNS |= {curve_column(framework, name) for framework in FRAMEWORKS for name in trial_file.CURVES}
@@ -155,8 +156,7 @@ def read(folder: Path, partial: bool = False) -> Page:
     page.summary = _optional(folder / layout.SUMMARY_TABLE, ["architecture", "semantics", "statistic", "value"])
     columns = ["base", "architecture", "variant", "mechanism", "share"]
     attribution = _optional(folder / layout.ATTRIBUTION_TABLE, columns)
-    page.groups = groups(page.trials, page.summary)
-    page.leading = leading(page.groups)
+    page.groups, page.leading = _published_groups(page, folder) or _groups(page)
     if attribution is not None:
         page.explanations = {name: explanations(attribution, name) for name in page.architectures}
         for group in page.leading:
@@ -164,12 +164,41 @@ def read(folder: Path, partial: bool = False) -> Page:
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
     others = {layout.ATTRIBUTION_TABLE: attribution, **others}
-    page.tables = {name: table for name, table in others.items() if table is not None}
+    page.tables |= {name: table for name, table in others.items() if table is not None}
     page.environments = page.environments or _environments_of_runs(folder / layout.RUNS_TABLE)
     paths = ours(folder / layout.TABLES_FOLDER, "*.csv", "*.parquet", "*.json")
     names = [layout.MANIFEST, *(path.relative_to(folder).as_posix() for path in paths)]
     page.files = [name for name in names if (folder / name).is_file()]
     return page
+
+
+def _groups(page: Page) -> tuple[list[Group], list[Group]]:
+    """All groups, and those that are spoken of first."""
+    found = groups(page.trials, page.summary)
+    return found, leading(found)
+
+
+def _published_groups(page: Page, folder: Path) -> tuple[list[Group], list[Group]] | None:
+    """The same of the published study: random rows and those that a search chose are groups of their own.
+
+    The random ones are spoken of first; what bounds their noise is put into the groups, and the summary into the page.
+    """
+    names = (layout.PUBLISHED_SUMMARY_TABLE, layout.PUBLISHED_NOISE_TABLE, layout.PUBLISHED_EFFECTS_TABLE)
+    tables = {name: _optional(folder / name) for name in (*names, layout.PUBLISHED_EXTREMES_TABLE)}
+    summary, noise = (tables[name] for name in names[:2])
+    if ORIGIN not in page.trials or summary is None or noise is None:
+        return None
+    page.tables |= {name: table for name, table in tables.items() if table is not None}
+    page.summary = summary
+    by_origin = page.trials.assign(semantics=page.trials["semantics"] + " (" + page.trials[ORIGIN] + " rows)")
+    semantics = page.trials["semantics"].iloc[0] + " (" + summary[ORIGIN] + " rows)"
+    found = groups(by_origin, summary.assign(semantics=semantics))
+    bounds = noise.set_index("architecture")[["noise_share", "low", "high"]]
+    for group in found:
+        if group.architecture in bounds.index:
+            share, low, high = bounds.loc[group.architecture]
+            group.noise_share = share, low, high
+    return found, leading(group for group in found if f"({RANDOM} rows)" in group.semantics)
 
 
 def for_script(page: Page) -> dict[str, Any]:
