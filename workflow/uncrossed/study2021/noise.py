@@ -9,6 +9,7 @@ holds where the couples lie, mostly where the search looked; noise varies over t
 import numpy as np
 import pandas as pd
 
+from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
 from uncrossed.results.trials_table import DIFFERENCE, SIDE_DIAGNOSES
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 
@@ -40,56 +41,70 @@ def shares(table: pd.DataFrame) -> pd.DataFrame:
     """
     records = []
     for architecture, rows in table.groupby("architecture", sort=False):
-        first, second = np.nonzero(np.triu(distances(rows) <= NEAR, k=1))
-        difference = rows[DIFFERENCE].to_numpy(float)
-        groups = _groups(first, second, len(rows))
-        apart = (difference[first] - difference[second]) ** 2 / 2
-        square = (difference[first] ** 2 + difference[second] ** 2) / 2
+        found = couples(rows)
+        apart, square = (found[name] for name in ("apart", "square"))
         records.append(
             {
                 "architecture": architecture,
-                "couples": len(first),
-                "groups": len(np.unique(groups)),
-                "rows": len(np.unique([first, second])),
-                "root_mean_square": np.sqrt(square.mean()) if len(first) else np.nan,
-                "noise_deviation": np.sqrt(apart.mean()) if len(first) else np.nan,
-                **_ratio(*(np.bincount(groups, values) for values in (apart, square))),
+                "couples": len(found),
+                "groups": found["group"].nunique(),
+                "rows": len(np.unique(found[["first", "second"]])),
+                "root_mean_square": np.sqrt(square.mean()),
+                "noise_deviation": np.sqrt(apart.mean()),
+                **dict(zip(("noise_share", "low", "high"), share(found), strict=True)),
             }
         )
     return pd.DataFrame(records)
 
 
+def couples(rows: pd.DataFrame) -> pd.DataFrame:
+    """The couples of an architecture.
+
+    Returns:
+        The places of `first` and `second` row; `apart`, half their squared distance; `square`, their mean squared
+        difference; and the number of their `group`: couples share one that share a row, directly or through others.
+    """
+    first, second = np.nonzero(np.triu(distances(rows) <= NEAR, k=1))
+    difference = rows[DIFFERENCE].to_numpy(float)
+    return pd.DataFrame(
+        {
+            "first": first,
+            "second": second,
+            "apart": (difference[first] - difference[second]) ** 2 / 2,
+            "square": (difference[first] ** 2 + difference[second] ** 2) / 2,
+            "group": _groups(first, second, len(rows)),
+        }
+    )
+
+
 def _groups(first: np.ndarray, second: np.ndarray, count: int) -> np.ndarray:
-    """The number of the group of each couple, from 0: couples that share a row, directly or through others."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     graph = coo_matrix((np.ones(len(first)), (first, second)), shape=(count, count))
-    _, group = connected_components(graph, directed=False)
-    return np.unique(group[first], return_inverse=True)[1]
+    return connected_components(graph, directed=False)[1][first]
 
 
-def _ratio(upper: np.ndarray, lower: np.ndarray) -> dict[str, float]:
-    """Fieller's interval for the ratio of the means of paired values; NaN where it has no ends."""
+def share(couples: pd.DataFrame) -> Estimate:
+    """The ratio of the means of `apart` and `square` with Fieller's interval over groups; NaN where it has no ends."""
     from scipy.stats import t
 
-    found = {"noise_share": np.nan, "low": np.nan, "high": np.nan}
-    count = len(upper)
-    if not count or not lower.sum():
-        return found
-    found["noise_share"] = upper.mean() / lower.mean()
+    sums = couples.groupby("group")[["apart", "square"]].sum()
+    upper, lower = (sums[name].to_numpy() for name in sums)
+    if not lower.sum():
+        return UNKNOWN
+    count, found = len(sums), upper.sum() / lower.sum()
     if count < 3:
-        return found
+        return exactly(found)
     factor = t.ppf((1 + CONFIDENCE) / 2, count - 1) ** 2 / count
     variances = factor * np.cov(upper, lower)
     # (mean upper - share mean lower)² = factor var(upper - share lower), for the share.
     square = lower.mean() ** 2 - variances[1, 1]
     middle = upper.mean() * lower.mean() - variances[0, 1]
     rest = middle**2 - square * (upper.mean() ** 2 - variances[0, 0])
-    if square > 0 and rest >= 0:
-        found["low"] = max(0.0, (middle - np.sqrt(rest)) / square)
-        found["high"] = (middle + np.sqrt(rest)) / square
-    return found
+    if square <= 0 or rest < 0:
+        return exactly(found)
+    return found, max(0.0, (middle - np.sqrt(rest)) / square), (middle + np.sqrt(rest)) / square
 
 
 def extremes(table: pd.DataFrame) -> pd.DataFrame:
