@@ -1,9 +1,8 @@
 """Intervals of what is said of random rows: the ten points that they come from are the sample, not the 160 rows.
 
 A statistic's values without one point each give its pseudo-values (Tukey 1958), which are treated as a sample of ten:
-Student's t with nine degrees of freedom, its quantiles corrected for skewness by half of Hall's (1992) cubic
-transformation; of a correlation those of its inverse hyperbolic tangent, without the correction. The quantiles are
-those of 97 %, as few of the ten points may carry most of a difference, and of a correlation those of 95 %.
+Student's t with nine degrees of freedom, of a correlation that of its inverse hyperbolic tangent. The quantiles are
+those of 98 %, as few of the ten points may carry most of a difference, and of a correlation those of 95 %.
 `tests/benchmarks/coverage_published.py` measures how often the intervals hold the truth, and docs/published.md has its
 table.
 """
@@ -16,7 +15,7 @@ import pandas as pd
 from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
 from uncrossed.study2021.sampling import POINT
 
-LEVEL, LEVEL_OF_CORRELATIONS = 0.97, 0.95
+LEVEL, LEVEL_OF_CORRELATIONS = 0.98, 0.95
 
 
 def estimate(rows: pd.DataFrame, statistic: Callable[[pd.DataFrame], float], correlation: bool = False) -> Estimate:
@@ -55,16 +54,9 @@ def interval(value: float, without: np.ndarray, correlation: bool = False) -> Es
     pseudo = (count - 1) * (without.mean() - without)
     if count < 2 or not np.isfinite([value, *without]).all() or np.ptp(pseudo) < 1e-12:
         return exactly(value)
-    skewness = 0.0 if correlation else 0.5 * (pseudo**3).mean() / pseudo.std() ** 3
     level = LEVEL_OF_CORRELATIONS if correlation else LEVEL
-    reach = t.ppf((1 + level) / 2, count - 1) / np.sqrt(count)
-    bounds = [middle - pseudo.std(ddof=1) * _untransformed(side, skewness, count) for side in (reach, -reach)]
-    low, high = np.tanh(bounds) if correlation else bounds
+    reach = t.ppf((1 + level) / 2, count - 1) / np.sqrt(count) * pseudo.std(ddof=1)
+    low, high = middle - reach, middle + reach
+    if correlation:
+        low, high = np.tanh([low, high])
     return float(value), float(low), float(high)
-
-
-def _untransformed(transformed: float, skewness: float, count: int) -> float:
-    """The T for which T + a T² + a² T³ / 3 + skewness / 6n is as given, with a = skewness / 3 (Hall 1992)."""
-    a = skewness / 3
-    shifted = transformed - skewness / (6 * count)
-    return float(shifted if abs(a) < 1e-6 else (np.cbrt(1 + 3 * a * shifted) - 1) / a)
