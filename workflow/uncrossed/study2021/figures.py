@@ -139,7 +139,8 @@ def _effects(plt: Any, effects: pd.DataFrame) -> tuple[Any, str]:
     return figure, (
         "Main effects of the halves of the search box on the difference of test accuracy, PyTorch minus TensorFlow, "
         "and on its size, over the random rows: how far the eight rows of a point in high halves are above its eight "
-        "in low halves, with 95 % intervals over points. Beyond chance, corrected for all effects on the difference "
+        "in low halves, with 95 % intervals over points (of densenet121's epochs they hold the truth in 90 of 100 "
+        "simulated studies). Beyond chance, corrected for all effects on the difference "
         "(Holm): "
         f"{'; '.join(shown) or 'none'}."
     )
