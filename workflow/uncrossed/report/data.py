@@ -211,7 +211,6 @@ def for_script(page: Page) -> dict[str, Any]:
         "architectures": list(trials["architecture"]),
         "values": _plain_rows(trials[page.columns]),
         "measured": _plain_rows(trials[list(ACCURACIES)].astype(float)),
-        "diagnoses": _plain_rows(trials[[name for name in SIDE_DIAGNOSES if name in trials]]),
         "differences": [plain(value) for value in trials[DIFFERENCE]],
         "parameters": page.parameters,
         "settings": _plain_rows(trials[page.parameters]),
