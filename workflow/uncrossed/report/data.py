@@ -25,12 +25,21 @@ from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
 from uncrossed.results import tables, trial_file, trials_table
-from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIFFERENCE, STATUSES, curve_column
+from uncrossed.results.trials_table import (
+    ACCURACIES,
+    BOTH_COMPLETED,
+    DIAGNOSIS,
+    DIFFERENCE,
+    SIDE_DIAGNOSES,
+    STATUSES,
+    curve_column,
+)
 from uncrossed.study import layout
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.study2021.sampling import ORIGIN, RANDOM
 
-RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED}
+RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED, DIAGNOSIS, *SIDE_DIAGNOSES}
 RESULT_COLUMNS |= {curve_column(framework, name) for framework in FRAMEWORKS for name in trial_file.CURVES}
 # Captions of the figures that this package draws, where figures/captions.json has none.
 DEFAULT_CAPTIONS = {
@@ -126,7 +135,8 @@ class Page:
         """The columns of the table that is shown: what matters most first, so that it is in view on a phone too."""
         varied = [name for name in self.parameters if self.trials[name].astype(str).nunique() > 1 and name != "base"]
         completed = self.trials[list(STATUSES)].eq("completed").all(axis=None)
-        return ["trial", DIFFERENCE, *ACCURACIES, "architecture", *varied, *(() if completed else STATUSES)]
+        diagnosed = [name for name in (DIAGNOSIS,) if name in self.trials]
+        return ["trial", DIFFERENCE, *ACCURACIES, *diagnosed, "architecture", *varied, *(() if completed else STATUSES)]
 
 
 def read(folder: Path, partial: bool = False) -> Page:
@@ -144,19 +154,47 @@ def read(folder: Path, partial: bool = False) -> Page:
     _read_trial_files(page, folder, partial)
     page.summary = _optional(folder / layout.SUMMARY_TABLE, ["architecture", "semantics", "statistic", "value"])
     attribution = _optional(folder / layout.ATTRIBUTION_TABLE, COLUMNS)
-    page.groups = groups(page.trials, page.summary)
-    page.leading = leading(page.groups)
+    page.groups, page.leading = _published_groups(page, folder) or _groups(page)
     for one in attributions(attribution) if attribution is not None else ():
         page.attributions.setdefault(one.architecture, []).append(one)
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
     others = {layout.ATTRIBUTION_TABLE: attribution, **others}
-    page.tables = {name: table for name, table in others.items() if table is not None}
+    page.tables |= {name: table for name, table in others.items() if table is not None}
     page.environments = page.environments or _environments_of_runs(folder / layout.RUNS_TABLE)
     paths = ours(folder / layout.TABLES_FOLDER, "*.csv", "*.parquet", "*.json")
     names = [layout.MANIFEST, *(path.relative_to(folder).as_posix() for path in paths)]
     page.files = [name for name in names if (folder / name).is_file()]
     return page
+
+
+def _groups(page: Page) -> tuple[list[Group], list[Group]]:
+    """All groups, and those that are spoken of first."""
+    found = groups(page.trials, page.summary)
+    return found, leading(found)
+
+
+def _published_groups(page: Page, folder: Path) -> tuple[list[Group], list[Group]] | None:
+    """The same of the published study: random rows and those that a search chose are groups of their own.
+
+    The random ones are spoken of first; what bounds their noise is put into the groups, and the summary into the page.
+    """
+    names = (layout.PUBLISHED_SUMMARY_TABLE, layout.PUBLISHED_NOISE_TABLE, layout.PUBLISHED_EFFECTS_TABLE)
+    tables = {name: _optional(folder / name) for name in (*names, layout.PUBLISHED_EXTREMES_TABLE)}
+    summary, noise = (tables[name] for name in names[:2])
+    if ORIGIN not in page.trials or summary is None or noise is None:
+        return None
+    page.tables |= {name: table for name, table in tables.items() if table is not None}
+    page.summary = summary
+    by_origin = page.trials.assign(semantics=page.trials["semantics"] + " (" + page.trials[ORIGIN] + " rows)")
+    semantics = page.trials["semantics"].iloc[0] + " (" + summary[ORIGIN] + " rows)"
+    found = groups(by_origin, summary.assign(semantics=semantics))
+    bounds = noise.set_index("architecture")[["noise_share", "low", "high"]]
+    for group in found:
+        if group.architecture in bounds.index:
+            share, low, high = bounds.loc[group.architecture]
+            group.noise_share = share, low, high
+    return found, leading(group for group in found if f"({RANDOM} rows)" in group.semantics)
 
 
 def for_script(page: Page) -> dict[str, Any]:

@@ -164,12 +164,12 @@ def group(one: Group) -> str:
         f"{estimate(one.median, True)}.",
         f"Pairs are {estimate(one.apart)} apart on average.",
     ]
-    if math.isfinite(one.seed_floor[0]):
+    if math.isfinite(one.seed_floor[0]) or math.isfinite(one.noise_share[0]):
         lines.append(_noise(one))
     link = Markup('<a href="#trial={0}">{0}</a>').format(one.largest_trial)
     lines += [
-        Markup("At most they are {} apart ({}); {} differ by more than {:g}.").format(
-            number(abs(one.largest)), link, percent(one.above), LARGE
+        Markup("The largest difference is {} ({}); {} differ by more than {:g}.").format(
+            number(one.largest, True), link, percent(one.above), LARGE
         ),
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]
@@ -191,6 +191,11 @@ def causes(page: Page, architecture: str) -> str:
 
 def _noise(one: Group) -> str:
     """How far pairs are apart beyond seed noise."""
+    if math.isfinite(one.noise_share[0]):
+        return (
+            "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie it "
+            f"is at most {share(one.noise_share)} of the mean squared difference."
+        )
     if not math.isfinite(one.seed_floor[0]):
         return "Seed noise was not measured in this study, so how much of that is noise cannot be said."
     excess = one.apart[0] - one.seed_floor[0]
@@ -222,6 +227,12 @@ def _cause(one: Attribution) -> Markup:
 
 def bounds(page: Page) -> str:
     """Where the bounds come from, and of what the numbers are."""
+    if layout.PUBLISHED_SUMMARY_TABLE in page.tables:
+        return (
+            f"In brackets: 95% intervals, as {layout.PUBLISHED_SUMMARY_TABLE} has them, over the points that the "
+            "random rows come from. The other rows were chosen by a search because it expected a large difference "
+            "there: they are no sample of anything, and have none."
+        )
     source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "by bootstrap over pairs"
     return (
         f"In brackets: 95% bounds, {source}. Pairs are apart by the absolute difference; those that did not complete "
