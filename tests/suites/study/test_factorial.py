@@ -6,7 +6,7 @@ from helpers.commands import REPOSITORY, told
 from uncrossed.common.errors import InputError
 from uncrossed.study import factorial, manifest, trainings
 from uncrossed.study.architectures import PACKAGED
-from uncrossed.study.mechanisms import FACTORS, MECHANISMS, NATIVE, spell
+from uncrossed.study.mechanisms import FACTORS, MECHANISMS, NATIVE, resolve, spell
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 TOUCHING = {name: architecture.touching for name, architecture in PACKAGED.items()}
@@ -146,7 +146,19 @@ def test_the_command_says_what_it_takes_and_refuses_what_cannot_be(tmp_path):
     assert "smallcnn: 8 PyTorch and 16 TensorFlow trainings" in output
     assert "hours in all, one training after the other on a cpu" in output
     assert "96 trials (32 densenet121, 64 smallcnn)" in output
-    (tmp_path / "m.csv").unlink()
+    published = tmp_path / "published.csv"
+    rows = manifest.read(bases).values()
+    manifest.write(published, [row.model_copy(update={"semantics": resolve("published")}) for row in rows])
+    command[2] = published
+    output = told(*command, "--trials", "densenet121-1", "--split", "epsilons")
+    assert (
+        "as published: 16 of 16 combinations of initialisation, batchnorm_epsilon, adam_epsilon, batchnorm_momen"
+        in output
+    )
+    assert "; constant: batchnorm_variance\n" in output
+    command[2] = bases
+    for made in (published, tmp_path / "m.csv"):
+        made.unlink()
     for options, message in (
         (["--fraction", "half"], "at least 3 for a half-fraction"),
         (["--fraction", "vgg16=half"], "--fraction: found 'vgg16=half'"),
