@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 
 from helpers import synthetic
-from helpers.commands import uncrossed
+from helpers.commands import told, uncrossed
 from helpers.pages import SVG, data, page, words
+from uncrossed.analysis import recalibration
 from uncrossed.analysis.contributions import COLUMNS
 from uncrossed.common.errors import InputError
 from uncrossed.report import report
 from uncrossed.results import trial_file
+from uncrossed.study.trial import FRAMEWORKS
 
 
 def test_the_summary_says_what_the_table_of_trials_holds(made):
@@ -141,3 +143,30 @@ def test_of_a_hundred_classes_a_pair_shows_those_that_are_confused_most(tmp_path
             matrix = np.reshape(pair[framework]["confusion"], (11, 11))
             assert matrix.sum(axis=1).tolist() == [20] * 10 + [1800]
     assert not any("classes" in pair for pair in data(tmp_path / "few")["pairs"])
+
+
+def test_a_recalibrated_pair_says_so_until_its_files_are_others(study):
+    trial = "densenet121-0000"
+    paths = {framework: study / f"trials/{trial}/{framework}.h5" for framework in FRAMEWORKS}
+    lines = [
+        {"trial": trial, "architecture": "densenet121", "framework": framework, "state": recalibration.RECALIBRATED}
+        | {"content_sha256": trial_file.read_attributes(path)["content_sha256"], "test_examples": 200}
+        | {"test_accuracy": stored, "recalibrated_test_accuracy": then, "test_loss": 1, "recalibrated_test_loss": 1}
+        for (framework, path), stored, then in zip(paths.items(), (0.9, 0.1), (0.91, 0.89), strict=True)
+    ]
+    recalibration.write(recalibration.completed(lines), study / "tables/recalibration.csv")
+    report.make(study)
+    assert "With exact running statistics" in words(study)
+    found = data(study)
+    pair = found["pairs"][found["trials"].index(trial)]
+    assert [pair[framework]["recalibrated"] for framework in FRAMEWORKS] == [0.91, 0.89]
+    assert pair["recalibrated"] == {"gap": pytest.approx(0.02), "share": pytest.approx(0.975)}
+    assert "densenet121      1     0.8000       0.0200" in told("analyse", study)
+    result = trial_file.read(paths["tensorflow"])
+    result.curves["train_loss"][0] += 1
+    trial_file.write(paths["tensorflow"], result)
+    report.make(study)
+    pair = data(study)["pairs"][found["trials"].index(trial)]
+    assert "recalibrated" not in pair
+    assert "recalibrated" not in pair["tensorflow"]
+    assert pair["pytorch"]["recalibrated"] == 0.91

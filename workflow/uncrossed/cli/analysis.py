@@ -34,10 +34,14 @@ def attribute(options: argparse.Namespace) -> None:
 def analyse(options: argparse.Namespace) -> None:
     """Write a study's summary and figures, and print the main numbers."""
     from uncrossed.analysis.analyse import make, printed
+    from uncrossed.analysis.recalibration import brief, recalibration
 
     examples = tuple(options.examples) if options.examples else None
     summary = make(options.folder, options.partial, examples, options.classes)
     print(printed(summary))
+    recalibrated = recalibration(options.folder)
+    if recalibrated is not None:
+        print(brief(recalibrated))
     if options.reference:
         from uncrossed.study2021 import comparison
 

@@ -1,4 +1,7 @@
-"""Commands that say why two models differ, or whether they do: `architecture`, `explain`, `trace`, `prove`."""
+"""Commands that say why two models differ, or whether they do.
+
+These are `architecture`, `explain`, `trace`, `prove`, `recalibrate`.
+"""
 
 import argparse
 import json
@@ -7,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from uncrossed.cli.words import fail, json_object
+from uncrossed.cli.words import add_own_architectures, fail, json_object, own_architectures
 from uncrossed.common import environment
 from uncrossed.common.errors import InputError
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
@@ -57,6 +60,25 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--threads", type=int, default=1)
     command.add_argument("--json", type=Path, help="write all gates here too")
     command.set_defaults(run=prove)
+
+    command = commands.add_parser(
+        "recalibrate",
+        help="evaluate trained models with exact running statistics: how much of a gap is due to the stored ones",
+    )
+    command.add_argument("place", help="results/STUDY or one trial file FILE.h5, or the URL of either")
+    command.add_argument(
+        "--published", action="store_true", help="PLACE has the files of 2021: gs://crossed-wires-dataset, or a copy"
+    )
+    command.add_argument("--trials", nargs="+", default=(), metavar="TRIAL", help="these alone")
+    command.add_argument("--framework", choices=FRAMEWORKS, help="that one's models alone; default: both")
+    command.add_argument("--dataset", type=Path, help="the dataset's file; default: beside the study")
+    command.add_argument(
+        "--output", type=Path, metavar="FILE.csv", help="the table; default: in a local study tables/recalibration.csv"
+    )
+    command.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="(%(default)s)")
+    command.add_argument("--threads", type=int, help="CPU threads; default: those of a model's training")
+    add_own_architectures(command)
+    command.set_defaults(run=recalibrate)
 
 
 def check_architecture(options: argparse.Namespace) -> int:
@@ -164,3 +186,23 @@ def prove(options: argparse.Namespace) -> int:
     if options.json:
         files.write_json(options.json, proof.as_json(gates))
     return 0 if gates and all(gate.passed for gate in gates) else 1
+
+
+def recalibrate(options: argparse.Namespace) -> None:
+    """Write and print the table of recalibrated models."""
+    from uncrossed.analysis.recalibration import printed
+    from uncrossed.explain import recalibration
+    from uncrossed.reading import stored_models
+    from uncrossed.study import layout
+    from uncrossed.study2021 import published_models
+
+    if options.threads is not None and options.threads < 1:
+        raise InputError(f"--threads: found {options.threads}; allowed: an integer >= 1")
+    frameworks = (options.framework,) if options.framework else FRAMEWORKS
+    own = own_architectures(options)
+    if options.published:
+        models, folder = published_models.stored_models(options.place, options.trials, frameworks), None
+    else:
+        models, folder = stored_models.stored_models(options.place, options.trials, frameworks, own)
+    output = options.output or (folder and folder / layout.RECALIBRATION_TABLE)
+    print(printed(recalibration.make(models, output, options.dataset, options.device, options.threads)))

@@ -13,7 +13,7 @@ import numpy as np
 
 from uncrossed.common.errors import InputError, UnknownNameError, nearest
 from uncrossed.common.files import DAMAGE_TO_SIZES
-from uncrossed.common.remote import LocalFolder, RangeFile, RemoteFolder
+from uncrossed.common.remote import LocalFolder, RangeFile, RemoteFolder, folder_at
 from uncrossed.reading import models
 from uncrossed.results import trial_file
 from uncrossed.study import layout
@@ -179,6 +179,24 @@ class Side:
         """
         file = None if architecture is None else Path(architecture)
         return models.build(self.attributes, dict(self.weights.items()), self._where, file)
+
+
+class TrialFile(Side):
+    """A trial file wherever it lies, under any name."""
+
+    def __init__(self, place: str | os.PathLike[str]):
+        """Open it.
+
+        Args:
+            place: its path, or its URL.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        folder, _, self._path = os.fspath(place).rpartition("/")
+        self.source = folder_at(folder or os.curdir)
+        self._where = self.source.where(self._path)
+        self.trial, self.framework = self._attributes["row"]["trial"], self._attributes["framework"]
 
 
 class Weights(Mapping):

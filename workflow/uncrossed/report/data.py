@@ -21,6 +21,7 @@ from uncrossed.analysis.contributions import COLUMNS, Attribution, attributions
 from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
+from uncrossed.analysis.recalibration import recalibration
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
@@ -79,7 +80,8 @@ class Page:
         study: the study's name.
         trials: the table of trials, one row per pair; columns that a report needs are there.
         pairs: for each trial, in the table's order, what the script shows of it: by framework its curves, confusion
-            matrix and identity; the classes of the matrices where they are not all; the place of its semantics.
+            matrix, identity and test accuracy when recalibrated; the classes of the matrices where they are not all;
+            the place of its semantics; the difference of the recalibrated models, and which share that explains.
         environments: what devices and versions the trial files name, or else the run records, in words.
         semantics: the different settings of mechanisms that the trial files name.
         unusable: trial files that are missing, cannot be read or are damaged, and what is the matter with them.
@@ -159,7 +161,9 @@ def read(folder: Path, partial: bool = False) -> Page:
         page.attributions.setdefault(one.architecture, []).append(one)
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
-    others = {layout.ATTRIBUTION_TABLE: attribution, **others}
+    recalibrated = recalibration(folder)
+    _add_recalibrated(page, recalibrated)
+    others = {layout.ATTRIBUTION_TABLE: attribution, layout.RECALIBRATION_TABLE: recalibrated, **others}
     page.tables |= {name: table for name, table in others.items() if table is not None}
     page.environments = page.environments or _environments_of_runs(folder / layout.RUNS_TABLE)
     paths = ours(folder / layout.TABLES_FOLDER, "*.csv", "*.parquet", "*.json")
@@ -298,6 +302,18 @@ def _add_confusion(pair: dict[str, Any], predictions: dict[str, Predictions]) ->
         classes = side.logits.shape[1]
         if len(shown) < classes:
             pair["classes"] = {"shown": shown.tolist(), "all": classes}
+
+
+def _add_recalibrated(page: Page, table: pd.DataFrame | None) -> None:
+    """Put into each pair what is known of its recalibrated models."""
+    places = dict(zip(page.trials["trial"], page.pairs, strict=True))
+    for line in [] if table is None else table.to_dict("records"):
+        pair = places.get(line["trial"])
+        if pair is None or not math.isfinite(line["recalibrated_test_accuracy"]):
+            continue
+        pair.setdefault(line["framework"], {})["recalibrated"] = line["recalibrated_test_accuracy"]
+        if math.isfinite(line["gap"]):
+            pair["recalibrated"] = {"gap": line["recalibrated_gap"], "share": plain(line["explained_share"])}
 
 
 def _curves(path: Path, needed: bool) -> dict[tuple[str, str], dict[str, list[float | None]]]:

@@ -173,6 +173,15 @@
     const measured = data.measured[index];
     const both = SIDES.map((side, k) => `${NAMES[side]} ${number(measured[k])}`).join(", ");
     make(panel, "p", {}, `Test accuracy: ${both}; difference ${signed(data.differences[index])}.`);
+    const exact = SIDES.filter((side) => pair[side]?.recalibrated !== undefined);
+    if (exact.length) {
+      const { gap, share } = pair.recalibrated ?? {};
+      const each = exact.map((side) => `${NAMES[side]} ${number(pair[side].recalibrated)}`).join(", ");
+      const left = gap === undefined ? "" : `; difference ${signed(gap)}`;
+      const lag = share === undefined || share === null ? ""
+        : `: ${(100 * share).toFixed(0).replace("-", "\u2212")} % of the difference is the running statistics`;
+      make(panel, "p", {}, `With exact running statistics: ${each}${left}${lag}.`);
+    }
     const curves = SIDES.some((side) => pair[side]?.accuracy?.length);
     if (curves) {
       const key = make(panel, "p", { class: "key" });
