@@ -18,7 +18,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.analysis.attribution import Explanation, explanations
-from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, add_floors, groups, leading
+from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, comparisons, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
 from uncrossed.common.errors import InputError, UnreadableError
@@ -79,6 +79,7 @@ class Page:
         dataset: as the trial files name it.
         groups: what is said of the pairs of each architecture and semantics.
         leading: the groups that are spoken of first, as `groups.leading` says.
+        comparisons: of these, as `groups.comparisons` says.
         explanations: by architecture what an ablation says of its base trials.
         summary: `tables/summary.csv`, where there is one.
         figures: in their order.
@@ -96,6 +97,7 @@ class Page:
     dataset: dict[str, Any] = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
     leading: list[Group] = field(default_factory=list)
+    comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
     explanations: dict[str, list[Explanation]] = field(default_factory=dict)
     summary: pd.DataFrame | None = None
     figures: list[Figure] = field(default_factory=list)
@@ -148,10 +150,9 @@ def read(folder: Path, partial: bool = False) -> Page:
     attribution = _optional(folder / layout.ATTRIBUTION_TABLE, columns)
     page.groups = groups(page.trials, page.summary)
     page.leading = leading(page.groups)
+    page.comparisons = comparisons(_of(page.trials, page.leading))
     if attribution is not None:
         page.explanations = {name: explanations(attribution, name) for name in page.architectures}
-        for group in page.leading:
-            add_floors(group, attribution)
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
     others = {layout.ATTRIBUTION_TABLE: attribution, **others}
@@ -161,6 +162,13 @@ def read(folder: Path, partial: bool = False) -> Page:
     names = [layout.MANIFEST, *(path.relative_to(folder).as_posix() for path in paths)]
     page.files = [name for name in names if (folder / name).is_file()]
     return page
+
+
+def _of(trials: pd.DataFrame, chosen: list[Group]) -> pd.DataFrame:
+    """The completed pairs of some groups."""
+    names = {(one.architecture, one.semantics) for one in chosen}
+    inside = [pair in names for pair in zip(trials["architecture"], trials["semantics"], strict=True)]
+    return trials[np.array(inside, bool) & trials[BOTH_COMPLETED].astype(bool)]
 
 
 def for_script(page: Page) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.statistics import SEED_FLOOR
+from uncrossed.analysis.noise import SEED_DISTANCE, SEED_FLOOR
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import parsing, write_text
 from uncrossed.common.parquet import read_parquet
@@ -78,7 +78,7 @@ def write(folder: str | os.PathLike[str], reference: str | os.PathLike[str], sum
     Args:
         folder: the study's, with its tables.
         reference: what `published_study.write_reference` wrote.
-        summary: of the study's analysis, with `seed_floor`.
+        summary: of the study's analysis, with `seed_distance_mean`.
 
     Returns:
         How many verdicts of each kind there are, as a line.
@@ -90,7 +90,7 @@ def write(folder: str | os.PathLike[str], reference: str | os.PathLike[str], sum
     with parsing(reference, "make it by `uncrossed manifest import-published --reference`") as stream:
         pairs = read_parquet(stream)
     trials = tables.read(folder)
-    rows = summary[(summary["statistic"] == SEED_FLOOR) & summary["value"].notna()]
+    rows = summary[(summary["statistic"] == SEED_DISTANCE) & summary["value"].notna()]
     floors = rows.groupby("architecture")["value"].max() * 1.96 * math.sqrt(2) * math.sqrt(math.pi / 2)
     table = compare(trials, pairs, floors.to_dict())
     path = Path(folder) / layout.PUBLISHED_TABLE
