@@ -112,8 +112,8 @@ def test_it_takes_floors_bounds_and_causes_from_the_tables_that_have_them(study)
     text = words(study)
     assert "is +0.500 [+0.410, +0.590]" in text
     assert (
-        "Two seeds of the same framework are on average 0.020 [0.010, 0.030] apart, two seeds of different frameworks by "
-        "+0.300 [+0.200, +0.400] further: that is beyond seed noise." in text
+        "Two seeds of the same framework are on average 0.020 [0.010, 0.030] apart, two seeds of different frameworks "
+        "by +0.300 [+0.200, +0.400] further: that is beyond seed noise." in text
     )
     assert "Of differences that are nothing but another seed 95% stay below 0.050." in text
     assert (

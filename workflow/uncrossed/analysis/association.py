@@ -10,8 +10,14 @@ import numpy as np
 import pandas as pd
 
 from uncrossed.analysis.intervals import FEWEST, UNKNOWN, Estimate, exactly, normal, pseudo_values
-from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, HYPERPARAMETERS, LEARNING_RATE
-from uncrossed.study.hyperparameters import Hyperparameter
+from uncrossed.study.hyperparameters import (
+    ADAM_EPSILON,
+    BATCH_SIZE,
+    EPOCHS,
+    HYPERPARAMETERS,
+    LEARNING_RATE,
+    Hyperparameter,
+)
 
 STEPS = "steps"
 # What a difference may depend on.

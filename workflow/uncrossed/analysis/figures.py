@@ -181,12 +181,12 @@ def associations(shown: looks.Shown) -> tuple[Any, str] | None:
     others = [shown.counted(name) for name in shown.architectures if name not in bounded]
     tests = sum(np.isfinite(shown.value(a, HOLM + name)) for a in bounded for name in INPUTS)
     return figure, (
-        "Rank correlation of each hyperparameter, and of the optimizer steps that follow from two of them, with the size "
-        "of the difference: right of zero, pairs are further apart where it is larger. Lines are 95% intervals over "
-        "configurations. Squares are partial correlations, at equal values of the other hyperparameters; steps at equal "
-        "epochs, and epochs at equal steps. Circles are filled where a permutation test finds an association, with "
-        f"{SIGNIFICANCE:.0%} for a false alarm among all {tests} tests (Holm); an open one says that none was found, not "
-        "that there is none. "
+        "Rank correlation of each hyperparameter, and of the optimizer steps that follow from two of them, with the "
+        "size of the difference: right of zero, pairs are further apart where it is larger. Lines are 95% intervals "
+        "over configurations. Squares are partial correlations, at equal values of the other hyperparameters; steps at "
+        "equal epochs, and epochs at equal steps. Circles are filled where a permutation test finds an association, "
+        f"with {SIGNIFICANCE:.0%} for a false alarm among all {tests} tests (Holm); an open one says that none was "
+        "found, not that there is none. "
         + "; ".join(f"{name}: {_said(shown, name)}" for name in bounded)
         + "."
         + (f" Too few configurations, fewer than {FEWEST}: {', '.join(others)}." if others else "")
@@ -297,9 +297,9 @@ def hyperparameters(shown: looks.Shown) -> tuple[Any, str]:
         handles.append(plt.Line2D([], [], color="black", lw=1.4, label="running median"))
     looks.legend(figure, handles + looks.floor_handles(shown), shown)
     return figure, (
-        "Difference of test accuracy, PyTorch minus TensorFlow, against each hyperparameter and the optimizer steps that "
-        "follow from batch size and epochs; the line is the median of an eighth of the pairs around it, where there are "
-        "enough."
+        "Difference of test accuracy, PyTorch minus TensorFlow, against each hyperparameter and the optimizer steps "
+        "that follow from batch size and epochs; the line is the median of an eighth of the pairs around it, where "
+        "there are enough."
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from uncrossed.analysis import intervals, noise
-from uncrossed.analysis.association import HOLM, INPUTS, P_VALUE, associations, rank_correlation
+from uncrossed.analysis.association import HOLM, P_VALUE, associations, rank_correlation
 from uncrossed.analysis.intervals import Estimate, exactly
 
 # What `attribution` takes from here.
@@ -111,8 +111,8 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
     """The table `tables/summary.csv`: for each semantics, each architecture and `all` of them.
 
     Bounds are 95 % intervals over configurations. NaN is unknown: of too few configurations, of a hyperparameter that
-    does not vary, of extremes and counts. Associations with hyperparameters are given for each architecture alone; their
-    p-values are corrected (Holm) for all architectures and inputs of one semantics.
+    does not vary, of extremes and counts. Associations with hyperparameters are given for each architecture alone;
+    their p-values are corrected (Holm) for all architectures and inputs of one semantics.
 
     Args:
         trials: what `prepared` returns.

@@ -276,8 +276,8 @@ def bounds(page: Page) -> str:
     source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "of the pairs shown"
     return (
         f"In brackets: 95% intervals over configurations (sets of hyperparameters), {source}; there are none of fewer "
-        f"than {FEWEST} configurations. Pairs are apart by the absolute difference; those that did not complete in both "
-        "are left out."
+        f"than {FEWEST} configurations. Pairs are apart by the absolute difference; those that did not complete in "
+        "both are left out."
     )
 
 
