@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from uncrossed.analysis import association, groups, statistics
 from uncrossed.analysis.intervals import FEWEST
+from uncrossed.results.trials_table import ACCURACIES
 
 WORLDS = ("even", "falling", "two")
 SIZES = (FEWEST, 20, 40, 100)
@@ -45,7 +46,7 @@ KINDS = {
 def draw(
     world: str, configurations: int, seeds: int, random: np.random.Generator, effect: float = 0.05
 ) -> pd.DataFrame:
-    """A study of one architecture, as `statistics.prepared` returns it.
+    """A study of one architecture: what of `statistics.prepared` the statistics are made from.
 
     Args:
         world: see above.
@@ -73,18 +74,11 @@ def draw(
     shape = (seeds, configurations)
     pytorch = middle + noise * random.normal(size=shape)
     tensorflow = middle - gap + noise * random.normal(size=shape)
-    columns = {"learning_rate": rate, "batch_size": batch, "adam_epsilon": epsilon, "epochs": epochs}
-    table = pd.DataFrame({name: np.tile(values, seeds) for name, values in columns.items()})
-    table = table.assign(
-        trial=[str(k) for k in range(len(table))],
-        architecture="made-up",
-        semantics="native",
-        seed=np.repeat(np.arange(seeds), configurations),
-        configuration=np.tile(np.arange(configurations), seeds),
-        pytorch_test_accuracy=pytorch.ravel(),
-        tensorflow_test_accuracy=tensorflow.ravel(),
-    )
-    return statistics.prepared(table, TRAIN_EXAMPLES, 10_000, 10)
+    columns = {"learning_rate": rate, "batch_size": batch, "adam_epsilon": epsilon, "epochs": epochs, "steps": steps}
+    columns["configuration"] = np.arange(configurations)
+    table = {name: np.tile(values, seeds) for name, values in columns.items()}
+    table |= {"seed": np.repeat(np.arange(seeds), configurations), "difference": (pytorch - tensorflow).ravel()}
+    return pd.DataFrame(table | dict(zip(ACCURACIES, (pytorch.ravel(), tensorflow.ravel()), strict=True)))
 
 
 def truth(world: str, seeds: int, random: np.random.Generator) -> dict[str, float]:
@@ -94,9 +88,8 @@ def truth(world: str, seeds: int, random: np.random.Generator) -> dict[str, floa
     found = {"difference_mean": difference.mean(), "absolute_difference_mean": np.abs(difference).mean()}
     found |= {"difference_median": np.median(difference), "difference_quantile_0.25": np.quantile(difference, 0.25)}
     found |= {"share_above_0.1": (np.abs(difference) > 0.1).mean(), "share_won_by_pytorch": (difference > 0).mean()}
-    units = table.assign(size=np.abs(difference)).groupby("configuration").mean(numeric_only=True)
-    sides = (units[f"{name}_test_accuracy"] for name in ("pytorch", "tensorflow"))
-    found["accuracy_rank_correlation"] = stats.spearmanr(*sides).statistic
+    units = table.assign(size=np.abs(difference)).groupby("configuration").mean()
+    found["accuracy_rank_correlation"] = stats.spearmanr(*(units[name] for name in ACCURACIES)).statistic
     values = np.array([stats.rankdata(units[name]) for name in ("size", *association.INPUTS)])
     measured = association.of_inputs(np.corrcoef(values))
     kinds = (association.RANK_CORRELATION, association.PARTIAL)
@@ -126,10 +119,10 @@ def coverage(studies: int) -> pd.DataFrame:
 
 def estimates(table: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
     """The statistics of a study that have intervals, without the tests, which take longest."""
-    units = table.assign(size=table["difference"].abs()).groupby("configuration").mean(numeric_only=True)
+    units = table.assign(size=table["difference"].abs()).groupby("configuration").mean()
     columns = {name: units[name].to_numpy(float) for name in association.INPUTS}
     found = statistics.differences(table) | association.rank_correlations(columns, units["size"].to_numpy())
-    found["accuracy_rank_correlation"] = association.rank_correlation(table, *statistics.ACCURACIES)
+    found["accuracy_rank_correlation"] = association.rank_correlation(table, *ACCURACIES)
     return found | statistics.noise.of_seeds(table)
 
 
@@ -139,11 +132,9 @@ def false_alarms(studies: int) -> dict[str, float]:
     found = defaultdict(list)
     for _ in tqdm(range(studies), desc="false alarms", unit="study", disable=None):
         size = int(random.choice([FEWEST, 20, 40]))
-        table = pd.concat(
-            [draw("even", size, 1, random).assign(architecture=name, configuration=np.arange(size)) for name in "abc"],
-            ignore_index=True,
-        )
-        summary = statistics.summarise(table.assign(configuration=np.arange(len(table))))
+        table = pd.concat([draw("even", size, 1, random).assign(architecture=name) for name in "abc"])
+        table = statistics.prepared(table.assign(configuration=np.arange(len(table))), TRAIN_EXAMPLES, 10_000, 10)
+        summary = statistics.summarise(table)
         corrected = summary.loc[summary["statistic"].str.startswith(association.HOLM), "value"]
         found["an association with any of five inputs, in any of three architectures"].append((corrected < 0.05).any())
         told = groups.comparisons(table)

@@ -61,7 +61,10 @@ def test_a_partial_study_prints_what_is_there(tmp_path):
     assert "nan" not in printed
     lines = printed.splitlines()
     assert [line.split()[:3] for line in lines[1:4]] == [["smallcnn", "1", "1"], ["vgg16", "2", "2"], ["all", "3", "3"]]
-    assert lines[4:] == ["no pair completed in 36 other groups of an architecture and semantics"]
+    assert lines[4:] == [
+        "hardly to be compared with others, of fewer than 5 configurations: smallcnn, vgg16",
+        "no pair completed in 36 other groups of an architecture and semantics",
+    ]
 
 
 def test_a_table_alone_needs_the_numbers_of_examples_and_classes(tmp_path):

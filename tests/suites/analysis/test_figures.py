@@ -57,7 +57,7 @@ def test_figures_of_few_and_of_useless_pairs(trials, drawn, tmp_path):
 
 
 def test_architectures_are_compared_by_size_and_only_with_a_warning_where_one_has_few_configurations(tmp_path):
-    seeds = drawn(60, semantics="native", seed=np.repeat([0, 1], 30))
+    seeds = drawn(60, semantics="native").assign(seed=np.repeat([0, 1], 30))
     seeds["architecture"] = np.where(np.arange(60) % 30 < 26, "vgg16", "densenet121")
     for name in ("learning_rate", "batch_size", "adam_epsilon", "epochs"):
         seeds[name] = np.tile(seeds[name][:30], 2)

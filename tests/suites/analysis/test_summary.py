@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers.pairs import drawn, number, summarise, table
-from uncrossed.analysis import statistics
+from uncrossed.analysis import groups, statistics
 from uncrossed.common.errors import InputError
 
 
@@ -86,3 +86,17 @@ def test_a_table_that_cannot_be_analysed_is_refused():
         statistics.prepared(trials, 0, 100, 10)
     with pytest.raises(InputError, match="found 1 classes; allowed: integers >= 2"):
         statistics.prepared(trials, 100, 100, 1)
+
+
+def test_of_pairs_that_a_search_chose_nothing_is_inferred():
+    trials = drawn(120, origin=["guided"] + ["random"] * 119)
+    found = summarise(trials)
+    chosen, drawn_at_random = found.loc["vgg16"], found.loc["smallcnn"]
+    assert chosen[["low", "high"]].isna().all(axis=None)
+    assert chosen["value"].filter(like="p_value").isna().all()
+    pd.testing.assert_frame_equal(
+        drawn_at_random[["low", "high"]], summarise(drawn(120)).loc["smallcnn", ["low", "high"]]
+    )
+    known = statistics.prepared(trials, 50_000, 10_000, 10)
+    assert groups.comparisons(known)["p_value"].isna().all()
+    assert groups.comparisons(known.drop(columns="origin"))["p_value"].notna().all()

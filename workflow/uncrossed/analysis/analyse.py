@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from uncrossed.analysis import figures, predictions
+from uncrossed.analysis.groups import FEW
 from uncrossed.analysis.intervals import FEWEST
 from uncrossed.analysis.looks import bounded
 from uncrossed.analysis.statistics import ALL, estimate, prepared, summarise
@@ -78,7 +79,7 @@ def printed(summary: pd.DataFrame) -> str:
         f"{'architecture':12} {'pairs':>5} {'configurations':>14} {'mean difference':>24} {'mean |difference|':>21} "
         f"{'> 0.1':>6}  semantics"
     )
-    lines, bounds, empty = [], False, 0
+    lines, bounds, empty, few = [], False, 0, []
     for semantics, part in summary.groupby("semantics", sort=False):
         values = {name: rows.set_index("statistic")["value"] for name, rows in part.groupby("architecture", sort=False)}
         some = [name for name, row in values.items() if row["configurations"]]
@@ -91,6 +92,8 @@ def printed(summary: pd.DataFrame) -> str:
                 for name in ("difference", "absolute_difference")
             )
             bounds |= bool(np.isfinite(mean[1]))
+            if len(some) > 2 and architecture != ALL and row["configurations"] < FEW:
+                few.append(architecture)
             lines.append(
                 f"{architecture:12} {row['pairs'] - row['pairs_missing'] - row['pairs_diverged']:5.0f} "
                 f"{row['configurations']:14.0f} {bounded(mean, 3):>24} {bounded(apart, 3).replace('+', ''):>21} "
@@ -99,6 +102,9 @@ def printed(summary: pd.DataFrame) -> str:
     lines = [head, *lines] if lines else []
     if bounds:
         lines.append(f"in brackets: 95% intervals over configurations, from {FEWEST} of them on")
+    if few:
+        names = ", ".join(dict.fromkeys(few))
+        lines.append(f"hardly to be compared with others, of fewer than {FEW} configurations: {names}")
     if empty:
         lines.append(f"no pair completed in {empty} other group{'s' * (empty > 1)} of an architecture and semantics")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.intervals import FEWEST, UNKNOWN, Estimate, exactly, normal, pseudo_values
+from uncrossed.analysis.intervals import FEWEST, NORMAL, UNKNOWN, Estimate, exactly, pseudo_values
 from uncrossed.study.hyperparameters import (
     ADAM_EPSILON,
     BATCH_SIZE,
@@ -111,7 +111,7 @@ def _bounded(value: float, without: np.ndarray) -> Estimate:
     if len(without) < FEWEST or not abs(value) < 1 or not (np.abs(without) < 1).all():
         return exactly(value)
     error = pseudo_values(np.arctanh(without)).std(ddof=1) / np.sqrt(len(without))
-    low, high = np.tanh(np.arctanh(value) + np.array([-1, 1]) * normal() * error)
+    low, high = np.tanh(np.arctanh(value) + np.array([-1, 1]) * NORMAL * error)
     return float(value), float(low), float(high)
 
 

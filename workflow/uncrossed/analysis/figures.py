@@ -13,14 +13,13 @@ import pandas as pd
 from uncrossed.analysis import looks
 from uncrossed.analysis.association import HOLM, INPUTS, PARTIAL, RANK_CORRELATION, STEPS
 from uncrossed.analysis.drawing import pyplot, save
-from uncrossed.analysis.intervals import FEWEST
+from uncrossed.analysis.intervals import FEWEST, SIGNIFICANCE
 from uncrossed.common.files import write_json
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE
 from uncrossed.study import layout
 from uncrossed.study.hyperparameters import EPOCHS
 
 FEWEST_SMOOTHED = 40
-SIGNIFICANCE = 0.05
 # What earlier versions drew: it would stand beside what replaced it.
 NO_LONGER_DRAWN = ("mutual-information", "difference-steps", "difference-region")
 
@@ -140,10 +139,10 @@ def scatter(shown: looks.Shown) -> tuple[Any, str]:
         "Test accuracy of both models of each pair. Points below the diagonal are pairs that PyTorch won. "
         + shown.each(
             lambda a: (
-                f"rank correlation {looks.bounded(shown.estimate(a, 'accuracy_rank_correlation'))}, "
-                f"{shown.value(a, 'pairs_tensorflow_at_chance'):.0f} pairs with TensorFlow alone at chance, "
-                f"{shown.value(a, 'pairs_pytorch_at_chance'):.0f} with PyTorch alone, "
-                f"{shown.value(a, 'pairs_both_at_chance'):.0f} with both"
+                f"rank correlation {looks.bounded(shown.estimate(a, 'accuracy_rank_correlation'))}; pairs with "
+                f"TensorFlow alone at chance {shown.value(a, 'pairs_tensorflow_at_chance'):.0f}, with PyTorch alone "
+                f"{shown.value(a, 'pairs_pytorch_at_chance'):.0f}, with both "
+                f"{shown.value(a, 'pairs_both_at_chance'):.0f}"
             )
         )
     )
@@ -276,7 +275,7 @@ def hyperparameters(shown: looks.Shown) -> tuple[Any, str]:
             axis.axhline(0, color="0.3", lw=0.6)
             rows = shown.of(name).sort_values([dimension, "trial"])
             for state, part in rows.groupby("state"):
-                looks.points(axis, part[dimension], part[DIFFERENCE], state, size=9)
+                looks.points(axis, part[dimension], part[DIFFERENCE], state, size=9 if len(rows) > 100 else 24)
             window = len(rows) // 8
             if len(rows) >= FEWEST_SMOOTHED:
                 middle = rows[dimension].rolling(window, center=True).median()

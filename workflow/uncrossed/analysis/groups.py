@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.intervals import UNKNOWN, Estimate, holm
+from uncrossed.analysis.association import PERMUTATIONS
+from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly, holm
 from uncrossed.analysis.noise import BEYOND_SEEDS, ROUNDING_FLOOR, SEED_DISTANCE, SEED_FLOOR
-from uncrossed.analysis.statistics import configurations, differences
+from uncrossed.analysis.statistics import configurations, differences, is_sample
 from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE
 
 # The fields of a `Group` that a summary has, and what it calls them.
@@ -30,7 +31,6 @@ WORKED_OUT = ("mean", "median", "apart")
 LARGE = 0.1
 # With fewer configurations a group is compared with others only with a warning.
 FEW = 5
-PERMUTATIONS = 9999
 
 
 @dataclass
@@ -97,6 +97,8 @@ def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Gr
         estimates = _said(summary, group)
         if not estimates.keys() >= {NAMES_IN_SUMMARY[name] for name in WORKED_OUT}:
             own = differences(done)
+            if not is_sample(done):
+                own = {name: exactly(estimate[0]) for name, estimate in own.items()}
             estimates = {NAMES_IN_SUMMARY[name]: own[NAMES_IN_SUMMARY[name]] for name in WORKED_OUT} | estimates
         for name, statistic in NAMES_IN_SUMMARY.items():
             setattr(group, name, estimates.get(statistic, UNKNOWN))
@@ -142,7 +144,7 @@ def comparisons(trials: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         first and second architecture, p_value, and corrected, which is p_value after Holm's correction for all tests;
-        NaN, untested, where one has fewer than FEW configurations.
+        NaN, untested, where one has fewer than FEW configurations, or where the pairs are no sample.
     """
     from scipy.stats import PermutationMethod, ttest_ind
 
@@ -154,7 +156,7 @@ def comparisons(trials: pd.DataFrame) -> pd.DataFrame:
     records = []
     for first, second in itertools.combinations(sizes, 2):
         p_value, pair = np.nan, (sizes[first], sizes[second])
-        if min(map(len, pair)) >= FEW and np.ptp(np.concatenate(pair)) > 0:
+        if is_sample(trials) and min(map(len, pair)) >= FEW and np.ptp(np.concatenate(pair)) > 0:
             method = PermutationMethod(n_resamples=PERMUTATIONS, rng=np.random.default_rng(0))
             p_value = float(ttest_ind(*pair, equal_var=False, method=method).pvalue)
         records.append((first, second, p_value))

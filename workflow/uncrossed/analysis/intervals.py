@@ -6,12 +6,17 @@ independent witnesses: whatever is drawn again, left out or permuted is a config
 """
 
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 
 # Of fewer configurations no interval is given: none would hold the truth in 93 of 100 studies.
 FEWEST = 15
 CONFIDENCE = 0.95
+# How many standard errors an interval of a normal estimate reaches to each side.
+NORMAL = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+# Below it a corrected p-value is a finding.
+SIGNIFICANCE = 0.05
 RESAMPLES = 2000
 BOUNDS = (0.025, 0.975)
 
@@ -86,13 +91,13 @@ def share(hits: np.ndarray, configurations: np.ndarray) -> Estimate:
     """
     if not len(hits):
         return UNKNOWN
-    found, half = float(np.mean(hits)), normal()
+    found = float(np.mean(hits))
     if len(np.unique(configurations)) < FEWEST:
         return exactly(found)
     independent = _independent(hits, configurations)
-    middle = (found + half**2 / (2 * independent)) / (1 + half**2 / independent)
-    spread = np.sqrt(found * (1 - found) / independent + half**2 / (4 * independent**2))
-    spread *= half / (1 + half**2 / independent)
+    square = NORMAL**2 / independent
+    middle = (found + square / 2) / (1 + square)
+    spread = np.sqrt(square * found * (1 - found) + square**2 / 4) / (1 + square)
     low, high = middle - spread, middle + spread
     # Rounding would put them beside 0 and 1.
     return found, 0.0 if found == 0 else float(low), 1.0 if found == 1 else float(high)
@@ -114,7 +119,7 @@ def quantile(values: np.ndarray, level: float, configurations: np.ndarray) -> Es
     found, count = float(np.quantile(values, level)), len(np.unique(configurations))
 
     def spread(independent: float) -> float:
-        return normal() * np.sqrt(level * (1 - level) / independent)
+        return NORMAL * np.sqrt(level * (1 - level) / independent)
 
     if count < FEWEST or spread(count) >= min(level, 1 - level):
         return exactly(found)
@@ -135,13 +140,6 @@ def _independent(hits: np.ndarray, configurations: np.ndarray) -> float:
     variance = groups / max(1, groups - 1) * ((sums - share * counts) ** 2).sum() / n**2
     least = n**2 / (counts**2).sum()
     return float(np.clip(share * (1 - share) / variance if variance > 0 else least, least, n))
-
-
-def normal() -> float:
-    """How many standard errors an interval of a normal estimate is to each side."""
-    from scipy.stats import norm
-
-    return float(norm.ppf((1 + CONFIDENCE) / 2))
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -27,6 +27,8 @@ SUMMARY_COLUMNS = ["architecture", "semantics", "statistic", "value", "low", "hi
 ALIGNED = ("aligned", "aligned-tensorflow")
 # In a summary: all architectures together.
 ALL = "all"
+# What a table may say of a row: that a search chose it because it expected a large difference there.
+ORIGIN, GUIDED = "origin", "guided"
 
 
 def prepared(
@@ -107,12 +109,17 @@ def configurations(trials: pd.DataFrame) -> np.ndarray:
     return trials.groupby(columns, sort=True, dropna=False).ngroup().to_numpy() if known else np.arange(len(trials))
 
 
+def is_sample(rows: pd.DataFrame) -> bool:
+    """Whether something may be inferred from pairs: not where a search chose some of them, as far as the table says."""
+    return ORIGIN not in rows or not rows[ORIGIN].eq(GUIDED).any()
+
+
 def summarise(trials: pd.DataFrame) -> pd.DataFrame:
     """The table `tables/summary.csv`: for each semantics, each architecture and `all` of them.
 
     Bounds are 95 % intervals over configurations. NaN is unknown: of too few configurations, of a hyperparameter that
-    does not vary, of extremes and counts. Associations with hyperparameters are given for each architecture alone;
-    their p-values are corrected (Holm) for all architectures and inputs of one semantics.
+    does not vary, of extremes and counts, and of pairs that are no sample. Associations with hyperparameters are given
+    for each architecture alone; their p-values are corrected (Holm) for all architectures and inputs of one semantics.
 
     Args:
         trials: what `prepared` returns.
@@ -125,12 +132,16 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
         some = trials[trials["semantics"] == semantics]
         for architecture in [*sorted(some["architecture"].unique()), ALL]:
             rows, every = (t if architecture == ALL else t[t["architecture"] == architecture] for t in (some, trials))
-            for statistic, estimate in _statistics(rows, every):
-                records.append((architecture, semantics, statistic, *estimate))
+            found = dict(_statistics(rows, every))
             if architecture != ALL:
                 known = rows[rows[DIFFERENCE].notna()]
-                for statistic, estimate in associations(known, known[DIFFERENCE].abs().to_numpy()):
-                    records.append((architecture, semantics, statistic, *estimate))
+                found |= associations(known, known[DIFFERENCE].abs().to_numpy())
+            if not is_sample(rows):
+                found = {
+                    name: intervals.UNKNOWN if name.startswith(P_VALUE) else exactly(estimate[0])
+                    for name, estimate in found.items()
+                }
+            records += [(architecture, semantics, name, *estimate) for name, estimate in found.items()]
     summary = pd.DataFrame(records, columns=SUMMARY_COLUMNS)
     return pd.concat([summary, _corrected(summary)], ignore_index=True)
 

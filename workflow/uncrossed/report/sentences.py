@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from uncrossed.analysis.attribution import Explanation
 from uncrossed.analysis.groups import FEW, LARGE, Group
-from uncrossed.analysis.intervals import FEWEST, Estimate
+from uncrossed.analysis.intervals import FEWEST, SIGNIFICANCE, Estimate
 from uncrossed.report.data import Page, plain
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
 from uncrossed.study import layout
@@ -26,7 +26,6 @@ MINUS, NONE = "\u2212", "\u2013"
 MOST_ROWS = 100
 # Decimals of an accuracy in a sentence, and in the table of trials.
 DIGITS, ALL_DIGITS = 3, 4
-SIGNIFICANCE = 0.05
 NOISE = {
     "seed_distance": "seeds of one framework apart",
     "beyond_seeds": "of different ones further",
