@@ -23,8 +23,10 @@ def test_the_summary_says_what_the_table_of_trials_holds(made):
     means = trials[trials["both_completed"]].groupby("architecture")["difference"].mean()
     for architecture, mean in means.items():
         assert f"{architecture} With native semantics the mean difference" in text
-        assert f"is +{mean:.4f}" in text
-    assert f"{means.idxmax()} differs most" in text
+        assert f"is +{mean:.3f}, the median" in text, "no bounds of few configurations"
+    assert f"Furthest apart in test accuracy are the pairs of {means.idxmax()}, on average" in text
+    few = trials[trials["both_completed"]]["architecture"].value_counts().loc[lambda counts: counts < 5]
+    assert f"{few.index[-1]} can hardly be compared with others, having fewer than 5 configurations" in text
     assert "Seed noise was not measured" in text
     assert "1 more did not complete in both frameworks" in text
 
@@ -73,7 +75,7 @@ def test_a_published_table_alone_works(tmp_path):
     (tmp_path / "tables").mkdir()
     table.to_parquet(tmp_path / "tables/trials.parquet")
     report.make(tmp_path)
-    assert "The 2 pairs of vgg16 are on average 0.2500 [0.0000, 0.5000] apart" in words(tmp_path)
+    assert "The 2 pairs of vgg16 are on average 0.250 apart" in words(tmp_path)
     assert "<b>" not in page(tmp_path)
     assert data(tmp_path)["pairs"] == [{}, {}]
     assert data(tmp_path)["trials"] == ["a", "<b>"]
@@ -81,13 +83,17 @@ def test_a_published_table_alone_works(tmp_path):
 
 def test_it_takes_floors_and_bounds_from_the_summary(study):
     lines = ["architecture,semantics,statistic,value,low,high"]
-    lines += ["vgg16,native,difference_mean,0.5,0.41,0.59", "vgg16,native,seed_floor,0.02,0.01,0.03"]
+    lines += ["vgg16,native,difference_mean,0.5,0.41,0.59", "vgg16,native,seed_distance_mean,0.02,0.01,0.03"]
+    lines += ["vgg16,native,beyond_seeds_mean,0.3,0.2,0.4", "vgg16,native,seed_floor,0.05,,"]
     (study / "tables/summary.csv").write_text("\n".join(lines) + "\n")
     report.make(study)
-    assert "is +0.5000 [+0.4100, +0.5900]" in words(study)
-    assert "beyond seed noise: two seeds of the same framework are on average 0.0200 [0.0100, 0.0300] apart" in words(
-        study
+    text = words(study)
+    assert "is +0.500 [+0.410, +0.590]" in text
+    assert (
+        "Two seeds of the same framework are on average 0.020 [0.010, 0.030] apart, two seeds of different frameworks "
+        "by +0.300 [+0.200, +0.400] further: that is beyond seed noise." in text
     )
+    assert "Of differences that are nothing but another seed 95% stay below 0.050." in text
 
 
 def test_it_says_what_a_factorial_says_with_signs_and_over_what(study):
@@ -117,6 +123,31 @@ def test_it_says_what_a_factorial_says_with_signs_and_over_what(study):
         "half of the combinations. In brackets: Student&#39;s t intervals over 8 configurations."
     ) in text
     assert "In one configuration as native the gap is +0.2000. Of one seed nothing is claimed: dropout +0.2000." in text
+
+
+def test_an_order_of_architectures_is_said_to_be_more_than_chance_only_where_a_test_says_so(tmp_path):
+    random = np.random.default_rng(0)
+    gaps = np.concatenate([random.normal(0.3, 0.05, 30), random.normal(0.1, 0.05, 60), [0.6]])
+    table = pd.DataFrame({"trial": [f"t{k}" for k in range(91)], "learning_rate": np.arange(91) / 1000})
+    table = table.assign(architecture=np.repeat(["far", "near", "other", "few"], [30, 30, 30, 1]))
+    table = table.assign(pytorch_test_accuracy=0.9, tensorflow_test_accuracy=0.9 - gaps)
+    (tmp_path / "tables").mkdir()
+
+    def said(rows):
+        rows.to_parquet(tmp_path / "tables/trials.parquet")
+        report.make(tmp_path)
+        return words(tmp_path)
+
+    whole = said(table[:90])
+    assert "pairs of far, on average" in whole
+    assert "further apart than those of near and other is more than chance" in whole
+    rest = said(table[30:90])
+    assert "it may be chance" in rest
+    assert "more than chance" not in rest
+    single = said(table)
+    assert "pairs of few, on average 0.600 (1 pair); of far" in single
+    assert "Warning: few can hardly be compared with others" in single
+    assert "chance." not in single
 
 
 def test_the_study_is_named_by_its_statement_wherever_it_lies(made, tmp_path):

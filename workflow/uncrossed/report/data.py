@@ -18,10 +18,11 @@ import pandas as pd
 from tqdm import tqdm
 
 from uncrossed.analysis.contributions import COLUMNS, Attribution, attributions
-from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, groups, leading
+from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, comparisons, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
 from uncrossed.analysis.recalibration import recalibration
+from uncrossed.analysis.statistics import ORIGIN
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
@@ -38,8 +39,10 @@ from uncrossed.results.trials_table import (
 from uncrossed.study import layout
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.study2021.sampling import ORIGIN, RANDOM
+from uncrossed.study2021.sampling import POINT, RANDOM
 
+# How the groups of random published rows end.
+RANDOM_ROWS = f"({RANDOM} rows)"
 RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED, DIAGNOSIS, *SIDE_DIAGNOSES}
 RESULT_COLUMNS |= {curve_column(framework, name) for framework in FRAMEWORKS for name in trial_file.CURVES}
 # Captions of the figures that this package draws, where figures/captions.json has none.
@@ -90,6 +93,7 @@ class Page:
         groups: what is said of the pairs of each architecture and semantics.
         leading: the groups that are spoken of first, as `groups.leading` says.
         attributions: by architecture what its factorials say.
+        comparisons: of `leading`, as `groups.comparisons` says.
         summary: `tables/summary.csv`, where there is one.
         figures: in their order.
         tables: other tables that the study has, by the paths of their files in its folder.
@@ -107,6 +111,7 @@ class Page:
     groups: list[Group] = field(default_factory=list)
     leading: list[Group] = field(default_factory=list)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
+    comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
     summary: pd.DataFrame | None = None
     figures: list[Figure] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -156,7 +161,11 @@ def read(folder: Path, partial: bool = False) -> Page:
     _read_trial_files(page, folder, partial)
     page.summary = _optional(folder / layout.SUMMARY_TABLE, ["architecture", "semantics", "statistic", "value"])
     attribution = _optional(folder / layout.ATTRIBUTION_TABLE, COLUMNS)
-    page.groups, page.leading = _published_groups(page, folder) or _groups(page)
+    trials = _by_origin(page, folder)
+    page.groups = groups(trials, page.summary)
+    _add_noise(page)
+    page.leading = leading(one for one in page.groups if trials is page.trials or one.semantics.endswith(RANDOM_ROWS))
+    page.comparisons = comparisons(_of(trials, page.leading))
     for one in attributions(attribution) if attribution is not None else ():
         page.attributions.setdefault(one.architecture, []).append(one)
     page.figures = _figures(folder)
@@ -172,33 +181,39 @@ def read(folder: Path, partial: bool = False) -> Page:
     return page
 
 
-def _groups(page: Page) -> tuple[list[Group], list[Group]]:
-    """All groups, and those that are spoken of first."""
-    found = groups(page.trials, page.summary)
-    return found, leading(found)
+def _by_origin(page: Page, folder: Path) -> pd.DataFrame:
+    """The page's trials; of the published study random rows and those that a search chose are groups of their own.
 
-
-def _published_groups(page: Page, folder: Path) -> tuple[list[Group], list[Group]] | None:
-    """The same of the published study: random rows and those that a search chose are groups of their own.
-
-    The random ones are spoken of first; what bounds their noise is put into the groups, and the summary into the page.
+    There the page's summary is that of these groups, and the random rows' configurations are their points.
     """
     names = (layout.PUBLISHED_SUMMARY_TABLE, layout.PUBLISHED_NOISE_TABLE, layout.PUBLISHED_EFFECTS_TABLE)
-    tables = {name: _optional(folder / name) for name in (*names, layout.PUBLISHED_EXTREMES_TABLE)}
-    summary, noise = (tables[name] for name in names[:2])
-    if ORIGIN not in page.trials or summary is None or noise is None:
-        return None
-    page.tables |= {name: table for name, table in tables.items() if table is not None}
-    page.summary = summary
-    by_origin = page.trials.assign(semantics=page.trials["semantics"] + " (" + page.trials[ORIGIN] + " rows)")
-    semantics = page.trials["semantics"].iloc[0] + " (" + summary[ORIGIN] + " rows)"
-    found = groups(by_origin, summary.assign(semantics=semantics))
+    found = {name: _optional(folder / name) for name in (*names, layout.PUBLISHED_EXTREMES_TABLE)}
+    summary, trials = found[layout.PUBLISHED_SUMMARY_TABLE], page.trials
+    if ORIGIN not in trials or summary is None or found[layout.PUBLISHED_NOISE_TABLE] is None:
+        return trials
+    page.tables |= {name: table for name, table in found.items() if table is not None}
+    page.summary = summary.assign(semantics=trials["semantics"].iloc[0] + " (" + summary[ORIGIN] + " rows)")
+    origins = trials["semantics"] + " (" + trials[ORIGIN] + " rows)"
+    return trials.assign(semantics=origins, configuration=trials[POINT].fillna(0))
+
+
+def _add_noise(page: Page) -> None:
+    """Put what bounds the noise of published rows into their groups."""
+    noise = page.tables.get(layout.PUBLISHED_NOISE_TABLE)
+    if noise is None:
+        return
     bounds = noise.set_index("architecture")[["noise_share", "low", "high"]]
-    for group in found:
+    for group in page.groups:
         if group.architecture in bounds.index:
             share, low, high = bounds.loc[group.architecture]
             group.noise_share = share, low, high
-    return found, leading(group for group in found if f"({RANDOM} rows)" in group.semantics)
+
+
+def _of(trials: pd.DataFrame, chosen: list[Group]) -> pd.DataFrame:
+    """The completed pairs of some groups."""
+    names = {(one.architecture, one.semantics) for one in chosen}
+    inside = [pair in names for pair in zip(trials["architecture"], trials["semantics"], strict=True)]
+    return trials[np.array(inside, bool) & trials[BOTH_COMPLETED].astype(bool)]
 
 
 def for_script(page: Page) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from uncrossed.analysis.contributions import Attribution
-from uncrossed.analysis.groups import FLOORS, LARGE, Group
-from uncrossed.analysis.intervals import Estimate
+from uncrossed.analysis.groups import FEW, LARGE, Group
+from uncrossed.analysis.intervals import FEWEST, SIGNIFICANCE, Estimate
 from uncrossed.report.data import Page, plain
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
 from uncrossed.study import layout
@@ -23,6 +23,14 @@ FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 MINUS, NONE = "\u2212", "\u2013"
 # Of a table that is shown as it is.
 MOST_ROWS = 100
+# Decimals of an accuracy in a sentence, and in the table of trials.
+DIGITS, ALL_DIGITS = 3, 4
+NOISE = {
+    "seed_distance": "seeds of one framework apart",
+    "beyond_seeds": "of different ones further",
+    "seed_floor": "95% of seed noise below",
+    "rounding_floor": "95% of rounding below",
+}
 
 
 @dataclass
@@ -44,11 +52,11 @@ class Grid:
 # --- Numbers and cells
 
 
-def number(value: float, signed: bool = False) -> str:
-    """A number with four decimals and a true minus."""
+def number(value: float, signed: bool = False, digits: int = DIGITS) -> str:
+    """A number with a true minus."""
     if not math.isfinite(value):
         return "unknown"
-    text = f"{abs(value):.4f}"
+    text = f"{abs(value):.{digits}f}"
     if not float(text):
         return text
     return (MINUS if value < 0 else "+" if signed else "") + text
@@ -63,6 +71,13 @@ def estimate(values: Estimate, signed: bool = False) -> str:
     """A number with its bounds, where it has some."""
     value, low, high = (number(one, signed) for one in values)
     return f"{value} [{low}, {high}]" if all(map(math.isfinite, values)) else value
+
+
+def share(values: Estimate) -> str:
+    """A share with its bounds, where it has some."""
+    value, low, high = values
+    bounds = f" [{percent(low)}, {percent(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
+    return percent(value) + bounds
 
 
 def cell(value: Any) -> str:
@@ -133,23 +148,61 @@ def partial(page: Page) -> str:
 
 
 def answer(page: Page) -> str:
-    """Which architecture differs most, by how much beyond seed noise, because of what."""
+    """How far the architectures' pairs are apart, how much of that is noise, and because of what."""
     if not page.leading:
         return "No pair completed in both frameworks, so nothing can be said."
     first = page.leading[0]
-    pairs = "one pair" if first.pairs == 1 else f"{first.pairs} pairs"
-    most = "{name} differs most: its {pairs}" if len(page.leading) > 1 else "The {pairs} of {name}"
-    start = Markup(most + " {verb} {apart} apart in test accuracy.").format(
-        name=Markup("<strong>{}</strong>").format(first.architecture),
-        pairs=pairs,
-        verb="is" if first.pairs == 1 else "are on average",
-        apart=estimate(first.apart),
-    )
+    if len(page.leading) == 1:
+        start = Markup("The {pairs} of {name} {verb} {apart} apart in test accuracy.").format(
+            name=Markup("<strong>{}</strong>").format(first.architecture),
+            pairs=_sizes(first),
+            verb="is" if first.pairs == 1 else "are on average",
+            apart=estimate(first.apart),
+        )
+    else:
+        start = _ranking(page)
     why = (
         causes(page, first.architecture)
         or "What causes it is not told: that takes a factorial, and all of its results."
     )
     return _joined([start, _noise(first), why])
+
+
+def _sizes(one: Group) -> str:
+    """How many pairs a group has, and of how many configurations, where these are fewer."""
+    text = f"{one.pairs} {'pair' if one.pairs == 1 else 'pairs'}"
+    return text if one.configurations == one.pairs else f"{text} of {one.configurations} configurations"
+
+
+def _ranking(page: Page) -> str:
+    """The architectures by how far their pairs are apart, and what of that order tests bear out."""
+    first, *others = page.leading
+    lines = [
+        Markup("Furthest apart in test accuracy are the pairs of {}, on average {} ({}); {}.").format(
+            Markup("<strong>{}</strong>").format(first.architecture),
+            estimate(first.apart),
+            _sizes(first),
+            "; ".join(f"of {one.architecture} {estimate(one.apart)} ({_sizes(one)})" for one in others),
+        )
+    ]
+    tested = {}
+    for row in page.comparisons.to_dict("records"):
+        pair = {row["first"], row["second"]}
+        if first.architecture in pair and math.isfinite(row["corrected"]):
+            (tested_name,) = pair - {first.architecture}
+            tested[tested_name] = row["corrected"]
+    beyond = [name for name, p_value in tested.items() if p_value < SIGNIFICANCE]
+    unshown = [name for name in tested if name not in beyond]
+    if beyond:
+        lines.append(f"That they are further apart than those of {_listed(beyond)} is more than chance.")
+    if unshown:
+        lines.append(f"That they are further apart than those of {_listed(unshown)} is not shown: it may be chance.")
+    few = [one.architecture for one in page.leading if one.configurations < FEW]
+    if few:
+        lines.append(
+            f"Warning: {_listed(few)} can hardly be compared with others, having fewer than {FEW} configurations."
+        )
+    return _joined(lines)
 
 
 def group(one: Group) -> str:
@@ -159,26 +212,24 @@ def group(one: Group) -> str:
     counts = f"PyTorch in {one.ahead} and TensorFlow in {one.behind} of {one.pairs} pairs"
     counts += f", {ties} {'is a tie' if ties == 1 else 'are ties'}" if ties else ""
     lines = [
-        f"With {one.semantics} semantics the mean difference, PyTorch minus TensorFlow, of {one.pairs} "
-        f"{'pair' if one.pairs == 1 else 'pairs'} is {estimate(one.mean, True)}, the median "
-        f"{estimate(one.median, True)}.",
+        f"With {one.semantics} semantics the mean difference, PyTorch minus TensorFlow, of {_sizes(one)} is "
+        f"{estimate(one.mean, True)}, the median {estimate(one.median, True)}.",
         f"Pairs are {estimate(one.apart)} apart on average.",
     ]
-    if math.isfinite(one.seed_floor[0]) or math.isfinite(one.noise_share[0]):
+    if math.isfinite(one.seed_distance[0]) or math.isfinite(one.noise_share[0]):
         lines.append(_noise(one))
     link = Markup('<a href="#trial={0}">{0}</a>').format(one.largest_trial)
     lines += [
-        Markup("The largest difference is {} ({}); {} differ by more than {:g}.").format(
+        Markup("The largest difference is {} ({}); {} are further apart than {:g}.").format(
             number(one.largest, True), link, percent(one.above), LARGE
         ),
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]
     if math.isfinite(one.trained[0]):
         lines.append(f"Where neither model is at chance the mean difference is {estimate(one.trained, True)}.")
-    if math.isfinite(one.rounding_floor[0]):
-        lines.append(
-            f"Rounding in float32 alone puts fully aligned pairs {estimate(one.rounding_floor)} apart on average."
-        )
+    for floor, what in ((one.seed_floor, "another seed"), (one.rounding_floor, "rounding in float32")):
+        if math.isfinite(floor[0]):
+            lines.append(f"Of differences that are nothing but {what} 95% stay below {estimate(floor)}.")
     if one.left_out:
         lines.append(f"{one.left_out} more did not complete in both frameworks and are left out.")
     return _joined(lines)
@@ -196,13 +247,15 @@ def _noise(one: Group) -> str:
             "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie it "
             f"is at most {share(one.noise_share)} of the mean squared difference."
         )
-    if not math.isfinite(one.seed_floor[0]):
+    if not math.isfinite(one.seed_distance[0]):
         return "Seed noise was not measured in this study, so how much of that is noise cannot be said."
-    excess = one.apart[0] - one.seed_floor[0]
-    noise = f"two seeds of the same framework are on average {estimate(one.seed_floor)} apart"
-    if excess <= 0:
-        return f"That is not beyond seed noise: {noise}."
-    return f"That is {number(excess)} beyond seed noise: {noise}."
+    value, low, _ = one.beyond_seeds
+    text = f"Two seeds of the same framework are on average {estimate(one.seed_distance)} apart"
+    if math.isfinite(value):
+        text += f", two seeds of different frameworks by {estimate(one.beyond_seeds, True)} further"
+    if math.isfinite(low):
+        return f"{text}: {'that is' if low > 0 else 'that is not shown to be'} beyond seed noise."
+    return f"{text}; of fewer than {FEWEST} configurations with several seeds, so that nothing is said of others."
 
 
 def _cause(one: Attribution) -> Markup:
@@ -233,21 +286,21 @@ def bounds(page: Page) -> str:
             "random rows come from. The other rows were chosen by a search because it expected a large difference "
             "there: they are no sample of anything, and have none."
         )
-    source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "by bootstrap over pairs"
+    source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "of the pairs shown"
     return (
-        f"In brackets: 95% bounds, {source}. Pairs are apart by the absolute difference; those that did not complete "
-        "in both are left out."
+        f"In brackets: 95% intervals over configurations (sets of hyperparameters), {source}; there are none of fewer "
+        f"than {FEWEST} configurations. Pairs are apart by the absolute difference; those that did not complete in "
+        "both are left out."
     )
 
 
 def comparison(page: Page) -> Grid:
     """All groups side by side."""
-    floors = {
-        name: [getattr(one, name) for one in page.groups]
-        for name in FLOORS
-        if any(math.isfinite(getattr(one, name)[0]) for one in page.groups)
+    noise = {
+        name: label for name, label in NOISE.items() if any(math.isfinite(getattr(one, name)[0]) for one in page.groups)
     }
-    names = ["pairs", "mean", "median", "apart", "maximum", f"above {LARGE:g}", "ahead", *map(spaced, floors)]
+    names = ["pairs", "configurations", "mean", "median", "apart", "largest", f"above {LARGE:g}", "ahead"]
+    names += noise.values()
     columns = [Column("architecture"), Column("semantics"), *(Column(name, True) for name in names)]
     rows = []
     for one in sorted(page.groups, key=lambda one: (one.architecture, one.semantics != "native", one.semantics)):
@@ -256,9 +309,9 @@ def comparison(page: Page) -> Grid:
             cells = [estimate(one.mean, True), estimate(one.median, True), estimate(one.apart)]
             cells += [number(one.largest, True), percent(one.above)]
             cells += [f"PyTorch {one.ahead}, TensorFlow {one.behind}"]
-        known = [getattr(one, name) for name in floors]
-        cells += [estimate(floor) if math.isfinite(floor[0]) else NONE for floor in known]
-        rows.append([one.architecture, one.semantics, str(one.pairs), *cells])
+        known = [getattr(one, name) for name in noise]
+        cells += [estimate(value) if math.isfinite(value[0]) else NONE for value in known]
+        rows.append([one.architecture, one.semantics, str(one.pairs), str(one.configurations), *cells])
     return Grid(columns, rows)
 
 
@@ -275,7 +328,7 @@ def trials(page: Page) -> Grid:
     for name in table:
         values = [plain(value) for value in table[name]]
         if name in (*ACCURACIES, DIFFERENCE):
-            texts.append(["" if value is None else number(value, name == DIFFERENCE) for value in values])
+            texts.append(["" if value is None else number(value, name == DIFFERENCE, ALL_DIGITS) for value in values])
         else:
             texts.append([cell(value) for value in values])
     return Grid(columns, [list(row) for row in zip(*texts, strict=True)])

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from uncrossed.analysis.association import INPUTS
 from uncrossed.analysis.intervals import exactly
-from uncrossed.analysis.statistics import INPUTS, LARGE_DIFFERENCES
+from uncrossed.analysis.statistics import LARGE_DIFFERENCES
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.results.diagnosis import DIAGNOSES, chance_interval
 from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, SIDE_DIAGNOSES
