@@ -158,7 +158,7 @@ def _statistics(rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[tuple[str, 
     yield "accuracy_rank_correlation", rank_correlation(known, *ACCURACIES)
     yield from noise.of_seeds(known).items()
     aligned = every[every["semantics"].isin(ALIGNED) & every[DIFFERENCE].notna()]
-    yield ROUNDING_FLOOR, noise.of_rounding(aligned)
+    yield noise.ROUNDING_FLOOR, noise.of_rounding(aligned)
 
 
 def differences(rows: pd.DataFrame, quantiles: tuple[float, ...] = QUANTILES) -> dict[str, Estimate]:
