@@ -47,7 +47,7 @@ def factors(
         for part in [[one] for one in free] if name in split else [free]:
             changed = base.semantics | {one: aligned(one, towards) for one in part}
             trainings = [
-                {row.training(side, touching) for side in FRAMEWORKS}
+                [row.training(side, touching) for side in FRAMEWORKS]
                 for row in (base, base.model_copy(update={"semantics": changed}))
             ]
             if trainings[0] != trainings[1]:
