@@ -61,7 +61,7 @@ def test_a_table_alone_needs_the_numbers_of_examples_and_classes(tmp_path):
     summary = pd.read_csv(tmp_path / "tables/summary.csv").set_index(["architecture", "statistic"])["value"]
     trials = pd.read_parquet(tmp_path / "tables/trials.parquet")
     above = (trials[["pytorch_test_accuracy", "tensorflow_test_accuracy"]] > 0.52).all(axis=1)
-    assert summary["all", "pairs_both_trained"] == above.sum()
+    assert summary["all", "pairs_both_above_chance"] == above.sum()
 
 
 def test_trial_files_say_how_many_classes_there_are(tmp_path):
@@ -70,5 +70,5 @@ def test_trial_files_say_how_many_classes_there_are(tmp_path):
     assert predictions.size(tmp_path, trials["trial"]) == (200, 60, 30)
     # Of 60 examples up to 0.22 are right by chance with ten classes, up to 0.12 with thirty.
     found = analyse.make(tmp_path).set_index(["architecture", "semantics", "statistic"])
-    assert number(found, "pairs_both_trained", "all") == 2
+    assert number(found, "pairs_both_above_chance", "all") == 2
     assert "pytorch_recall_29" in pd.read_csv(tmp_path / "tables/disagreement.csv")

@@ -13,7 +13,7 @@ def test_differences_of_a_hand_made_table():
     found = summarise(table([(0.9, 0.3), (0.5, 0.56), (0.7, 0.7), (0.8, 0.1), (0.1, 0.1)]))
     expected = {
         "pairs": 5,
-        "pairs_both_trained": 3,
+        "pairs_both_above_chance": 3,
         "pairs_tensorflow_at_chance": 1,
         "pairs_one_at_chance": 1,
         "pairs_both_at_chance": 1,
@@ -61,7 +61,7 @@ def test_diverged_and_missing_pairs_are_counted_and_left_out():
         tensorflow_status="completed",
     )
     found = summarise(trials)
-    assert [number(found, f"pairs_{state}") for state in ("diverged", "missing", "both_trained")] == [1, 2, 1]
+    assert [number(found, f"pairs_{state}") for state in ("diverged", "missing", "both_above_chance")] == [1, 2, 1]
     assert number(found, "difference_mean") == pytest.approx(0.5)
     # What a diverged model's accuracy is does not matter.
     other = trials.assign(pytorch_test_accuracy=[0.9, 0.7, np.nan, np.nan])

@@ -79,7 +79,7 @@ def printed(summary: pd.DataFrame) -> str:
         if pd.isna(row["pairs"]):
             continue
         lines.append(
-            f"{architecture:12} {row['pairs']:5.0f} {row['pairs_both_trained']:7.0f} {row['difference_median']:+8.4f} "
+            f"{architecture:12} {row['pairs']:5.0f} {row['diagnosis_trained']:7.0f} {row['difference_median']:+8.4f} "
             f"{row['absolute_difference_mean']:8.4f} {row['share_above_0.1']:6.1%}  {semantics}"
         )
     return "\n".join(lines)

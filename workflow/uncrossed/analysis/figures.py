@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from uncrossed.analysis import looks
+from uncrossed.analysis.diagnosis import at_chance
 from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.analysis.statistics import INPUTS
 from uncrossed.common.files import write_json
@@ -89,10 +90,11 @@ def histogram(shown: looks.Shown) -> tuple[Any, str]:
     looks.legend(figure, handles, shown)
     return figure, (
         "Distribution of the difference of test accuracy, PyTorch minus TensorFlow, over pairs. Bars right of zero are "
-        "pairs that PyTorch won; hatched ones have a model at chance, so that it failed to train. "
+        "pairs that PyTorch won. Hatched ones have a model whose test accuracy is at chance, whatever became of its "
+        "training. "
         + shown.each(
             lambda a: (
-                f"median {shown.value(a, 'difference_median'):+.3f}, PyTorch ahead in "
+                f"{at_chance(shown.of(a))}; median {shown.value(a, 'difference_median'):+.3f}, PyTorch ahead in "
                 f"{shown.value(a, 'share_won_by_pytorch'):.0%}, from {shown.value(a, 'difference_minimum'):+.3f} to "
                 f"{shown.value(a, 'difference_maximum'):+.3f}"
             )
@@ -123,13 +125,11 @@ def scatter(shown: looks.Shown) -> tuple[Any, str]:
     looks.legend(figure, handles, shown)
     return figure, (
         "Test accuracy of both models of each pair. Points below the diagonal are pairs that PyTorch won; a row at the "
-        "bottom are pairs that only PyTorch trained. "
+        "bottom are pairs whose TensorFlow model tests at chance, whatever became of its training. "
         + shown.each(
             lambda a: (
                 f"Pearson correlation {looks.number(shown.value(a, 'accuracy_pearson'))}, "
-                f"{shown.value(a, 'pairs_tensorflow_at_chance'):.0f} pairs with TensorFlow alone at chance, "
-                f"{shown.value(a, 'pairs_pytorch_at_chance'):.0f} with PyTorch alone, "
-                f"{shown.value(a, 'pairs_both_at_chance'):.0f} with both"
+                f"{at_chance(shown.of(a))}, {shown.value(a, 'pairs_both_at_chance'):.0f} times both of a pair"
             )
         )
     )

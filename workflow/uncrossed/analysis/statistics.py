@@ -6,16 +6,17 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from uncrossed.analysis import diagnosis
 from uncrossed.analysis.intervals import UNKNOWN, Estimate, bootstrap, exactly
 from uncrossed.common.errors import InputError
+from uncrossed.results.diagnosis import chance_interval
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
 from uncrossed.study.hyperparameters import BATCH_SIZE, EPOCHS, HYPERPARAMETERS, Hyperparameter
 
 # What a difference may depend on.
 INPUTS = HYPERPARAMETERS | {"steps": Hyperparameter("optimizer steps", integer=True)}
-# A model is at chance where its accuracy is not above the binomial interval around that of guessing a class.
-CHANCE_CONFIDENCE = 0.99
-STATES = ("both trained", "PyTorch at chance", "TensorFlow at chance", "both at chance", "diverged", "missing")
+# A model is at chance where its accuracy is not above `chance_interval`, whatever became of its training.
+STATES = ("both above chance", "PyTorch at chance", "TensorFlow at chance", "both at chance", "diverged", "missing")
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LARGE_DIFFERENCES = (0.05, 0.1, 0.25, 0.5)
 # Mutual information: nearest neighbours, repeats (its ties are broken at random), pairs below which nothing is said.
@@ -44,8 +45,8 @@ def prepared(
         where: what an error names.
 
     Returns:
-        The rows in their order, with `steps`, `state` (one of STATES) and `difference` (PyTorch minus TensorFlow; NaN
-        where a model diverged or is missing, as its accuracy says nothing).
+        The rows in their order, with `diagnosis` and those of the sides, `steps`, `state` (one of STATES) and
+        `difference` (PyTorch minus TensorFlow; NaN where a model diverged or is missing, as its accuracy says nothing).
 
     Raises:
         InputError: a missing column, a value that is not a number, a number of examples below 1 or of classes below 2,
@@ -66,6 +67,7 @@ def prepared(
     filled = {"trial": [str(k) for k in range(len(table))], "seed": 0, "semantics": "native"}
     filled |= dict.fromkeys(STATUSES, "completed")
     table = table.assign(**{name: value for name, value in filled.items() if name not in table})
+    table = diagnosis.filled(table, classes, test_examples)
     table["steps"] = table[EPOCHS] * np.ceil(train_examples / table[BATCH_SIZE]).astype(int)
     both = table[list(ACCURACIES)].to_numpy(float)
     chance = both <= chance_interval(test_examples, classes)[1]
@@ -81,17 +83,6 @@ def prepared(
     known = table["state"].isin(STATES[:4])
     table[DIFFERENCE] = np.where(known, both[:, 0] - both[:, 1], np.nan)
     return table
-
-
-def chance_interval(test_examples: int, classes: int) -> tuple[float, float]:
-    """Between which accuracies guessing one of the classes falls with probability CHANCE_CONFIDENCE.
-
-    Binomial, with equal tails; the classes are equally frequent among the test examples.
-    """
-    from scipy.stats import binom
-
-    low, high = binom.interval(CHANCE_CONFIDENCE, test_examples, 1 / classes)
-    return low / test_examples, high / test_examples
 
 
 def summarise(trials: pd.DataFrame) -> pd.DataFrame:
@@ -124,6 +115,7 @@ def _statistics(rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[tuple[str, 
     for state in STATES:
         yield f"pairs_{state.lower().replace(' ', '_')}", exactly(counts.get(state, 0))
     yield "pairs_one_at_chance", exactly(sum(counts.get(state, 0) for state in STATES[1:3]))
+    yield from diagnosis.counts(rows)
     known = rows[rows[DIFFERENCE].notna()]
     difference = known[DIFFERENCE].to_numpy()
     yield from differences(difference).items()

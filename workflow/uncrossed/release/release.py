@@ -41,12 +41,12 @@ def make(folder: str | os.PathLike[str]) -> list[str]:
     folder = Path(folder)
     study = Study.read_built(folder)
     listed = checksums.read_built(folder)
-    table = tables.read(folder)
+    trials = tables.read(folder)
     table = statistics.prepared(
-        table, study.dataset.train_examples, study.dataset.test_examples, study.dataset.classes, folder
+        trials, study.dataset.train_examples, study.dataset.test_examples, study.dataset.classes, folder
     )
     write_json(folder / layout.PROVENANCE, provenance.collect(folder, study, listed))
-    write_json(folder / layout.CROISSANT, metadata.croissant(study, table, listed))
+    write_json(folder / layout.CROISSANT, metadata.croissant(study, trials, listed))
     write_text(folder / layout.CARD, card.text(study, table))
     names = [*listed, layout.CHECKSUMS, layout.RUNS_TABLE, *METADATA]
     trials = sorted(manifest.read(folder / layout.MANIFEST, architectures=None))

@@ -25,12 +25,20 @@ from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
 from uncrossed.results import tables, trial_file, trials_table
-from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIFFERENCE, STATUSES, curve_column
+from uncrossed.results.trials_table import (
+    ACCURACIES,
+    BOTH_COMPLETED,
+    DIAGNOSIS,
+    DIFFERENCE,
+    SIDE_DIAGNOSES,
+    STATUSES,
+    curve_column,
+)
 from uncrossed.study import layout
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 
-RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED}
+RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED, DIAGNOSIS, *SIDE_DIAGNOSES}
 RESULT_COLUMNS |= {curve_column(framework, name) for framework in FRAMEWORKS for name in trial_file.CURVES}
 # Captions of the figures that this package draws, where figures/captions.json has none.
 DEFAULT_CAPTIONS = {
@@ -127,7 +135,8 @@ class Page:
         """The columns of the table that is shown: what matters most first, so that it is in view on a phone too."""
         varied = [name for name in self.parameters if self.trials[name].astype(str).nunique() > 1 and name != "base"]
         completed = self.trials[list(STATUSES)].eq("completed").all(axis=None)
-        return ["trial", DIFFERENCE, *ACCURACIES, "architecture", *varied, *(() if completed else STATUSES)]
+        diagnosed = [name for name in (DIAGNOSIS,) if name in self.trials]
+        return ["trial", DIFFERENCE, *ACCURACIES, *diagnosed, "architecture", *varied, *(() if completed else STATUSES)]
 
 
 def read(folder: Path, partial: bool = False) -> Page:

@@ -173,8 +173,8 @@ def group(one: Group) -> str:
         lines.append(_noise(one))
     link = Markup('<a href="#trial={0}">{0}</a>').format(one.largest_trial)
     lines += [
-        Markup("At most they are {} apart ({}); {} differ by more than {:g}.").format(
-            number(abs(one.largest)), link, percent(one.above), LARGE
+        Markup("The largest difference is {} ({}); {} differ by more than {:g}.").format(
+            number(one.largest, True), link, percent(one.above), LARGE
         ),
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]

@@ -13,6 +13,7 @@ from uncrossed.common.files import DAMAGE_TO_SIZES
 from uncrossed.datasets import dataset_file
 from uncrossed.results import origin, trial_file
 from uncrossed.results.recompute import trained
+from uncrossed.results.trials_table import Side, side
 from uncrossed.study import layout
 from uncrossed.study.mechanisms import MECHANISMS
 from uncrossed.study.trial import Trial
@@ -36,7 +37,7 @@ class TrialFacts(NamedTuple):
         content_sha256: of the result.
         last_weights: the hashes of the arrays of the last kept epoch, in model order.
         completed: whether all losses were finite.
-        last_values: of each curve the last value.
+        side: what a table of trials says of it.
         tiny_steps: whether its learning rate may be too small to move weights.
         unmoved: whether no weight has another value than the kept initial one; None where that is not known.
     """
@@ -48,7 +49,7 @@ class TrialFacts(NamedTuple):
     content_sha256: str
     last_weights: tuple[str, ...]
     completed: bool
-    last_values: dict[str, float]
+    side: Side
     tiny_steps: bool
     unmoved: bool | None
 
@@ -98,7 +99,6 @@ def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
         return Contents(fault=fault)
     epochs = trial_file.kept_epochs(file)
     first, last = _weights_sha256(file, epochs[0]), _weights_sha256(file, epochs[-1])
-    last_epoch = trial_file.epochs_trained(curves) - 1
     facts = TrialFacts(
         framework=attributes["framework"],
         row=row_text(row),
@@ -107,7 +107,7 @@ def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
         content_sha256=attributes["content_sha256"],
         last_weights=tuple(last.values()),
         completed=attributes["status"] == "completed",
-        last_values={name: float(values[last_epoch]) for name, values in curves.items()},
+        side=side(attributes, curves),
         tiny_steps=row.learning_rate * GRADIENT / (GRADIENT + row.adam_epsilon) < TINY,
         unmoved=all(first[name] == last[name] for name in trained(last)) if epochs[0] == 0 else None,
     )

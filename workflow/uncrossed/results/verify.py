@@ -321,12 +321,7 @@ def _compare_tables(
     for trial, row in rows.items():
         sides = {name: facts.get(_where(source, layout.trial_file(trial, name))) for name in FRAMEWORKS}
         if None not in sides.values():
-            last = {
-                name: ("completed" if side.completed else "diverged", side.last_values)
-                for name, side in sides.items()
-                if side
-            }
-            expected[trial] = trials_table.line(row, last)
+            expected[trial] = trials_table.line(row, {name: found.side for name, found in sides.items() if found})
     parsers = {
         layout.TRIALS_CSV: trials_table.read_csv,
         layout.TRIALS_PARQUET: read_parquet,
