@@ -4,26 +4,28 @@ Markup is only made by `Markup.format`, which escapes what it is given: no name 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from uncrossed.analysis.attribution import Explanation
 from uncrossed.analysis.groups import FLOORS, LARGE, Group
 from uncrossed.analysis.intervals import Estimate
-from uncrossed.report.data import Page, plain
-from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
+from uncrossed.report.causes import Attribution
+from uncrossed.report.data import Neighbours, Page, plain
+from uncrossed.results.diagnosis import DIAGNOSES
+from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, STATUSES
 from uncrossed.study import layout
-from uncrossed.study.mechanisms import NAMED, resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
 
 FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 MINUS, NONE = "\u2212", "\u2013"
 # Of a table that is shown as it is.
 MOST_ROWS = 100
+# Decimals of accuracies.
+DIGITS = 3
 
 
 @dataclass
@@ -46,10 +48,10 @@ class Grid:
 
 
 def number(value: float, signed: bool = False) -> str:
-    """A number with four decimals and a true minus."""
+    """An accuracy or a difference of accuracies, with a true minus."""
     if not math.isfinite(value):
         return "unknown"
-    text = f"{abs(value):.4f}"
+    text = f"{abs(value):.{DIGITS}f}"
     if not float(text):
         return text
     return (MINUS if value < 0 else "+" if signed else "") + text
@@ -66,19 +68,14 @@ def estimate(values: Estimate, signed: bool = False) -> str:
     return f"{value} [{low}, {high}]" if all(map(math.isfinite, values)) else value
 
 
-def share(values: Estimate) -> str:
-    """A share with its bounds, where it has some."""
-    value, low, high = values
-    bounds = f" [{percent(low)}, {percent(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
-    return percent(value) + bounds
-
-
 def cell(value: Any) -> str:
     """Any cell of a table."""
     value = plain(value)
     if value is None:
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def setting(value: Any) -> str:
@@ -95,11 +92,12 @@ def spaced(name: Any) -> str:
     return str(name).replace("_", " ")
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Names as one text."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def _joined(lines: Iterable[str]) -> Markup:
+def joined(lines: Iterable[str]) -> Markup:
     """Sentences as one text; those that are no markup are escaped."""
     return Markup(" ").join(lines)
 
@@ -116,7 +114,7 @@ def about(page: Page) -> str:
         else ""
     )
     return (
-        f"{count:,} {'pair' if count == 1 else 'pairs'} of {_listed(page.architectures)}: each trained with the same "
+        f"{count:,} {'pair' if count == 1 else 'pairs'} of {listed(page.architectures)}: each trained with the same "
         f"hyperparameters once in PyTorch and once in TensorFlow{on}. Differences are test accuracies, PyTorch minus "
         "TensorFlow."
     )
@@ -136,29 +134,8 @@ def partial(page: Page) -> str:
 # --- What the pairs say
 
 
-def answer(page: Page) -> str:
-    """Which architecture differs most, by how much beyond seed noise, because of what."""
-    if not page.leading:
-        return "No pair completed in both frameworks, so nothing can be said."
-    first = page.leading[0]
-    pairs = "one pair" if first.pairs == 1 else f"{first.pairs} pairs"
-    most = "{name} differs most: its {pairs}" if len(page.leading) > 1 else "The {pairs} of {name}"
-    start = Markup(most + " {verb} {apart} apart in test accuracy.").format(
-        name=Markup("<strong>{}</strong>").format(first.architecture),
-        pairs=pairs,
-        verb="is" if first.pairs == 1 else "are on average",
-        apart=estimate(first.apart),
-    )
-    found = page.explanations.get(first.architecture, [])
-    largest = max((one for one in found if math.isfinite(one.gap)), key=lambda one: abs(one.gap), default=None)
-    causes = [_cause(one, brief=True) for one in ([largest] if largest else found)]
-    return _joined(
-        [start, _noise(first), *(causes or ["What explains it was not measured in this study; an ablation would."])]
-    )
-
-
-def group(one: Group) -> str:
-    """What is said of a group."""
+def group(one: Group, neighbours: Mapping[str, Neighbours]) -> str:
+    """What is said of a group; `neighbours` is the page's."""
     leader = "PyTorch" if one.ahead > one.behind else "TensorFlow" if one.behind > one.ahead else ""
     ties = one.pairs - one.ahead - one.behind
     counts = f"PyTorch in {one.ahead} and TensorFlow in {one.behind} of {one.pairs} pairs"
@@ -169,12 +146,14 @@ def group(one: Group) -> str:
         f"{estimate(one.median, True)}.",
         f"Pairs are {estimate(one.apart)} apart on average.",
     ]
-    if math.isfinite(one.seed_floor[0]):
-        lines.append(_noise(one))
+    if noise(one):
+        lines.append(noise(one))
     link = Markup('<a href="#trial={0}">{0}</a>').format(one.largest_trial)
+    near = [number(difference, True) for _, difference, _ in neighbours.get(one.largest_trial, [])]
+    beside = f"; in its nearest neighbours it is {listed(near)}" if near else ""
     lines += [
-        Markup("The largest difference is {} ({}); {} differ by more than {:g}.").format(
-            number(one.largest, True), link, percent(one.above), LARGE
+        Markup("The largest difference is {} ({}){}; {} differ by more than {:g}.").format(
+            number(one.largest, True), link, beside, percent(one.above), LARGE
         ),
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]
@@ -186,42 +165,36 @@ def group(one: Group) -> str:
         )
     if one.left_out:
         lines.append(f"{one.left_out} more did not complete in both frameworks and are left out.")
-    return _joined(lines)
+    return joined(lines)
 
 
 def causes(page: Page, architecture: str) -> str:
-    """What an ablation says of an architecture; nothing where there is none."""
-    return _joined(_cause(one) for one in page.explanations.get(architecture, []))
+    """What the gaps of an architecture are made of; nothing where that was not measured."""
+    return joined(map(_cause, page.attributions.get(architecture, [])))
 
 
-def _noise(one: Group) -> str:
-    """How far pairs are apart beyond seed noise."""
+def noise(one: Group) -> str:
+    """How far pairs are apart beyond seed noise; nothing where that was not measured."""
     if not math.isfinite(one.seed_floor[0]):
-        return "Seed noise was not measured in this study, so how much of that is noise cannot be said."
+        return ""
     excess = one.apart[0] - one.seed_floor[0]
-    noise = f"two seeds of the same framework are on average {estimate(one.seed_floor)} apart"
+    seeds = f"two seeds of the same framework are on average {estimate(one.seed_floor)} apart"
     if excess <= 0:
-        return f"That is not beyond seed noise: {noise}."
-    return f"That is {number(excess)} beyond seed noise: {noise}."
+        return f"That is not beyond seed noise: {seeds}."
+    return f"That is {number(excess)} beyond seed noise: {seeds}."
 
 
-def _cause(one: Explanation, brief: bool = False) -> str:
-    """Which mechanism explains most of a base trial's difference; in brief without what is left when it alone stays."""
-    gap = f" of {number(one.gap, True)}" if math.isfinite(one.gap) else ""
-    if not one.mechanism:
-        return f"In the trial {one.base} the difference{gap} is within the floors, so nothing is attributed."
-    mechanism = Markup("<strong>{}</strong>").format(spaced(one.mechanism))
-    if one.share[0] <= 0 or one.share[1] <= 0:
-        return Markup(
-            "In the trial {} no mechanism alone explains the difference{} beyond its bounds; the largest share is that "
-            "of {}, {}."
-        ).format(one.base, gap, mechanism, share(one.share))
-    left = ""
-    if math.isfinite(one.left[0]) and not brief:
-        left = f"; when all others are aligned and it is not, {share(one.left)} of the difference is left"
-    return Markup("In the trial {}{} {} explains {} of the difference{} when it alone is aligned{}.").format(
-        one.base, f" over {one.seeds} seeds" if one.seeds else "", mechanism, share(one.share), gap, left
-    )
+def _cause(one: Attribution) -> Markup:
+    """What a gap is made of, in points that add up to it."""
+    over = f"{one.configurations} configuration{'s' * (one.configurations != 1)}"
+    start = Markup("Over {} the gap is {}: ").format(over, estimate(one.gap, True))
+    parts = sorted(one.contributions, key=lambda part: -abs(part.points[0]))
+    name = {True: Markup("<strong>{}</strong> {}"), False: Markup("{} {} (not beyond chance)")}
+    said = [name[part.significant].format(spaced(part.factor), estimate(part.points, True)) for part in parts]
+    said.append(Markup("and {} remains").format(estimate(one.remaining, True)))
+    notes = [f"In brackets: {one.interval}." if one.interval else ""]
+    notes.append("It rests on half of the combinations of aligned mechanisms." if one.half else "")
+    return joined([start + Markup(", ").join(said) + ".", *filter(None, notes)])
 
 
 def bounds(page: Page) -> str:
@@ -251,19 +224,8 @@ def comparison(page: Page) -> Grid:
             cells += [f"PyTorch {one.ahead}, TensorFlow {one.behind}"]
         known = [getattr(one, name) for name in floors]
         cells += [estimate(floor) if math.isfinite(floor[0]) else NONE for floor in known]
-        ablated = bool(page.explanations.get(one.architecture))
-        rows.append([one.architecture, _label(one.semantics, ablated), str(one.pairs), *cells])
+        rows.append([one.architecture, one.semantics, str(one.pairs), *cells])
     return Grid(columns, rows)
-
-
-def _label(semantics: str, ablated: bool) -> str:
-    """Semantics as an ablation calls them, where it has them; outside one a built-in name stays that name."""
-    if semantics in NAMED and not ablated:
-        return semantics
-    labels = {spell(resolve(text)): label for label, text in variants().items()}
-    label = labels.get(semantics, semantics)
-    kind, _, mechanism = label.partition("-")
-    return {"only": f"{mechanism} aligned alone", "without": f"all aligned but {mechanism}"}.get(kind, label)
 
 
 # --- Tables
@@ -285,10 +247,16 @@ def trials(page: Page) -> Grid:
     return Grid(columns, [list(row) for row in zip(*texts, strict=True)])
 
 
+def kinds(page: Page) -> Iterator[tuple[str, int]]:
+    """The diagnoses that there are, the best first, with how many pairs have each."""
+    counts = page.trials[DIAGNOSIS].value_counts() if DIAGNOSIS in page.trials else {}
+    return ((name, counts[name]) for name in reversed(DIAGNOSES) if name in counts)
+
+
 def reading(page: Page) -> str:
     """How to use the table of trials."""
     shown = "its curves, confusion matrices, hyperparameters and files" if page.has_files else "its hyperparameters"
-    return f"Click a heading to sort, and a row to open its pair: {shown}."
+    return f"Point at a pair to name it; click a point or a row to open it: {shown}. Filters act on both."
 
 
 def grid(table: pd.DataFrame) -> Grid:

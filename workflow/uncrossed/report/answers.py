@@ -1,0 +1,223 @@
+"""The first screen of a report: how far the frameworks are apart, in which pairs, and because of what.
+
+Each answer is a sentence or two and a small table. What was not measured is one line below them.
+"""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup
+
+from uncrossed.analysis.groups import Group
+from uncrossed.analysis.intervals import Estimate
+from uncrossed.report.causes import Attribution
+from uncrossed.report.data import Page
+from uncrossed.report.sentences import (
+    FRAMEWORK_NAMES,
+    NONE,
+    Column,
+    Grid,
+    joined,
+    listed,
+    noise,
+    number,
+    percent,
+    spaced,
+)
+from uncrossed.results.diagnosis import DIAGNOSES, EVALUATION_FAILURE, TRAINED
+from uncrossed.results.trials_table import BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE, SIDE_DIAGNOSES
+
+# With fewer pairs an architecture is compared with others only with a warning.
+FEW = 5
+# So many architectures are named in a sentence.
+NAMED = 4
+KINDS = dict(
+    zip(
+        DIAGNOSES,
+        (
+            "without a result",
+            "in which a model diverged",
+            "in which a model learnt nothing",
+            "in which a test accuracy fails",
+            "in which a model is at chance for no known reason",
+            "in which a model is slow",
+            "in which both trained",
+        ),
+        strict=True,
+    )
+)
+
+
+@dataclass
+class Answer:
+    """An answer: the question, sentences, and a table."""
+
+    question: str
+    sentence: str
+    grid: Grid
+    note: str = ""
+
+
+def answers(page: Page) -> list[Answer]:
+    """The answers that a study has."""
+    if not page.leading:
+        return []
+    return [answer for answer in (_apart(page), _kinds(page), _causes(page)) if answer]
+
+
+def unmeasured(page: Page) -> str:
+    """What the study did not measure; nothing where it measured all."""
+    lacking = []
+    if not any(math.isfinite(_beyond(one)[0]) for one in page.leading):
+        lacking.append("how far another seed alone puts a pair apart")
+    if not page.attributions:
+        lacking.append("what the differences come from")
+    return f"Not measured in this study: {listed(lacking)}." if lacking else ""
+
+
+# --- How far
+
+
+def _apart(page: Page) -> Answer:
+    found = page.leading
+    first, *others = found[:NAMED]
+    lines = [
+        Markup("On average pairs of {} are <strong>{}</strong> apart{}.").format(
+            first.architecture,
+            number(first.apart[0]),
+            "".join(f", of {one.architecture} {number(one.apart[0])}" for one in others),
+        )
+    ]
+    said = noise(first)
+    if said:
+        lines.append(said)
+    pairs, ahead, behind = (sum(getattr(one, name) for one in found) for name in ("pairs", "ahead", "behind"))
+    leader, count = ("PyTorch", ahead) if ahead >= behind else ("TensorFlow", behind)
+    lines.append(f"{leader} is ahead in {count:,} of {pairs:,} pairs.")
+    few = [one.architecture for one in found if one.pairs < FEW]
+    if few and len(found) > 1:
+        lines.append(f"Of {listed(few)} there are fewer than {FEW} pairs: a comparison with the others says little.")
+    columns = [Column("architecture"), Column("pairs", True), Column("apart", True), Column("difference", True)]
+    beyond = any(math.isfinite(_beyond(one)[0]) for one in found)
+    columns += [Column("beyond noise", True)] if beyond else []
+    rows = []
+    for one in found:
+        row = [one.architecture, f"{one.pairs:,}", _bounded(one.apart), _bounded(one.mean, True)]
+        rows.append([*row, _bounded(_beyond(one), True)] if beyond else row)
+    semantics = {one.semantics for one in found} - {"native"}
+    note = f"Semantics: {listed(sorted(semantics))}. " if semantics else ""
+    note += "Apart is the mean of |difference|; the difference is PyTorch minus TensorFlow. In brackets: 95% intervals."
+    return Answer("How far are they apart?", joined(lines), Grid(columns, rows), note)
+
+
+def _beyond(one: Group) -> Estimate:
+    """How much further apart pairs are than two seeds of one framework; NaN where that was not measured."""
+    return one.apart[0] - one.seed_floor[0], math.nan, math.nan
+
+
+def _bounded(values: Estimate, signed: bool = False) -> Markup:
+    """A number with its bounds below it."""
+    value, low, high = (number(one, signed) for one in values)
+    if not math.isfinite(values[0]):
+        return Markup(NONE)
+    if not all(map(math.isfinite, values)):
+        return Markup("{}").format(value)
+    return Markup('{} <span class="bounds">[{}, {}]</span>').format(value, low, high)
+
+
+# --- In which pairs
+
+
+def _kinds(page: Page) -> Answer | None:
+    rows = page.spoken
+    if DIAGNOSIS not in rows or not {*SIDE_DIAGNOSES} <= {*rows}:
+        return None
+    # The difference of a pair that did not complete says nothing.
+    rows = rows.assign(**{DIFFERENCE: rows[DIFFERENCE].where(rows[BOTH_COMPLETED].astype(bool))})
+    size = rows[DIFFERENCE].abs()
+    distance = size.groupby(rows[DIAGNOSIS]).sum() / (size.sum() or 1)
+    found = sorted(distance.index, key=lambda name: (-distance[name], DIAGNOSES.index(name)))
+    said = [_kind(rows, name, distance[name]) for name in found if distance[name] > 0][:1]
+    if TRAINED in found and found[0] != TRAINED:
+        said.append(_kind(rows, TRAINED, distance[TRAINED]))
+    columns = [Column("diagnosis"), *(Column(name, True) for name in ("pairs", "difference", "distance"))]
+    grid = []
+    for name in found:
+        those = rows[rows[DIAGNOSIS] == name]
+        mean = those[DIFFERENCE].mean()
+        cells = [number(mean, True) if math.isfinite(mean) else NONE, _bar(distance[name]) if distance[name] else NONE]
+        grid.append([_named(name, those), f"{len(those):,}", *cells])
+    sentence = Markup("; ").join(said) + "." if said else "All pairs are equal."
+    note = (
+        "A pair is what its worse side is, of which the small print counts whose. Distance is the sum of |difference|."
+    )
+    return Answer("In which pairs?", sentence, Grid(columns, grid), note)
+
+
+def _kind(rows: pd.DataFrame, name: str, share: float) -> Markup:
+    """How many pairs are of a kind, and how much of all distance lies in them."""
+    those = rows[rows[DIAGNOSIS] == name]
+    text = Markup("<strong>{}</strong> of all distance lies in the {:,} of {:,} pairs {}").format(
+        percent(share), len(those), len(rows), KINDS[name]
+    )
+    if name != EVALUATION_FAILURE:
+        return text
+    return text + ", " + listed(_sides(name, those, "{}'s in {:,}"))
+
+
+def _sides(name: str, rows: pd.DataFrame, words: str) -> list[str]:
+    """Of which frameworks how many trainings have a diagnosis."""
+    counts = [(rows[side] == name).sum() for side in SIDE_DIAGNOSES]
+    return [words.format(who, count) for who, count in zip(FRAMEWORK_NAMES.values(), counts, strict=True) if count]
+
+
+def _named(name: str, rows: pd.DataFrame) -> Markup:
+    """A diagnosis with its mark and, below it, whose it is."""
+    text = Markup('<span class="mark {}">{}</span>').format(name.replace(" ", "-"), name)
+    if name == TRAINED:
+        return text
+    return text + Markup('<span class="bounds">{}</span>').format(", ".join(_sides(name, rows, "{} {:,}")))
+
+
+def _bar(share: float) -> Markup:
+    return Markup('<span class="bar" style="--share: {:.3f}"></span>{}').format(share, percent(share))
+
+
+# --- Because of what
+
+
+def _causes(page: Page) -> Answer | None:
+    found = [one for group in page.leading for one in page.attributions.get(group.architecture, [])]
+    if not found:
+        return None
+    factors = dict.fromkeys(part.factor for one in found for part in one.contributions)
+    columns = [Column(""), *(Column(one.architecture, True) for one in found)]
+    rows = [["gap", *(_bounded(one.gap, True) for one in found)]]
+    for factor in factors:
+        cells = []
+        for one in found:
+            part = next((part for part in one.contributions if part.factor == factor), None)
+            points = _bounded(part.points, True) if part else ""
+            cells.append(Markup("<strong>{}</strong>").format(points) if part and part.significant else points)
+        rows.append([spaced(factor), *cells])
+    rows.append(["remaining", *(_bounded(one.remaining, True) for one in found)])
+    notes = ["Points of accuracy; a column adds up to its gap. Bold: beyond chance."]
+    notes += dict.fromkeys(f"In brackets: {one.interval}." for one in found if one.interval)
+    notes += ["Some rest on half of the combinations."] if any(one.half for one in found) else []
+    sentence = joined(map(_sum, found[:NAMED]))
+    return Answer("Because of what?", sentence, Grid(columns, rows), " ".join(notes))
+
+
+def _sum(one: Attribution) -> Markup:
+    """A gap as a sum: what is claimed, all that is not, and what remains."""
+    claimed = [part for part in one.contributions if part.significant]
+    rest = sum(part.points[0] for part in one.contributions if not part.significant)
+    parts = [
+        Markup("<strong>{}</strong> {}").format(spaced(part.factor), number(part.points[0], True))
+        for part in sorted(claimed, key=lambda part: -abs(part.points[0]))
+    ]
+    if len(claimed) < len(one.contributions):
+        parts.append(Markup("{} {}").format("others" if claimed else "no factor beyond chance", number(rest, True)))
+    parts.append(Markup("{} remains").format(number(one.remaining[0], True)))
+    return Markup("{}: {} = {}.").format(one.architecture, number(one.gap[0], True), Markup(", ").join(parts))
