@@ -42,7 +42,9 @@ def test_the_table_and_an_opened_pair_in_a_browser(made):
     need(shutil.which("chromium"), "chromium")
     trials = pd.read_parquet(made / "tables/trials.parquet")
     with Browser() as browser:
-        assert browser.open(made / "report.html") < 10
+        assert browser.open(made / "report.html", width=1280) < 10
+        tables = "[...document.querySelectorAll('.answers .scroll')]"
+        assert not browser.run(f"{tables}.some(e => e.scrollWidth > e.clientWidth)")
         assert browser.run(CELL % 0) == list(trials["trial"])
 
         # Sorted by difference with the keyboard: the largest first, then the smallest, which `aria-sort` says.

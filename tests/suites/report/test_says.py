@@ -10,7 +10,9 @@ from helpers import synthetic
 from helpers.commands import uncrossed
 from helpers.pages import SVG, data, page, words
 from uncrossed.common.errors import InputError
-from uncrossed.report import report
+from uncrossed.report import report, script
+from uncrossed.report.causes import Plan
+from uncrossed.report.data import read as page_of
 from uncrossed.report.sentences import MINUS, NONE
 from uncrossed.results import trial_file
 
@@ -24,7 +26,7 @@ def test_the_summary_says_what_the_table_of_trials_holds(made):
         assert f"is +{mean:.3f}" in text
     order = means.sort_values(ascending=False)
     others = "".join(f", of {name} {mean:.3f}" for name, mean in order[1:].items())
-    assert f"On average pairs of {order.index[0]} are {order.iloc[0]:.3f} apart{others}." in text
+    assert f"On average pairs of {order.index[0]} are {order.iloc[0]:.3f} apart{others}. PyTorch is ahead in 6 " in text
     assert "Not measured in this study: how far another seed alone puts a pair apart and what the differences" in text
     assert "1 more did not complete in both frameworks" in text
 
@@ -86,6 +88,7 @@ def test_it_takes_noise_and_bounds_from_the_summary(study):
     report.make(study)
     text = words(study)
     assert "is +0.500 [+0.410, +0.590]" in text
+    assert "Two seeds of one framework are 0.020, an unknown distance and an unknown distance apart." in text
     assert "beyond seed noise: two seeds of the same framework are on average 0.020 [0.010, 0.030] apart" in text
     assert "Not measured in this study: what the differences come from." in text
 
@@ -98,8 +101,8 @@ def test_the_second_answer_says_which_kinds_of_pairs_hold_how_much_of_all_distan
     text = words(made)
     assert f"{1 - share:.0%} of all distance lies in the 5 of 7 pairs in which both trained" in text
     difference = done.loc["vgg16-0002", "difference"]
-    assert f"evaluation failureTensorFlow 11+{difference:.3f}{share:.0%}" in text
-    assert f"divergedPyTorch 1, TensorFlow 11{NONE}{NONE}" in text
+    assert f"evaluation failure TensorFlow 11+{difference:.3f}{share:.0%}" in text
+    assert f"diverged PyTorch 1, TensorFlow 11{NONE}{NONE}" in text
 
 
 def test_the_third_answer_is_a_sum_of_contributions(study):
@@ -121,13 +124,13 @@ def test_the_third_answer_is_a_sum_of_contributions(study):
     (study / "tables/recalibration.csv").write_text("\n".join([columns, *rows]) + "\n")
     report.make(study)
     text = words(study)
-    assert "densenet121: +0.300 = batchnorm momentum +0.250, others +0.040, +0.010 remains." in text
-    assert f"vgg16: +0.600 = statistics that lag +0.670, {MINUS}0.070 remains." in text
+    assert "densenet121 +0.300 = batchnorm momentum +0.250, others +0.040, remaining +0.010" in text
+    assert f"vgg16 +0.600 = statistics that lag +0.670, remaining {MINUS}0.070" in text
     assert "what the differences come from" not in text
     assert f"initialisation+0.040 [{MINUS}0.010, +0.090]" in text
     assert "+0.900" not in text, "one configuration is not the answer"
     place = data(study)["trials"].index("vgg16-0002")
-    said = "With exact running statistics the test accuracy is 0.800 in PyTorch and 0.870 in TensorFlow: of the "
+    said = "With exact running statistics the test accuracy is 0.800 in PyTorch and 0.870 in TensorFlow: +0."
     assert said in data(study)["words"][place]
 
 
@@ -162,6 +165,13 @@ def test_an_opened_pair_says_what_became_of_its_sides(pytorch, tensorflow, said,
     pd.DataFrame([row]).to_parquet(tmp_path / "tables/trials.parquet")
     report.make(tmp_path)
     assert data(tmp_path)["words"][0].startswith(said)
+
+
+def test_a_pair_names_the_command_that_tells_why_it_differs_and_its_cost(made):
+    read = page_of(made)
+    read.plans["vgg16-0002"] = Plan("uncrossed explain", "snakemake", {"pytorch": 20, "tensorflow": 10}, 300)
+    cost = "20 PyTorch and 10 TensorFlow trainings, about 5 hours one after the other"
+    assert script.data(read)["plans"] == {"vgg16-0002": [cost, "uncrossed explain", "snakemake"]}
 
 
 def test_the_study_is_named_by_its_statement_wherever_it_lies(made, tmp_path):

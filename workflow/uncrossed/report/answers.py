@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from uncrossed.analysis.groups import Group
-from uncrossed.analysis.intervals import Estimate
+from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
 from uncrossed.report.causes import Attribution
 from uncrossed.report.data import Page
 from uncrossed.report.sentences import (
@@ -20,7 +20,6 @@ from uncrossed.report.sentences import (
     Grid,
     joined,
     listed,
-    noise,
     number,
     percent,
     spaced,
@@ -32,6 +31,8 @@ from uncrossed.results.trials_table import BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE
 FEW = 5
 # So many architectures are named in a sentence.
 NAMED = 4
+# So many architectures beside each other leave no room for intervals.
+WITHOUT_BOUNDS = 3
 KINDS = dict(
     zip(
         DIAGNOSES,
@@ -69,7 +70,7 @@ def answers(page: Page) -> list[Answer]:
 def unmeasured(page: Page) -> str:
     """What the study did not measure; nothing where it measured all."""
     lacking = []
-    if not any(math.isfinite(_beyond(one)[0]) for one in page.leading):
+    if not any(_noise(one) for one in page.leading):
         lacking.append("how far another seed alone puts a pair apart")
     if not page.attributions:
         lacking.append("what the differences come from")
@@ -89,31 +90,38 @@ def _apart(page: Page) -> Answer:
             "".join(f", of {one.architecture} {number(one.apart[0])}" for one in others),
         )
     ]
-    said = noise(first)
-    if said:
-        lines.append(said)
+    noise = [_noise(one) for one in found]
+    if any(noise):
+        seeds = [number(values[0]) if values else "an unknown distance" for values in noise[:NAMED]]
+        lines.append(f"Two seeds of one framework are {listed(seeds)} apart.")
     pairs, ahead, behind = (sum(getattr(one, name) for one in found) for name in ("pairs", "ahead", "behind"))
     leader, count = ("PyTorch", ahead) if ahead >= behind else ("TensorFlow", behind)
     lines.append(f"{leader} is ahead in {count:,} of {pairs:,} pairs.")
     few = [one.architecture for one in found if one.pairs < FEW]
     if few and len(found) > 1:
         lines.append(f"Of {listed(few)} there are fewer than {FEW} pairs: a comparison with the others says little.")
-    columns = [Column("architecture"), Column("pairs", True), Column("apart", True), Column("difference", True)]
-    beyond = any(math.isfinite(_beyond(one)[0]) for one in found)
-    columns += [Column("beyond noise", True)] if beyond else []
+    columns = [Column("architecture"), Column("apart", True), Column("difference", True)]
+    columns += [Column("seed noise", True)] if any(noise) else []
     rows = []
-    for one in found:
-        row = [one.architecture, f"{one.pairs:,}", _bounded(one.apart), _bounded(one.mean, True)]
-        rows.append([*row, _bounded(_beyond(one), True)] if beyond else row)
+    for one, values in zip(found, noise, strict=True):
+        name = _below(one.architecture, f"{one.pairs:,} pair{'s' * (one.pairs != 1)}")
+        cells = [_bounded(one.apart), _bounded(one.mean, True), _bounded(values or UNKNOWN)]
+        rows.append([name, *cells][: len(columns)])
     semantics = {one.semantics for one in found} - {"native"}
     note = f"Semantics: {listed(sorted(semantics))}. " if semantics else ""
-    note += "Apart is the mean of |difference|; the difference is PyTorch minus TensorFlow. In brackets: 95% intervals."
+    note += "Apart is the mean of |difference|; the difference is PyTorch minus TensorFlow."
+    note += " In brackets: 95% intervals." if any(math.isfinite(one.apart[1]) for one in found) else ""
     return Answer("How far are they apart?", joined(lines), Grid(columns, rows), note)
 
 
-def _beyond(one: Group) -> Estimate:
-    """How much further apart pairs are than two seeds of one framework; NaN where that was not measured."""
-    return one.apart[0] - one.seed_floor[0], math.nan, math.nan
+def _noise(one: Group) -> Estimate | None:
+    """How far two seeds of one framework are apart, where that was measured."""
+    return one.seed_floor if math.isfinite(one.seed_floor[0]) else None
+
+
+def _below(text: str, small: str) -> Markup:
+    """A text with a smaller one below it."""
+    return Markup('{} <span class="bounds">{}</span>').format(text, small)
 
 
 def _bounded(values: Estimate, signed: bool = False) -> Markup:
@@ -123,7 +131,7 @@ def _bounded(values: Estimate, signed: bool = False) -> Markup:
         return Markup(NONE)
     if not all(map(math.isfinite, values)):
         return Markup("{}").format(value)
-    return Markup('{} <span class="bounds">[{}, {}]</span>').format(value, low, high)
+    return _below(value, f"[{low}, {high}]")
 
 
 # --- In which pairs
@@ -139,8 +147,9 @@ def _kinds(page: Page) -> Answer | None:
     distance = size.groupby(rows[DIAGNOSIS]).sum() / (size.sum() or 1)
     found = sorted(distance.index, key=lambda name: (-distance[name], DIAGNOSES.index(name)))
     said = [_kind(rows, name, distance[name]) for name in found if distance[name] > 0][:1]
-    if TRAINED in found and found[0] != TRAINED:
-        said.append(_kind(rows, TRAINED, distance[TRAINED]))
+    if said and TRAINED in found and found[0] != TRAINED:
+        trained = (rows[DIAGNOSIS] == TRAINED).sum()
+        said.append(Markup("{} in the {:,} in which both trained").format(percent(distance[TRAINED]), trained))
     columns = [Column("diagnosis"), *(Column(name, True) for name in ("pairs", "difference", "distance"))]
     grid = []
     for name in found:
@@ -163,7 +172,7 @@ def _kind(rows: pd.DataFrame, name: str, share: float) -> Markup:
     )
     if name != EVALUATION_FAILURE:
         return text
-    return text + ", " + listed(_sides(name, those, "{}'s in {:,}"))
+    return text + f" ({listed(_sides(name, those, '{}: {:,}'))})"
 
 
 def _sides(name: str, rows: pd.DataFrame, words: str) -> list[str]:
@@ -177,7 +186,7 @@ def _named(name: str, rows: pd.DataFrame) -> Markup:
     text = Markup('<span class="mark {}">{}</span>').format(name.replace(" ", "-"), name)
     if name == TRAINED:
         return text
-    return text + Markup('<span class="bounds">{}</span>').format(", ".join(_sides(name, rows, "{} {:,}")))
+    return _below(text, ", ".join(_sides(name, rows, "{} {:,}")))
 
 
 def _bar(share: float) -> Markup:
@@ -188,25 +197,32 @@ def _bar(share: float) -> Markup:
 
 
 def _causes(page: Page) -> Answer | None:
-    found = [one for group in page.leading for one in page.attributions.get(group.architecture, [])]
+    # Where a factorial and recalibrated models say it, the factorial comes first, and says more.
+    found = [page.attributions[one.architecture][0] for one in page.leading if one.architecture in page.attributions]
     if not found:
         return None
+    bounded = len(found) < WITHOUT_BOUNDS
     factors = dict.fromkeys(part.factor for one in found for part in one.contributions)
     columns = [Column(""), *(Column(one.architecture, True) for one in found)]
-    rows = [["gap", *(_bounded(one.gap, True) for one in found)]]
+    rows = [["gap", *(_cell(one.gap, bounded) for one in found)]]
     for factor in factors:
-        cells = []
-        for one in found:
-            part = next((part for part in one.contributions if part.factor == factor), None)
-            points = _bounded(part.points, True) if part else ""
-            cells.append(Markup("<strong>{}</strong>").format(points) if part and part.significant else points)
+        parts = [next((part for part in one.contributions if part.factor == factor), None) for one in found]
+        cells = [_cell(part.points, bounded, part.significant) if part else "" for part in parts]
         rows.append([spaced(factor), *cells])
-    rows.append(["remaining", *(_bounded(one.remaining, True) for one in found)])
-    notes = ["Points of accuracy; a column adds up to its gap. Bold: beyond chance."]
-    notes += dict.fromkeys(f"In brackets: {one.interval}." for one in found if one.interval)
-    notes += ["Some rest on half of the combinations."] if any(one.half for one in found) else []
-    sentence = joined(map(_sum, found[:NAMED]))
+    rows.append(["remaining", *(_cell(one.remaining, bounded) for one in found)])
+    counts = dict.fromkeys(f"{one.configurations}" for one in found)
+    notes = [f"Points of accuracy over {'/'.join(counts)} configurations; a column adds up to its gap."]
+    notes += ["Bold: beyond chance."] if any(one.interval for one in found) else []
+    notes += dict.fromkeys(f"In brackets: {one.interval}." for one in found if one.interval and bounded)
+    half = [one.architecture for one in found if one.half]
+    notes += [f"{listed(half)}: from half of the combinations."] if half else []
+    sentence = Markup("<br>").join(map(_sum, found[:NAMED]))
     return Answer("Because of what?", sentence, Grid(columns, rows), " ".join(notes))
+
+
+def _cell(points: Estimate, bounded: bool, significant: bool = False) -> Markup:
+    text = _bounded(points if bounded else exactly(points[0]), True)
+    return Markup("<strong>{}</strong>").format(text) if significant else text
 
 
 def _sum(one: Attribution) -> Markup:
@@ -219,5 +235,5 @@ def _sum(one: Attribution) -> Markup:
     ]
     if len(claimed) < len(one.contributions):
         parts.append(Markup("{} {}").format("others" if claimed else "no factor beyond chance", number(rest, True)))
-    parts.append(Markup("{} remains").format(number(one.remaining[0], True)))
-    return Markup("{}: {} = {}.").format(one.architecture, number(one.gap[0], True), Markup(", ").join(parts))
+    parts.append(Markup("remaining {}").format(number(one.remaining[0], True)))
+    return Markup("{} {} = {}").format(one.architecture, number(one.gap[0], True), Markup(", ").join(parts))

@@ -52,6 +52,23 @@ class Attribution:
     remaining: Estimate = UNKNOWN
 
 
+@dataclass
+class Plan:
+    """What would tell why one pair differs.
+
+    Attributes:
+        command: makes the study that tells it.
+        build: builds that.
+        trainings: how many it takes in each framework.
+        minutes: how long they take, one after the other.
+    """
+
+    command: str
+    build: str
+    trainings: dict[str, int]
+    minutes: float
+
+
 def attributions(table: pd.DataFrame | None) -> list[Attribution]:
     """What factorials say over the configurations of each architecture; nothing where there is no such table."""
     if table is None or "quantity" not in table:

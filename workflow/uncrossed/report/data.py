@@ -24,7 +24,7 @@ from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
 from uncrossed.datasets.definition import DatasetIdentity
-from uncrossed.report.causes import Attribution, attributions, recalibrations
+from uncrossed.report.causes import Attribution, Plan, attributions, recalibrations
 from uncrossed.results import tables, trial_file, trials_table
 from uncrossed.results.trials_table import (
     ACCURACIES,
@@ -98,6 +98,7 @@ class Page:
         leading: the groups that are spoken of first, as `groups.leading` says.
         spoken: the rows of these groups, completed or not.
         attributions: by architecture what its factorials say, and what recalibrated models do.
+        plans: by trial what would tell why the pair differs, where that is known.
         neighbours: of some trials the nearest in hyperparameters, as `_neighbours` says.
         summary: `tables/summary.csv`, where there is one.
         figures: in their order.
@@ -117,6 +118,7 @@ class Page:
     leading: list[Group] = field(default_factory=list)
     spoken: pd.DataFrame = field(default_factory=pd.DataFrame)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
     neighbours: dict[str, Neighbours] = field(default_factory=dict)
     summary: pd.DataFrame | None = None
     figures: list[Figure] = field(default_factory=list)

@@ -276,6 +276,13 @@
     }
     const charts = curves(pair).map((draw) => [draw, make(top, "div")]);
     for (const [draw, place] of charts) draw(place);
+    if (data.plans[trial]) {
+      const [cost, ...commands] = data.plans[trial];
+      const plan = make(panel, "div", { class: "plan" });
+      make(plan, "h4", {}, "What puts them apart?");
+      make(plan, "p", {}, `These commands tell it: they cross the mechanisms in which the two sides differ (${cost}).`);
+      make(plan, "pre", {}, commands.join("\n"));
+    }
     const matrices = SIDES.filter((side) => pair[side]?.confusion);
     if (matrices.length) {
       const box = make(panel, "div", { class: "columns" });

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from uncrossed.report.causes import Plan
 from uncrossed.report.sentences import FRAMEWORK_NAMES, NONE, number
 from uncrossed.results import diagnosis
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, SIDE_DIAGNOSES, curve_column
@@ -105,7 +106,7 @@ def _recalibrated(row: Mapping[str, Any], both: tuple[Side, Side]) -> str:
     if len(known) < len(both):
         return f"{said}."
     gap, left = float(row[DIFFERENCE]), both[0].recalibrated - both[1].recalibrated
-    return f"{said}: of the difference of {number(gap, True)} {number(gap - left, True)} is statistics that lag."
+    return f"{said}: {number(gap - left, True)} of the difference of {number(gap, True)} is statistics that lag."
 
 
 def numbers(row: Mapping[str, Any], pair: Mapping[str, Any]) -> list[list[str]]:
@@ -127,3 +128,10 @@ def numbers(row: Mapping[str, Any], pair: Mapping[str, Any]) -> list[list[str]]:
             lines.append([label, *cells, number(apart, True) if compared else ""])
     lines.append(["diagnosis", first.diagnosis, second.diagnosis, ""])
     return lines
+
+
+def cost(plan: Plan) -> str:
+    """What it takes to tell why a pair differs."""
+    counts = [f"{plan.trainings[framework]} {name}" for framework, name in FRAMEWORK_NAMES.items()]
+    time = f"{plan.minutes:.0f} minutes" if plan.minutes < 120 else f"{plan.minutes / 60:.0f} hours"
+    return f"{' and '.join(counts)} trainings, about {time} one after the other"

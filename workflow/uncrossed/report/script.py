@@ -29,6 +29,7 @@ def data(page: Page) -> dict[str, Any]:
         "differences": [plain(value) for value in trials[DIFFERENCE]],
         "words": [words for words, _ in told],
         "numbers": [numbers for _, numbers in told],
+        "plans": {name: [pairs.cost(plan), plan.command, plan.build] for name, plan in page.plans.items()},
         "neighbours": page.neighbours,
         "parameters": page.parameters,
         "settings": _rows(trials[page.parameters]),
