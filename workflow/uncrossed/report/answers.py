@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from uncrossed.analysis.groups import Group
-from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
+from uncrossed.analysis.intervals import Estimate, exactly
 from uncrossed.report.causes import Attribution
 from uncrossed.report.data import Page
 from uncrossed.report.sentences import (
@@ -70,7 +70,7 @@ def answers(page: Page) -> list[Answer]:
 def unmeasured(page: Page) -> str:
     """What the study did not measure; nothing where it measured all."""
     lacking = []
-    if not any(_noise(one) for one in page.leading):
+    if not _noise(page.leading):
         lacking.append("how far another seed alone puts a pair apart")
     if not page.attributions:
         lacking.append("what the differences come from")
@@ -90,33 +90,50 @@ def _apart(page: Page) -> Answer:
             "".join(f", of {one.architecture} {number(one.apart[0])}" for one in others),
         )
     ]
-    noise = [_noise(one) for one in found]
-    if any(noise):
-        seeds = [number(values[0]) if values else "an unknown distance" for values in noise[:NAMED]]
-        lines.append(f"Two seeds of one framework are {listed(seeds)} apart.")
+    noise = _noise(found)
+    if noise:
+        lines.append(noise.sentence)
     pairs, ahead, behind = (sum(getattr(one, name) for one in found) for name in ("pairs", "ahead", "behind"))
     leader, count = ("PyTorch", ahead) if ahead >= behind else ("TensorFlow", behind)
     lines.append(f"{leader} is ahead in {count:,} of {pairs:,} pairs.")
+    semantics = listed(sorted({one.semantics for one in found}))
+    if len(page.spoken) < len(page.trials):
+        lines.append(f"These are the pairs with {semantics} semantics; the study has {len(page.trials):,}.")
+    elif semantics != "native":
+        lines.append(f"All have {semantics} semantics.")
     few = [one.architecture for one in found if one.pairs < FEW]
     if few and len(found) > 1:
         lines.append(f"Of {listed(few)} there are fewer than {FEW} pairs: a comparison with the others says little.")
     columns = [Column("architecture"), Column("apart", True), Column("difference", True)]
-    columns += [Column("seed noise", True)] if any(noise) else []
     rows = []
-    for one, values in zip(found, noise, strict=True):
+    for one in found:
         name = _below(one.architecture, f"{one.pairs:,} pair{'s' * (one.pairs != 1)}")
-        cells = [_bounded(one.apart), _bounded(one.mean, True), _bounded(values or UNKNOWN)]
-        rows.append([name, *cells][: len(columns)])
-    semantics = {one.semantics for one in found} - {"native"}
-    note = f"Semantics: {listed(sorted(semantics))}. " if semantics else ""
-    note += "Apart is the mean of |difference|; the difference is PyTorch minus TensorFlow."
+        rows.append([name, _bounded(one.apart), _bounded(one.mean, True)])
+    if noise:
+        columns.append(Column(noise.heading, True))
+        for row, cell in zip(rows, noise.cells, strict=True):
+            row.append(cell)
+    note = "Apart is the mean of |difference|; the difference is PyTorch minus TensorFlow."
     note += " In brackets: 95% intervals." if any(math.isfinite(one.apart[1]) for one in found) else ""
     return Answer("How far are they apart?", joined(lines), Grid(columns, rows), note)
 
 
-def _noise(one: Group) -> Estimate | None:
-    """How far two seeds of one framework are apart, where that was measured."""
-    return one.seed_floor if math.isfinite(one.seed_floor[0]) else None
+@dataclass
+class Noise:
+    """What is known of noise beside distances: a sentence, and a column of the table."""
+
+    sentence: str
+    heading: str
+    cells: list[Markup]
+
+
+def _noise(found: list[Group]) -> Noise | None:
+    """What is known of noise in groups; nothing where nothing is."""
+    seeds = [one.seed_floor for one in found]
+    if any(math.isfinite(values[0]) for values in seeds):
+        each = [number(value) if math.isfinite(value) else "an unknown distance" for value, _, _ in seeds[:NAMED]]
+        return Noise(f"Two seeds of one framework are {listed(each)} apart.", "seed noise", [*map(_bounded, seeds)])
+    return None
 
 
 def _below(text: str, small: str) -> Markup:

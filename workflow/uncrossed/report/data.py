@@ -179,9 +179,7 @@ def read(folder: Path, partial: bool = False) -> Page:
     page = Page(name, _trials(folder))
     _read_trial_files(page, folder, partial)
     page.summary = _optional(folder / layout.SUMMARY_TABLE, ["architecture", "semantics", "statistic", "value"])
-    page.groups = groups(page.trials, page.summary)
-    page.leading = leading(page.groups)
-    page.spoken = _of(page.trials, page.leading)
+    page.groups, page.leading, page.spoken = _groups(page)
     attribution, recalibration = _optional(folder / layout.ATTRIBUTION_TABLE), _recalibration(folder)
     _add_recalibrated(page, recalibration)
     for one in [*attributions(attribution), *recalibrations(recalibration, page.spoken["trial"])]:
@@ -190,7 +188,7 @@ def read(folder: Path, partial: bool = False) -> Page:
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
     others = {layout.ATTRIBUTION_TABLE: attribution, layout.RECALIBRATION_TABLE: recalibration, **others}
-    page.tables = {name: table for name, table in others.items() if table is not None}
+    page.tables |= {name: table for name, table in others.items() if table is not None}
     page.environments = page.environments or _environments_of_runs(folder / layout.RUNS_TABLE)
     paths = ours(folder / layout.TABLES_FOLDER, "*.csv", "*.parquet", "*.json")
     names = [layout.MANIFEST, *(path.relative_to(folder).as_posix() for path in paths)]
@@ -215,6 +213,13 @@ def _trials(folder: Path) -> pd.DataFrame:
     filled |= dict.fromkeys(STATUSES, "completed")
     filled[BOTH_COMPLETED] = pytorch.notna() & tensorflow.notna()
     return trials.assign(**{name: value for name, value in filled.items() if name not in trials}).reset_index(drop=True)
+
+
+def _groups(page: Page) -> tuple[list[Group], list[Group], pd.DataFrame]:
+    """All groups, those that are spoken of first, and the rows of these."""
+    found = groups(page.trials, page.summary)
+    first = leading(found)
+    return found, first, _of(page.trials, first)
 
 
 def _of(trials: pd.DataFrame, chosen: list[Group]) -> pd.DataFrame:
