@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from uncrossed.analysis.groups import Group
 from uncrossed.analysis.intervals import Estimate, exactly
-from uncrossed.report.causes import Attribution
 from uncrossed.report.data import Page
 from uncrossed.report.sentences import (
     FRAMEWORK_NAMES,
@@ -72,7 +71,7 @@ def unmeasured(page: Page) -> str:
     lacking = []
     if not _noise(page.leading):
         lacking.append("how far another seed alone puts a pair apart")
-    if not page.attributions:
+    if not page.attributions and not page.lags:
         lacking.append("what the differences come from")
     return f"Not measured in this study: {listed(lacking)}." if lacking else ""
 
@@ -207,50 +206,82 @@ def _named(name: str, rows: pd.DataFrame) -> Markup:
 
 
 def _bar(share: float) -> Markup:
-    return Markup('<span class="bar" style="--share: {:.3f}"></span>{}').format(share, percent(share))
+    return Markup('<span class="bar" style="--share: {:.3f}"></span><span class="percent">{}</span>').format(
+        share, percent(share)
+    )
 
 
 # --- Because of what
 
 
 def _causes(page: Page) -> Answer | None:
-    # Where a factorial and recalibrated models say it, the factorial comes first, and says more.
-    found = [page.attributions[one.architecture][0] for one in page.leading if one.architecture in page.attributions]
-    if not found:
+    sums = [one for one in (_sum(page, group.architecture) for group in page.leading) if one]
+    if not sums:
         return None
-    bounded = len(found) < WITHOUT_BOUNDS
-    factors = dict.fromkeys(part.factor for one in found for part in one.contributions)
-    columns = [Column(""), *(Column(one.architecture, True) for one in found)]
-    rows = [["gap", *(_cell(one.gap, bounded) for one in found)]]
+    bounded = len(sums) < WITHOUT_BOUNDS
+    factors = dict.fromkeys(factor for one in sums for factor in one.parts)
+    columns = [Column(""), *(Column(one.architecture, True) for one in sums)]
+    rows = [["gap", *(_cell(one.gap, bounded) for one in sums)]]
     for factor in factors:
-        parts = [next((part for part in one.contributions if part.factor == factor), None) for one in found]
-        cells = [_cell(part.points, bounded, part.significant) if part else "" for part in parts]
-        rows.append([spaced(factor), *cells])
-    rows.append(["remaining", *(_cell(one.remaining, bounded) for one in found)])
-    counts = dict.fromkeys(f"{one.configurations}" for one in found)
-    notes = [f"Points of accuracy over {'/'.join(counts)} configurations; a column adds up to its gap."]
-    notes += ["Bold: beyond chance."] if any(one.interval for one in found) else []
-    notes += dict.fromkeys(f"In brackets: {one.interval}." for one in found if one.interval and bounded)
-    half = [one.architecture for one in found if one.half]
-    notes += [f"{listed(half)}: from half of the combinations."] if half else []
-    sentence = Markup("<br>").join(map(_sum, found[:NAMED]))
+        parts = [one.parts.get(factor) for one in sums]
+        rows.append([spaced(factor), *(_cell(part[0], bounded, part[1]) if part else "" for part in parts)])
+    rows.append(["remaining", *(_cell(one.remaining, bounded) for one in sums)])
+    notes = ["Points of accuracy; a column adds up to its gap. Bold: beyond chance."]
+    notes += dict.fromkeys(note for one in sums for note in one.notes)
+    sentence = Markup("<br>").join(map(_equation, sums[:NAMED]))
     return Answer("Because of what?", sentence, Grid(columns, rows), " ".join(notes))
 
 
-def _cell(points: Estimate, bounded: bool, significant: bool = False) -> Markup:
-    text = _bounded(points if bounded else exactly(points[0]), True)
-    return Markup("<strong>{}</strong>").format(text) if significant else text
+@dataclass
+class Sum:
+    """A gap as a sum.
+
+    Attributes:
+        architecture: whose.
+        gap: as the pairs are.
+        parts: by factor what it contributes, and whether that is claimed.
+        remaining: what is left.
+        notes: over what it is, and what it rests on.
+    """
+
+    architecture: str
+    gap: Estimate
+    parts: dict[str, tuple[Estimate, bool]]
+    remaining: Estimate
+    notes: list[str]
 
 
-def _sum(one: Attribution) -> Markup:
-    """A gap as a sum: what is claimed, all that is not, and what remains."""
-    claimed = [part for part in one.contributions if part.significant]
-    rest = sum(part.points[0] for part in one.contributions if not part.significant)
+def _sum(page: Page, architecture: str) -> Sum | None:
+    """The gap of an architecture by its factorial, or else by its recalibrated models; nothing without either."""
+    if architecture in page.attributions:
+        one = page.attributions[architecture][0]
+        over = f"{one.configurations} configuration{'s' * (one.configurations != 1)}"
+        notes = [f"{architecture}: {over}, {'half' if one.half else 'all'} of the combinations."]
+        notes += [] if one.interval else ["Of one seed nothing is claimed."]
+        parts = {part.factor: (part.points, part.significant) for part in one.contributions}
+        return Sum(architecture, one.gap, parts, one.remaining, notes)
+    if architecture in page.lags:
+        one = page.lags[architecture]
+        parts = {"statistics that lag": (exactly(one.gap - one.remaining), True)}
+        note = f"{architecture}: {one.pairs} recalibrated pair{'s' * (one.pairs != 1)}, these alone."
+        return Sum(architecture, exactly(one.gap), parts, exactly(one.remaining), [note])
+    return None
+
+
+def _equation(one: Sum) -> Markup:
+    """A sum in words: what is claimed, all that is not, and what remains."""
+    claimed = {factor: points for factor, (points, significant) in one.parts.items() if significant}
+    rest = sum(points[0] for points, significant in one.parts.values() if not significant)
     parts = [
-        Markup("<strong>{}</strong> {}").format(spaced(part.factor), number(part.points[0], True))
-        for part in sorted(claimed, key=lambda part: -abs(part.points[0]))
+        Markup("<strong>{}</strong> {}").format(spaced(factor), number(points[0], True))
+        for factor, points in sorted(claimed.items(), key=lambda item: -abs(item[1][0]))
     ]
-    if len(claimed) < len(one.contributions):
+    if len(claimed) < len(one.parts):
         parts.append(Markup("{} {}").format("others" if claimed else "no factor beyond chance", number(rest, True)))
     parts.append(Markup("remaining {}").format(number(one.remaining[0], True)))
     return Markup("{} {} = {}").format(one.architecture, number(one.gap[0], True), Markup(", ").join(parts))
+
+
+def _cell(points: Estimate, bounded: bool, claimed: bool = False) -> Markup:
+    text = _bounded(points if bounded else exactly(points[0]), True)
+    return Markup("<strong>{}</strong>").format(text) if claimed else text

@@ -9,9 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
-
-LAG = "statistics that lag"
+from uncrossed.analysis.intervals import UNKNOWN, Estimate
 
 
 @dataclass
@@ -35,21 +33,34 @@ class Attribution:
 
     Attributes:
         architecture: its name.
-        configurations: over how many.
-        interval: what its intervals are, in words; empty where there are none.
-        half: whether it rests on half of the combinations.
-        gap: as the pairs are.
-        contributions: of the factors.
+        semantics: of the pairs as they are.
+        towards: the framework that the other one imitates.
+        half: whether it rests on half of the combinations, so that the contributions rest on an assumption.
+        base: the configuration; empty over several.
+        configurations: how many.
+        seeds: how many each has, at most.
+        gap: with nothing aligned.
+        contributions: of the factors; with what remains they add up to the gap.
         remaining: the gap with all aligned.
     """
 
     architecture: str
+    semantics: str
+    towards: str
+    half: bool
+    base: str
     configurations: int
-    interval: str = ""
-    half: bool = False
+    seeds: int
     gap: Estimate = UNKNOWN
     contributions: list[Contribution] = field(default_factory=list)
     remaining: Estimate = UNKNOWN
+
+    @property
+    def interval(self) -> str:
+        """What its intervals are, in words; empty where there are none."""
+        if self.configurations > 1:
+            return f"intervals over {self.configurations} configurations"
+        return f"intervals over {self.seeds} seeds of one configuration" if self.seeds > 1 else ""
 
 
 @dataclass
@@ -75,9 +86,12 @@ def attributions(table: pd.DataFrame | None) -> list[Attribution]:
         return []
     table = table[table["base"].fillna("") == ""]
     found = []
-    for key, rows in table.groupby(["architecture", "semantics", "fraction", "configurations", "seeds"], sort=False):
-        architecture, _, fraction, configurations, seeds = key
-        one = Attribution(str(architecture), int(configurations), _interval(configurations, seeds), fraction == "half")
+    keys = ["architecture", "semantics", "towards", "fraction", "configurations", "seeds"]
+    for key, rows in table.groupby(keys, sort=False):
+        architecture, semantics, towards, fraction, configurations, seeds = key
+        one = Attribution(
+            str(architecture), str(semantics), str(towards), fraction == "half", "", int(configurations), int(seeds)
+        )
         found.append(one)
         for row in rows.to_dict("records"):
             if row["quantity"] == "shapley":
@@ -88,29 +102,33 @@ def attributions(table: pd.DataFrame | None) -> list[Attribution]:
     return found
 
 
-def recalibrations(table: pd.DataFrame | None, trials: Collection[str]) -> list[Attribution]:
-    """How much of the gap of each architecture's trials is running statistics that lag; nothing without such a table.
+@dataclass
+class Lag:
+    """How much of the gap of an architecture's recalibrated pairs is running statistics that lag.
 
     It is of these models, without a claim about others: there are no intervals.
+
+    Attributes:
+        pairs: how many.
+        gap: their mean difference.
+        remaining: the same when both models are recalibrated.
     """
+
+    pairs: int
+    gap: float
+    remaining: float
+
+
+def lags(table: pd.DataFrame | None, trials: Collection[str]) -> dict[str, Lag]:
+    """What recalibrated models of trials say, by architecture; nothing where there is no such table."""
     if table is None:
-        return []
+        return {}
     known = table["trial"].isin(list(trials)) & table["gap"].notna() & table["recalibrated_gap"].notna()
-    pairs = table[known].drop_duplicates("trial")
-    found = []
-    for architecture, rows in pairs.groupby("architecture", sort=True):
-        gap, remaining = (float(rows[name].mean()) for name in ("gap", "recalibrated_gap"))
-        lag = Contribution(LAG, exactly(gap - remaining), True)
-        one = Attribution(str(architecture), len(rows), gap=exactly(gap), contributions=[lag])
-        one.remaining = exactly(remaining)
-        found.append(one)
-    return found
-
-
-def _interval(configurations: int, seeds: int) -> str:
-    if configurations > 1:
-        return f"95% intervals over {configurations} configurations"
-    return f"95% intervals over {seeds} seeds of one configuration" if seeds > 1 else ""
+    pairs = table[known].drop_duplicates("trial").groupby("architecture", sort=True)
+    return {
+        str(architecture): Lag(len(rows), float(rows["gap"].mean()), float(rows["recalibrated_gap"].mean()))
+        for architecture, rows in pairs
+    }
 
 
 def _estimate(row: Mapping[str, Any]) -> Estimate:

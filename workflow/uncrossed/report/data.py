@@ -24,7 +24,7 @@ from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
 from uncrossed.datasets.definition import DatasetIdentity
-from uncrossed.report.causes import Attribution, Plan, attributions, recalibrations
+from uncrossed.report.causes import Attribution, Lag, Plan, attributions, lags
 from uncrossed.results import tables, trial_file, trials_table
 from uncrossed.results.trials_table import (
     ACCURACIES,
@@ -97,7 +97,8 @@ class Page:
         groups: what is said of the pairs of each architecture and semantics.
         leading: the groups that are spoken of first, as `groups.leading` says.
         spoken: the rows of these groups, completed or not.
-        attributions: by architecture what its factorials say, and what recalibrated models do.
+        attributions: by architecture what its factorials say.
+        lags: by architecture what recalibrated models say.
         plans: by trial what would tell why the pair differs, where that is known.
         neighbours: of some trials the nearest in hyperparameters, as `_neighbours` says.
         summary: `tables/summary.csv`, where there is one.
@@ -118,6 +119,7 @@ class Page:
     leading: list[Group] = field(default_factory=list)
     spoken: pd.DataFrame = field(default_factory=pd.DataFrame)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
+    lags: dict[str, Lag] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
     neighbours: dict[str, Neighbours] = field(default_factory=dict)
     summary: pd.DataFrame | None = None
@@ -182,8 +184,9 @@ def read(folder: Path, partial: bool = False) -> Page:
     page.groups, page.leading, page.spoken = _groups(page)
     attribution, recalibration = _optional(folder / layout.ATTRIBUTION_TABLE), _recalibration(folder)
     _add_recalibrated(page, recalibration)
-    for one in [*attributions(attribution), *recalibrations(recalibration, page.spoken["trial"])]:
+    for one in attributions(attribution):
         page.attributions.setdefault(one.architecture, []).append(one)
+    page.lags = lags(recalibration, page.spoken["trial"])
     page.neighbours = _neighbours(folder / layout.PUBLISHED_EXTREMES_TABLE)
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from uncrossed.analysis.groups import FLOORS, LARGE, Group
 from uncrossed.analysis.intervals import Estimate
-from uncrossed.report.causes import Attribution
+from uncrossed.report.causes import Attribution, Lag
 from uncrossed.report.data import Neighbours, Page, plain
 from uncrossed.results.diagnosis import DIAGNOSES
 from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, STATUSES
@@ -93,8 +93,11 @@ def spaced(name: Any) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """Names as one text."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    """Names as one text; where they are markup, it is."""
+    between = Markup if any(isinstance(name, Markup) for name in names) else str
+    if len(names) < 2:
+        return between().join(names)
+    return between(" and ").join([between(", ").join(names[:-1]), names[-1]])
 
 
 def joined(lines: Iterable[str]) -> Markup:
@@ -170,7 +173,8 @@ def group(one: Group, neighbours: Mapping[str, Neighbours]) -> str:
 
 def causes(page: Page, architecture: str) -> str:
     """What the gaps of an architecture are made of; nothing where that was not measured."""
-    return joined(map(_cause, page.attributions.get(architecture, [])))
+    lag = page.lags.get(architecture)
+    return joined([*map(_cause, page.attributions.get(architecture, [])), *([_lag(lag)] if lag else [])])
 
 
 def noise(one: Group) -> str:
@@ -185,16 +189,33 @@ def noise(one: Group) -> str:
 
 
 def _cause(one: Attribution) -> Markup:
-    """What a gap is made of, in points that add up to it."""
-    over = f"{one.configurations} configuration{'s' * (one.configurations != 1)}"
-    start = Markup("Over {} the gap is {}: ").format(over, estimate(one.gap, True))
+    """What the factors contribute to a gap, in points that add up to it."""
+    over = f"Over {one.configurations} configurations" if one.configurations > 1 else "In one configuration"
+    line = Markup("{} as {} the gap is {}.").format(over, one.semantics, estimate(one.gap, True))
+    name = Markup("<strong>{}</strong>")
     parts = sorted(one.contributions, key=lambda part: -abs(part.points[0]))
-    name = {True: Markup("<strong>{}</strong> {}"), False: Markup("{} {} (not beyond chance)")}
-    said = [name[part.significant].format(spaced(part.factor), estimate(part.points, True)) for part in parts]
-    said.append(Markup("and {} remains").format(estimate(one.remaining, True)))
-    notes = [f"In brackets: {one.interval}." if one.interval else ""]
-    notes.append("It rests on half of the combinations of aligned mechanisms." if one.half else "")
-    return joined([start + Markup(", ").join(said) + ".", *filter(None, notes)])
+    claimed = [
+        Markup("{} contributes {}").format(name.format(spaced(part.factor)), estimate(part.points, True))
+        for part in parts
+        if part.significant
+    ]
+    others = listed([f"{spaced(part.factor)} {estimate(part.points, True)}" for part in parts if not part.significant])
+    said = Markup("Of it {}.").format(listed(claimed)) if claimed else ""
+    rest = f"Not told from chance: {others}." if one.interval else f"Of one seed nothing is claimed: {others}."
+    left = f"With all aligned {estimate(one.remaining, True)} remains."
+    assumed = "The contributions rest on half of the combinations." if one.half else ""
+    kind = f"In brackets: {one.interval}." if one.interval else ""
+    return joined(filter(None, [line, said, rest if others else "", left, assumed, kind]))
+
+
+def _lag(one: Lag) -> str:
+    """What recalibrated models say."""
+    pairs = f"{one.pairs} pair{'s' * (one.pairs != 1)}"
+    return (
+        f"With exact running statistics, without any training, the mean difference of {pairs} is "
+        f"{number(one.remaining, True)} and not {number(one.gap, True)}: "
+        f"{number(one.gap - one.remaining, True)} is statistics that lag."
+    )
 
 
 def bounds(page: Page) -> str:
