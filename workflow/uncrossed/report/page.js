@@ -9,7 +9,8 @@
     unknown: "circle-open", missing: "cross-open",
   };
   const file = (trial, side) => data.trial_file.replace("{trial}", trial).replace("{framework}", side);
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name.replaceAll(" ", "-")}`);
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(`--${name.replaceAll(" ", "-")}`);
   const table = document.getElementById("pairs");
   const body = table.tBodies[0];
   const rows = [...body.rows].map((row, index) => ({
@@ -37,7 +38,7 @@
   const touch = matchMedia("(pointer: coarse)").matches;
   const frame = (height, more) => {
     const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, automargin: true };
-    const titled = ({ title, ...rest }) => title ? { ...rest, title: { text: title, standoff: 8, font: { size: 13 } } } : rest;
+    const titled = ({ title, ...rest } = {}) => ({ ...rest, title: { text: title, standoff: 8, font: { size: 13 } } });
     return {
       height, showlegend: false, dragmode: touch ? false : "zoom", ...more,
       paper_bgcolor: "transparent", plot_bgcolor: "transparent", margin: { l: 48, r: 8, t: 8, b: 44, ...more.margin },
@@ -86,8 +87,10 @@
     const here = points(ring, {
       hoverinfo: "skip", marker: { symbol: "circle-open", size: 17, color: colour("ink"), line: { width: 2.5 } },
     });
-    const note = (text, x, y, xanchor, yanchor) => (
-      { text, x, y, xanchor, yanchor, xref: "x domain", yref: "y domain", showarrow: false, font: { size: 12 } });
+    const note = {
+      text: "above the line TensorFlow is ahead", font: { size: 12 }, showarrow: false,
+      xref: "x domain", x: 0, xanchor: "left", yref: "y domain", y: 1, yanchor: "bottom",
+    };
     const line = (x0, y0, x1, y1, dash) => (
       { type: "line", layer: "below", x0, y0, x1, y1, line: { color: colour("soft"), width: 1, dash } });
     const chance = data.classes ? 1 / data.classes : -1;
@@ -97,13 +100,13 @@
       yaxis: { title: "TensorFlow test accuracy", range, scaleanchor: "x", constrain: "domain" },
       shapes: [line(range[0], range[0], range[1], range[1], "solid"), ...(chance > range[0] && chance < range[1]
         ? [line(chance, range[0], chance, range[1], "dot"), line(range[0], chance, range[1], chance, "dot")] : [])],
-      annotations: [note("TensorFlow is ahead", 0.01, 0.99, "left", "top"),
-        note("PyTorch is ahead", 0.99, 0.01, "right", "bottom")],
+      margin: { t: 24 },
+      annotations: [note],
     }), options);
   };
   // The point of a pair, as Plotly counts them.
   const point = (index) => {
-    const curveNumber = (plot.data ?? []).findIndex((trace) => trace.hoverinfo !== "skip" && trace.customdata.includes(index));
+    const curveNumber = plot.data.slice(0, kinds.length).findIndex(({ customdata }) => customdata.includes(index));
     return curveNumber < 0 ? null : { curveNumber, pointNumber: plot.data[curveNumber].customdata.indexOf(index) };
   };
 
@@ -188,7 +191,9 @@
     // What a loss once leapt to must not hide all others.
     const usual = 3 * Math.max(...losses.map(({ y }) => y[0] ?? 0));
     const high = 1.05 * Math.min(Math.max(...losses.flatMap(({ y }) => y)), usual || Infinity) || 1;
-    const level = { xref: "paper", x0: 0, x1: 1, y0: guess, y1: guess, line: { color: colour("soft"), width: 1, dash: "dot" } };
+    const level = {
+      xref: "paper", x0: 0, x1: 1, y0: guess, y1: guess, line: { color: colour("soft"), width: 1, dash: "dot" },
+    };
     const label = {
       xref: "paper", x: 1, y: guess, xanchor: "right", yanchor: "bottom", text: "guessing", showarrow: false,
       font: { size: 12 },
