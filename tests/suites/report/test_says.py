@@ -1,6 +1,7 @@
 """The report says what the tables and files hold."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,6 @@ from helpers.commands import uncrossed
 from helpers.pages import SVG, data, page, words
 from uncrossed.common.errors import InputError
 from uncrossed.report import report, script
-from uncrossed.report.causes import Plan
 from uncrossed.report.data import read as page_of
 from uncrossed.report.sentences import MINUS, NONE
 from uncrossed.results import trial_file
@@ -108,6 +108,7 @@ def test_the_second_answer_says_which_kinds_of_pairs_hold_how_much_of_all_distan
 def test_the_third_answer_is_a_sum_of_contributions(study):
     """Of a factorial of three configurations, and of models that were recalibrated."""
     columns = "architecture,semantics,towards,fraction,base,configurations,seeds,quantity,factor,value,low,high"
+    columns += ",p,significant,share,share_low,share_high"
     about = "densenet121,native,pytorch,half,,3,1,"
     rows = [
         about + "gap,,0.3,0.2,0.4,,False",
@@ -116,7 +117,7 @@ def test_the_third_answer_is_a_sum_of_contributions(study):
         about + "remaining,,0.01,0,0.02,,False",
         about.replace(",,", ",a,") + "gap,,0.9,0.8,1,,False",
     ]
-    (study / "tables/attribution.csv").write_text("\n".join([columns + ",p,significant", *rows]) + "\n")
+    (study / "tables/attribution.csv").write_text("\n".join([columns, *(row + ",,," for row in rows)]) + "\n")
     columns = "trial,architecture,framework,recalibrated_test_accuracy,gap,recalibrated_gap"
     rows = [
         f"vgg16-0002,vgg16,{side},{accuracy},0.6,-0.07" for side, accuracy in (("pytorch", 0.8), ("tensorflow", 0.87))
@@ -175,7 +176,8 @@ def test_an_opened_pair_says_what_became_of_its_sides(pytorch, tensorflow, said,
 
 def test_a_pair_names_the_command_that_tells_why_it_differs_and_its_cost(made):
     read = page_of(made)
-    read.plans["vgg16-0002"] = Plan("uncrossed explain", "snakemake", {"pytorch": 20, "tensorflow": 10}, 300)
+    plan = {"command": "uncrossed explain", "build": "snakemake", "trainings": {"pytorch": 20, "tensorflow": 10}}
+    read.plans = {"vgg16-0002": SimpleNamespace(**plan, minutes=300)}
     cost = "20 PyTorch and 10 TensorFlow trainings, about 5 hours one after the other"
     assert script.data(read)["plans"] == {"vgg16-0002": [cost, "uncrossed explain", "snakemake"]}
 
