@@ -30,8 +30,6 @@ from uncrossed.results.trials_table import BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE
 FEW = 5
 # So many architectures are named in a sentence.
 NAMED = 4
-# So many architectures beside each other leave no room for intervals.
-WITHOUT_BOUNDS = 3
 KINDS = dict(
     zip(
         DIAGNOSES,
@@ -218,7 +216,8 @@ def _causes(page: Page) -> Answer | None:
     sums = [one for one in (_sum(page, group.architecture) for group in page.leading) if one]
     if not sums:
         return None
-    bounded = len(sums) < WITHOUT_BOUNDS
+    # Beside each other there is no room for intervals, which stand below with each architecture.
+    bounded = len(sums) == 1
     factors = dict.fromkeys(factor for one in sums for factor in one.parts)
     columns = [Column(""), *(Column(one.architecture, True) for one in sums)]
     rows = [["gap", *(_cell(one.gap, bounded) for one in sums)]]
@@ -277,7 +276,9 @@ def _equation(one: Sum) -> Markup:
         for factor, points in sorted(claimed.items(), key=lambda item: -abs(item[1][0]))
     ]
     if len(claimed) < len(one.parts):
-        parts.append(Markup("{} {}").format("others" if claimed else "no factor beyond chance", number(rest, True)))
+        parts.append(
+            Markup("{} {}").format("others" if claimed else "factors not told from chance", number(rest, True))
+        )
     parts.append(Markup("remaining {}").format(number(one.remaining[0], True)))
     return Markup("{} {} = {}").format(one.architecture, number(one.gap[0], True), Markup(", ").join(parts))
 
