@@ -111,6 +111,9 @@ def test_the_plot_names_and_opens_pairs_and_filters_act_on_it_and_the_table_in_a
         colours = [found[trial][2] for trial in ("vgg16-0005", "vgg16-0002", "resnet50-0001", "resnet50-0004")]
         assert len(set(colours)) == 3
         assert colours[2] == colours[3]
+        browser.point(*found["vgg16-0002"][:2])
+        said = browser.run(f"new Promise(resolve => setTimeout(() => resolve({LABEL}), 100))")
+        assert f"difference {data(made)['numbers'][trials.index('vgg16-0002')][0][3]}; evaluation failure" in said
         browser.point(*found["densenet121-0003"][:2], click=True)
         assert opened(browser) == "densenet121-0003"
         # A row that one points at is named in the plot.

@@ -172,9 +172,7 @@ def _kinds(page: Page) -> Answer | None:
         cells = [number(mean, True) if math.isfinite(mean) else NONE, _bar(distance[name]) if distance[name] else NONE]
         grid.append([_named(name, those), f"{len(those):,}", *cells])
     sentence = Markup("; ").join(said) + "." if said else "All pairs are equal."
-    note = (
-        "A pair is what its worse side is, of which the small print counts whose. Distance is the sum of |difference|."
-    )
+    note = "A pair is what its worse side is; the small print counts such sides. Distance is the sum of |difference|."
     return Answer("In which pairs?", sentence, Grid(columns, grid), note)
 
 

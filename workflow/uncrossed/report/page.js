@@ -72,10 +72,10 @@
         symbol: SYMBOLS[name], color: colour(name), size: name === "trained" || name === "slow" ? 7 : 9,
         opacity: own.length > 200 ? 0.6 : 0.8, line: { width: 0 },
       },
-      text: own.map((index) => plain(data.trials[index])),
-      meta: kind ?? "",
-      hovertemplate: "<b>%{text}</b><br>PyTorch %{x:.3f}, TensorFlow %{y:.3f}"
-        + (kind ? "<br>%{meta}" : "") + "<extra></extra>",
+      text: own.map((index) => `<b>${plain(data.trials[index])}</b><br>`
+        + SIDES.map((side, k) => `${NAMES[side]} ${number(data.measured[index][k])}`).join(", ")
+        + `<br>difference ${signed(data.differences[index])}${kind ? `; ${kind}` : ""}`),
+      hovertemplate: "%{text}<extra></extra>",
     });
   });
   const draw = () => {
