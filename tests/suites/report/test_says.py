@@ -126,7 +126,7 @@ def test_the_third_answer_is_a_sum_of_contributions(study):
     report.make(study)
     text = words(study)
     assert "densenet121 +0.300 = batchnorm momentum +0.250, others +0.040, remaining +0.010" in text
-    assert f"vgg16 +0.600 = statistics that lag +0.670, remaining {MINUS}0.070" in text
+    assert f"vgg16 +0.600 = running statistics +0.670, remaining {MINUS}0.070" in text
     assert "what the differences come from" not in text
     assert "initialisation+0.040" in text
     assert "+0.900" not in text, "one configuration is not the answer"
@@ -135,7 +135,7 @@ def test_the_third_answer_is_a_sum_of_contributions(study):
         "Of it batchnorm momentum contributes +0.250 [+0.150, +0.350]. Not told from chance: initialisation +0.040 "
         f"[{MINUS}0.010, +0.090]. With all aligned +0.010 [0.000, +0.020] remains."
     ) in text
-    assert f"the mean difference of 1 pair is {MINUS}0.070 and not +0.600: +0.670 is statistics that lag." in text
+    assert f"the mean difference of 1 pair is {MINUS}0.070 and not +0.600: +0.670 is the running statistics." in text
     place = data(study)["trials"].index("vgg16-0002")
     said = "With exact running statistics the test accuracy is 0.800 in PyTorch and 0.870 in TensorFlow: +0."
     assert said in data(study)["words"][place]

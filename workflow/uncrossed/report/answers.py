@@ -259,7 +259,7 @@ def _sum(page: Page, architecture: str) -> Sum | None:
         return Sum(architecture, one.gap, parts, one.remaining, notes)
     if architecture in page.lags:
         one = page.lags[architecture]
-        parts = {"statistics that lag": (exactly(one.gap - one.remaining), True)}
+        parts = {"running statistics": (exactly(one.gap - one.remaining), True)}
         note = f"{architecture}: {one.pairs} recalibrated pair{'s' * (one.pairs != 1)}, these alone."
         return Sum(architecture, exactly(one.gap), parts, exactly(one.remaining), [note])
     return None

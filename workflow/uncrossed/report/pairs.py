@@ -106,7 +106,7 @@ def _recalibrated(row: Mapping[str, Any], both: tuple[Side, Side]) -> str:
     if len(known) < len(both):
         return f"{said}."
     gap, left = float(row[DIFFERENCE]), both[0].recalibrated - both[1].recalibrated
-    return f"{said}: {number(gap - left, True)} of the difference of {number(gap, True)} is statistics that lag."
+    return f"{said}: {number(gap - left, True)} of the difference of {number(gap, True)} is the running statistics."
 
 
 def numbers(row: Mapping[str, Any], pair: Mapping[str, Any]) -> list[list[str]]:

@@ -214,7 +214,7 @@ def _lag(one: Lag) -> str:
     return (
         f"With exact running statistics, without any training, the mean difference of {pairs} is "
         f"{number(one.remaining, True)} and not {number(one.gap, True)}: "
-        f"{number(one.gap - one.remaining, True)} is statistics that lag."
+        f"{number(one.gap - one.remaining, True)} is the running statistics."
     )
 
 
