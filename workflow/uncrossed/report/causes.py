@@ -104,7 +104,7 @@ def attributions(table: pd.DataFrame | None) -> list[Attribution]:
 
 @dataclass
 class Lag:
-    """How much of the gap of an architecture's recalibrated pairs is running statistics that lag.
+    """How much of the gap of an architecture's recalibrated pairs is the running statistics.
 
     It is of these models, without a claim about others: there are no intervals.
 
