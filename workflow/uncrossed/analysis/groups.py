@@ -41,6 +41,7 @@ class Group:
         trained: mean difference of pairs with neither model at chance.
         seed_floor: mean distance of two seeds of one framework.
         rounding_floor: mean distance of aligned pairs.
+        noise_share: where no seeds were repeated, which share of the mean squared difference noise is at most.
         largest: the difference that is largest in size.
         largest_trial: the trial that has it.
         above: the share of pairs that are further apart than LARGE.
@@ -58,6 +59,7 @@ class Group:
     trained: Estimate = UNKNOWN
     seed_floor: Estimate = UNKNOWN
     rounding_floor: Estimate = UNKNOWN
+    noise_share: Estimate = UNKNOWN
     largest: float = np.nan
     largest_trial: str = ""
     above: float = np.nan

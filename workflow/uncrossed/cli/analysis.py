@@ -42,4 +42,4 @@ def analyse(options: argparse.Namespace) -> None:
     if options.reference:
         from uncrossed.study2021 import comparison
 
-        print(comparison.write(options.folder, options.reference, summary))
+        print(comparison.write(options.folder, options.reference))

@@ -56,6 +56,19 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--output", type=Path, required=True)
     command.set_defaults(run=import_published)
 
+    command = group.add_parser(
+        "repeat-published", help="make a manifest that repeats some of the 2021 study's trials, with several seeds each"
+    )
+    command.add_argument("--folder", type=Path, help="take its tables from here instead of downloading them")
+    command.add_argument("--url", help="a mirror to download from, as of import-published")
+    command.add_argument("--repeats", type=int, default=5, help="seeds of a random row of each point (%(default)s)")
+    command.add_argument(
+        "--extreme-repeats", type=int, default=39, help="seeds of each architecture's largest difference (%(default)s)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="the same seed chooses the same rows (%(default)s)")
+    command.add_argument("--output", type=Path, required=True)
+    command.set_defaults(run=repeat_published)
+
     command = group.add_parser("keep", help="write what a study is built from beside its results, as the workflow does")
     command.add_argument("folder", type=Path, help="results/STUDY")
     command.add_argument("--study", required=True, help="a study file, or the study as JSON")
@@ -142,6 +155,20 @@ def import_published(options: argparse.Namespace) -> None:
     if options.reference:
         print(f"{options.reference}: {len(table)} published pairs")
     print(f"{options.output}: {_of_rows(rows)}; {len(refused)} of {len(table)} published ones refused")
+
+
+def repeat_published(options: argparse.Namespace) -> None:
+    """Write repeats of published trials as a manifest."""
+    from uncrossed.study2021 import published_study, published_tables, repeats
+
+    for name in ("repeats", "extreme_repeats"):
+        if getattr(options, name) < 1:
+            raise InputError(f"--{name.replace('_', '-')}: found {getattr(options, name)}; allowed: an integer >= 1")
+    table = published_tables.read(options.folder, options.url)
+    rows = repeats.rows(table, options.repeats, options.extreme_repeats, options.seed)
+    published_study.write_manifest(rows, options.output)
+    bases = len({row.base for row in rows})
+    print(f"{options.output}: {_of_rows(rows)}, of {bases} published ones")
 
 
 def keep(options: argparse.Namespace) -> None:

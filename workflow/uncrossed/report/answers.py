@@ -130,6 +130,12 @@ def _noise(found: list[Group]) -> Noise | None:
     if any(math.isfinite(values[0]) for values in seeds):
         each = [number(value) if math.isfinite(value) else "an unknown distance" for value, _, _ in seeds[:NAMED]]
         return Noise(f"Two seeds of one framework are {listed(each)} apart.", "seed noise", [*map(_bounded, seeds)])
+    shares = [one.noise_share for one in found]
+    if any(math.isfinite(values[0]) for values in shares):
+        each = [percent(value) if math.isfinite(value) else "an unknown share" for value, _, _ in shares[:NAMED]]
+        sentence = f"Of the mean squared difference noise is at most {listed(each)}."
+        cells = [_below(percent(value), f"[{percent(low)}, {percent(high)}]") for value, low, high in shares]
+        return Noise(sentence, "noise at most", cells)
     return None
 
 

@@ -38,6 +38,7 @@ from uncrossed.results.trials_table import (
 from uncrossed.study import layout
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.study2021.sampling import ORIGIN, RANDOM
 
 RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED, DIAGNOSIS, *SIDE_DIAGNOSES}
 RESULT_COLUMNS |= {curve_column(framework, name) for framework in FRAMEWORKS for name in trial_file.CURVES}
@@ -181,7 +182,7 @@ def read(folder: Path, partial: bool = False) -> Page:
     page = Page(name, _trials(folder))
     _read_trial_files(page, folder, partial)
     page.summary = _optional(folder / layout.SUMMARY_TABLE, ["architecture", "semantics", "statistic", "value"])
-    page.groups, page.leading, page.spoken = _groups(page)
+    page.groups, page.leading, page.spoken = _published_groups(page, folder) or _groups(page)
     attribution, recalibration = _optional(folder / layout.ATTRIBUTION_TABLE), _recalibration(folder)
     _add_recalibrated(page, recalibration)
     for one in attributions(attribution):
@@ -223,6 +224,30 @@ def _groups(page: Page) -> tuple[list[Group], list[Group], pd.DataFrame]:
     found = groups(page.trials, page.summary)
     first = leading(found)
     return found, first, _of(page.trials, first)
+
+
+def _published_groups(page: Page, folder: Path) -> tuple[list[Group], list[Group], pd.DataFrame] | None:
+    """The same of the published study: random rows and those that a search chose are groups of their own.
+
+    The random ones are spoken of first; what bounds their noise is put into the groups, and the summary into the page.
+    """
+    names = (layout.PUBLISHED_SUMMARY_TABLE, layout.PUBLISHED_NOISE_TABLE, layout.PUBLISHED_EFFECTS_TABLE)
+    tables = {name: _optional(folder / name) for name in (*names, layout.PUBLISHED_EXTREMES_TABLE)}
+    summary, noise = (tables[name] for name in names[:2])
+    if ORIGIN not in page.trials or summary is None or noise is None:
+        return None
+    page.tables |= {name: table for name, table in tables.items() if table is not None}
+    page.summary = summary
+    by_origin = page.trials.assign(semantics=page.trials["semantics"] + " (" + page.trials[ORIGIN] + " rows)")
+    semantics = page.trials["semantics"].iloc[0] + " (" + summary[ORIGIN] + " rows)"
+    found = groups(by_origin, summary.assign(semantics=semantics))
+    bounds = noise.set_index("architecture")[["noise_share", "low", "high"]]
+    for group in found:
+        if group.architecture in bounds.index:
+            share, low, high = bounds.loc[group.architecture]
+            group.noise_share = share, low, high
+    first = leading(group for group in found if f"({RANDOM} rows)" in group.semantics)
+    return found, first, _of(by_origin, first)
 
 
 def _of(trials: pd.DataFrame, chosen: list[Group]) -> pd.DataFrame:

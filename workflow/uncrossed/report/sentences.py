@@ -179,6 +179,12 @@ def causes(page: Page, architecture: str) -> str:
 
 def noise(one: Group) -> str:
     """How far pairs are apart beyond seed noise; nothing where that was not measured."""
+    if math.isfinite(one.noise_share[0]):
+        value, low, high = map(percent, one.noise_share)
+        return (
+            "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie it "
+            f"is at most {value} [{low}, {high}] of the mean squared difference."
+        )
     if not math.isfinite(one.seed_floor[0]):
         return ""
     excess = one.apart[0] - one.seed_floor[0]
@@ -220,6 +226,12 @@ def _lag(one: Lag) -> str:
 
 def bounds(page: Page) -> str:
     """Where the bounds come from, and of what the numbers are."""
+    if layout.PUBLISHED_SUMMARY_TABLE in page.tables:
+        return (
+            f"In brackets: 95% intervals, as {layout.PUBLISHED_SUMMARY_TABLE} has them, over the points that the "
+            "random rows come from. The other rows were chosen by a search because it expected a large difference "
+            "there: they are no sample of anything, and have none."
+        )
     source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "by bootstrap over pairs"
     return (
         f"In brackets: 95% bounds, {source}. Pairs are apart by the absolute difference; those that did not complete "

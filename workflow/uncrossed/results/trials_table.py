@@ -108,7 +108,7 @@ def read_csv(file: Any) -> "pd.DataFrame":
     if tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1):  # later ones always read floats exactly
         options["float_precision"] = "round_trip"
     table = pandas.read_csv(file, **options)
-    return table.astype({"space": "Int64"}) if "space" in table else table
+    return table.astype({name: "Int64" for name in ("space", "point", "box") if name in table})
 
 
 def need_pandas() -> Any:
