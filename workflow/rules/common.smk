@@ -16,7 +16,7 @@ shell.prefix(
     f"set -euo pipefail; export {PATHS}; ".replace("{", "{{").replace("}", "}}")
 )
 
-from uncrossed.study import layout, manifest, resources
+from uncrossed.study import factorial, layout, manifest, resources
 from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
@@ -65,7 +65,12 @@ SPEEDS = STUDY.path.parent / "speeds.csv"
 if workflow.exec_mode == ExecMode.DEFAULT:
     for line in resources.unmeasured(NAMES, STUDY.settings.device, SPEEDS):
         print(line, file=sys.stderr)
-ABLATION = bool(manifest.ablated(STUDY.rows.values()))
+FACTORIAL = bool(
+    factorial.designs(
+        STUDY.rows.values(),
+        {name: STUDY.architectures[name].touching for name in NAMES},
+    )
+)
 GPUS = 1 if STUDY.settings.device == "gpu" else 0
 TWINS = {framework: STUDY.twins(framework, RESULTS) for framework in FRAMEWORKS}
 

@@ -12,7 +12,8 @@ from uncrossed.analysis import analyse, attribution
 from uncrossed.release import secrets
 from uncrossed.report import report
 from uncrossed.results import tables
-from uncrossed.study import manifest
+from uncrossed.study import factorial
+from uncrossed.study.architectures import PACKAGED
 
 
 def test_the_names_of_study_and_trials_are_searched(folder, monkeypatch):
@@ -65,11 +66,11 @@ def test_a_rare_name_is_found_wherever_it_stands(tmp_path, monkeypatch):
 
 
 def test_every_word_that_a_study_has_of_itself_is_known(tmp_path):
-    """Tables, metadata, figures and report of an ablation: who is called by a word of these is not told by it."""
+    """Tables, metadata, figures and report of a factorial: who is called by a word of these is not told by it."""
     folder = tmp_path / "made"
-    rows = [
-        row.model_copy(update={"trial": f"t{k}"}) for k, row in enumerate(manifest.ablate(synthetic.rows(1, 2), [0]))
-    ]
+    (base,) = synthetic.rows(1, 2)
+    crossed = factorial.cross(base, PACKAGED[base.architecture].touching, [0, 1])
+    rows = [row.model_copy(update={"trial": f"t{k}"}) for k, row in enumerate(crossed)]
     synthetic.write(folder, rows, diverged="t1")
     tables.make(folder)
     attribution.make(folder)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
+from uncrossed.analysis.intervals import UNKNOWN, Estimate
 from uncrossed.analysis.statistics import ROUNDING_FLOOR, SEED_FLOOR, differences
 from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE
 
@@ -112,17 +112,3 @@ def leading(found: Iterable[Group]) -> list[Group]:
     for group in sorted(with_pairs, key=lambda group: (group.semantics != "native", -group.pairs)):
         first.setdefault(group.architecture, group)
     return sorted(first.values(), key=lambda group: (-group.apart[0], group.architecture))
-
-
-def add_floors(group: Group, attribution: pd.DataFrame) -> None:
-    """Give a group the floors that its summary does not know: the largest of its architecture's ablated trials.
-
-    Args:
-        group: is changed.
-        attribution: what `attribution.attribute` returns.
-    """
-    rows = attribution[attribution["architecture"] == group.architecture]
-    for name in FLOORS:
-        known, column = np.isfinite(getattr(group, name)[0]), NAMES_IN_SUMMARY[name]
-        if not known and column in rows and rows[column].notna().any():
-            setattr(group, name, exactly(rows[column].max()))

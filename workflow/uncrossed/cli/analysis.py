@@ -7,7 +7,7 @@ from typing import Any
 
 def add_commands(commands: Any) -> None:
     """Add them to the command line's grammar."""
-    command = commands.add_parser("attribution", help="how much each mechanism explains, in an ablation study")
+    command = commands.add_parser("attribution", help="how much each factor contributes to the gap, in a factorial")
     command.add_argument("folder", type=Path, help="results/STUDY")
     command.set_defaults(run=attribute)
 
@@ -25,11 +25,10 @@ def add_commands(commands: Any) -> None:
 
 
 def attribute(options: argparse.Namespace) -> None:
-    """Write and print the attribution of an ablation study."""
+    """Write and print the attribution of a study with factorials."""
     from uncrossed.analysis import attribution
 
-    shares, bases = attribution.make(options.folder)
-    print(attribution.printed(shares, bases))
+    print(attribution.printed(attribution.make(options.folder)))
 
 
 def analyse(options: argparse.Namespace) -> None:

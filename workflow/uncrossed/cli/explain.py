@@ -1,4 +1,4 @@
-"""Commands that say why two models differ, or whether they do: `architecture`, `trace`, `prove`."""
+"""Commands that say why two models differ, or whether they do: `architecture`, `explain`, `trace`, `prove`."""
 
 import argparse
 import json
@@ -34,7 +34,14 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--classes", type=int, default=like.classes, help="(%(default)s)")
     command.set_defaults(run=check_architecture)
 
-    command = commands.add_parser("trace", help="find the first step and layer where a row's two sides part, and why")
+    command = commands.add_parser("explain", help="say what would tell why a pair differs, and what that takes")
+    command.add_argument("trial", help="the pair's")
+    command.add_argument("--study", type=Path, required=True, help="its study file, or results/STUDY")
+    command.add_argument("--seeds", type=int, help="replicates (5)")
+    command.add_argument("--output", type=Path, help="write the study that tells it: FILE.yaml, and FILE.csv beside it")
+    command.set_defaults(run=explain_pair)
+
+    command = commands.add_parser("trace", help="find the first step and layer where a row's two trainings part")
     command.add_argument("--row", help="a manifest row as JSON, or a file that holds it")
     command.add_argument("--settings", help="settings as JSON, or a file that holds them (the defaults, float64)")
     command.add_argument("--dataset", type=Path, help="a dataset file")
@@ -64,6 +71,31 @@ def check_architecture(options: argparse.Namespace) -> int:
         touching = ", ".join(sorted(architecture.touching))
         print(f"{architecture.name}: {architecture.description}\nboth sides agree once these are aligned: {touching}")
     return 1 if faults else 0
+
+
+def explain_pair(options: argparse.Namespace) -> None:
+    """Print the smallest factorial that can decide, or write it as a study."""
+    from uncrossed.explain import pair
+
+    seeds = pair.SEEDS if options.seeds is None else options.seeds
+    if seeds < 2:
+        raise InputError(f"--seeds: found {seeds}; allowed: an integer >= 2, as a single replicate decides nothing")
+    study, rows = pair.rows(options.study)
+    row = pair.find(rows, options.trial, options.study)
+    plan = pair.plan(study, row, options.study, seeds)
+    counts = f"{plan.trainings['pytorch']} PyTorch and {plan.trainings['tensorflow']} TensorFlow trainings"
+    print(
+        f"{row.trial} ({row.architecture}): {'half of the' if plan.half else 'all'} combinations of "
+        f"{', '.join(plan.factors)}, {seeds} fresh seeds: {counts}, about {plan.minutes:.0f} minutes one after the "
+        f"other on a {study.settings.device}"
+    )
+    if options.output:
+        pair.write(study, row, options.output, seeds)
+        print(f"{options.output}: the study; {options.output.with_suffix('.csv')}: its manifest; build it with")
+        print(f"    snakemake --profile profiles/local --configfile {options.output}")
+        return
+    print(f"    {plan.command}\n    {plan.build}")
+    print(f"Then results/{pair.name_of(row)}/report.html says what each factor contributes to the gap.")
 
 
 def trace_row(options: argparse.Namespace) -> int:

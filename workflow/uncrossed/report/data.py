@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from uncrossed.analysis.contributions import COLUMNS, Attribution, attributions
 from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
@@ -24,7 +25,7 @@ from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
 from uncrossed.datasets.definition import DatasetIdentity
-from uncrossed.report.causes import Attribution, Lag, Plan, attributions, lags
+from uncrossed.report.causes import Lag, Plan, lags, plans
 from uncrossed.results import tables, trial_file, trials_table
 from uncrossed.results.trials_table import (
     ACCURACIES,
@@ -183,11 +184,12 @@ def read(folder: Path, partial: bool = False) -> Page:
     _read_trial_files(page, folder, partial)
     page.summary = _optional(folder / layout.SUMMARY_TABLE, ["architecture", "semantics", "statistic", "value"])
     page.groups, page.leading, page.spoken = _published_groups(page, folder) or _groups(page)
-    attribution, recalibration = _optional(folder / layout.ATTRIBUTION_TABLE), _recalibration(folder)
+    attribution, recalibration = _optional(folder / layout.ATTRIBUTION_TABLE, COLUMNS), _recalibration(folder)
     _add_recalibrated(page, recalibration)
-    for one in attributions(attribution):
+    for one in attributions(attribution) if attribution is not None else ():
         page.attributions.setdefault(one.architecture, []).append(one)
     page.lags = lags(recalibration, page.spoken["trial"])
+    page.plans = plans(folder, page.trials["trial"], layout.PUBLISHED_SUMMARY_TABLE in page.tables)
     page.neighbours = _neighbours(folder / layout.PUBLISHED_EXTREMES_TABLE)
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
@@ -384,7 +386,7 @@ def _optional(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame | None:
     for name in columns:
         if name not in table:
             raise InputError(f"{path}: no column '{name}'")
-        if name in ("value", "share") and table[name].dtype.kind not in "iuf":
+        if name in ("value", "share") and len(table) and table[name].dtype.kind not in "iuf":
             raise InputError(f"{path}: column '{name}' has texts; allowed: numbers, and empty cells for no value")
     return table
 

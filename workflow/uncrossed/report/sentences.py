@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from uncrossed.analysis.contributions import Attribution
 from uncrossed.analysis.groups import FLOORS, LARGE, Group
 from uncrossed.analysis.intervals import Estimate
-from uncrossed.report.causes import Attribution, Lag
+from uncrossed.report.causes import Lag
 from uncrossed.report.data import Neighbours, Page, plain
 from uncrossed.results.diagnosis import DIAGNOSES
 from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, STATUSES
