@@ -98,6 +98,16 @@ def test_who_is_called_as_a_column_is_publishes(built, folder, tmp_path):
         assert f"trials/resnet50-0001/pytorch.json: line 2: {what}\n" in output
 
 
+def test_a_report_is_searched_but_not_the_library_that_draws_its_plots(folder, tmp_path, monkeypatch):
+    """Who is called as a word of that is not told by it; what stands below it is found in its line."""
+    called(monkeypatch, "sankey", "elsewhere")
+    text = report.make(folder).read_text()
+    assert "sankey" in text
+    assert scanned(tmp_path, "report.html", text) == []
+    line = text.count("\n") + 1
+    assert scanned(tmp_path, "report.html", text + "by sankey") == [f"report.html: line {line}: this user's name"]
+
+
 def test_names_of_user_and_home_are_found_in_attributes(folder, tmp_path):
     import h5py
 

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import h5py
 import pyarrow.parquet as pq
+from plotly.offline import get_plotlyjs
 from tqdm import tqdm
 
 from uncrossed.common.files import parsing
@@ -117,7 +118,9 @@ def _anywhere(name: str) -> str:
 
 
 # Words that the writers of SVG and Parquet files bring.
-FORMAT_WORDS = "butt creator dcmitype defs library mathdefault miter rotate standalone translate tspan xlink xmlns"
+FORMAT_WORDS = (
+    "butt creator dcmitype defs library mathdefault miter rotate standalone stroke translate tspan xlink xmlns"
+)
 
 
 @functools.cache
@@ -163,8 +166,12 @@ def texts_of(path: Path) -> Iterator[tuple[str, str]]:
     else:
         header: list[str] = []
         with parsing(path, "") as stream:
-            lines = stream.readall().replace(b"\0", b"").decode(errors="replace").split("\n")
-        for number, line in enumerate(lines, start=1):
+            text = stream.readall().replace(b"\0", b"").decode(errors="replace")
+        if path.suffix == ".html":
+            # What a report is drawn with says nothing of who built it.
+            library = get_plotlyjs()
+            text = text.replace(library, "\n" * library.count("\n"))
+        for number, line in enumerate(text.split("\n"), start=1):
             if path.suffix == ".csv":
                 header, cells = header or line.split(","), line.split(",")
                 line += "".join(f"\n{name}: {cell}" for name, cell in zip(header, cells, strict=False))

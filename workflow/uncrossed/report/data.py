@@ -26,6 +26,8 @@ from uncrossed.analysis.statistics import ORIGIN
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
+from uncrossed.datasets.definition import DatasetIdentity
+from uncrossed.report.causes import Lag, Plan, lags, plans
 from uncrossed.results import tables, trial_file, trials_table
 from uncrossed.results.trials_table import (
     ACCURACIES,
@@ -45,13 +47,20 @@ from uncrossed.study2021.sampling import POINT, RANDOM
 RANDOM_ROWS = f"({RANDOM} rows)"
 RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED, DIAGNOSIS, *SIDE_DIAGNOSES}
 RESULT_COLUMNS |= {curve_column(framework, name) for framework in FRAMEWORKS for name in trial_file.CURVES}
+# Besides the architecture, columns by which pairs can be chosen, where they have from two to so many values.
+CHOICES, MOST_CHOICES = ("semantics", "origin"), 40
+# The curves that a pair shows.
+CURVES = ("test_accuracy", "train_accuracy", "train_loss")
+PUBLISHED_LOSSES = ("pt_average_training_loss", "tf_training_loss")
 # Captions of the figures that this package draws, where figures/captions.json has none.
 DEFAULT_CAPTIONS = {
     layout.ATTRIBUTION_FIGURE: "What each factor contributes to the gap between the frameworks, and what remains when "
-    "all are aligned: Shapley values in shares of accuracy, which add up. A panel's title says what its intervals are.",
+    "all are aligned.",
     layout.SEARCH_PROGRESS_FIGURE: "The best objective that the search had found after each trial.",
     layout.SEARCH_BOX_FIGURE: "Where in the box the search looked, and what it found there.",
 }
+# Of a trial its nearest in hyperparameters: name, difference, and how far it is away.
+Neighbours = list[tuple[str, float, float]]
 SVG = "{http://www.w3.org/2000/svg}svg"
 # In points, of a figure that does not say it.
 WIDTH = 600.0
@@ -84,7 +93,7 @@ class Page:
         trials: the table of trials, one row per pair; columns that a report needs are there.
         pairs: for each trial, in the table's order, what the script shows of it: by framework its curves, confusion
             matrix, identity and test accuracy when recalibrated; the classes of the matrices where they are not all;
-            the place of its semantics; the difference of the recalibrated models, and which share that explains.
+            the place of its semantics.
         environments: what devices and versions the trial files name, or else the run records, in words.
         semantics: the different settings of mechanisms that the trial files name.
         unusable: trial files that are missing, cannot be read or are damaged, and what is the matter with them.
@@ -92,8 +101,12 @@ class Page:
         dataset: as the trial files name it.
         groups: what is said of the pairs of each architecture and semantics.
         leading: the groups that are spoken of first, as `groups.leading` says.
-        attributions: by architecture what its factorials say.
         comparisons: of `leading`, as `groups.comparisons` says.
+        spoken: the rows of these groups, completed or not.
+        attributions: by architecture what its factorials say.
+        lags: by architecture what recalibrated models say.
+        plans: by trial what would tell why the pair differs, where that is known.
+        neighbours: of some trials the nearest in hyperparameters, as `_neighbours` says.
         summary: `tables/summary.csv`, where there is one.
         figures: in their order.
         tables: other tables that the study has, by the paths of their files in its folder.
@@ -110,8 +123,12 @@ class Page:
     dataset: dict[str, Any] = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
     leading: list[Group] = field(default_factory=list)
-    attributions: dict[str, list[Attribution]] = field(default_factory=dict)
     comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
+    spoken: pd.DataFrame = field(default_factory=pd.DataFrame)
+    attributions: dict[str, list[Attribution]] = field(default_factory=dict)
+    lags: dict[str, Lag] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    neighbours: dict[str, Neighbours] = field(default_factory=dict)
     summary: pd.DataFrame | None = None
     figures: list[Figure] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -121,6 +138,17 @@ class Page:
     def architectures(self) -> list[str]:
         """Their names, sorted."""
         return sorted(self.trials["architecture"].unique())
+
+    @property
+    def choices(self) -> list[str]:
+        """The columns by which pairs can be chosen: the architecture, and others that have few values."""
+        few = (name for name in CHOICES if name in self.trials and 1 < self.trials[name].nunique() <= MOST_CHOICES)
+        return ["architecture", *few]
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes the dataset has, where trial files say it."""
+        return DatasetIdentity.check(self.dataset, "dataset").classes if self.dataset else None
 
     @property
     def has_files(self) -> bool:
@@ -160,18 +188,21 @@ def read(folder: Path, partial: bool = False) -> Page:
     page = Page(name, _trials(folder))
     _read_trial_files(page, folder, partial)
     page.summary = _optional(folder / layout.SUMMARY_TABLE, ["architecture", "semantics", "statistic", "value"])
-    attribution = _optional(folder / layout.ATTRIBUTION_TABLE, COLUMNS)
     trials = _by_origin(page, folder)
     page.groups = groups(trials, page.summary)
     _add_noise(page)
     page.leading = leading(one for one in page.groups if trials is page.trials or one.semantics.endswith(RANDOM_ROWS))
-    page.comparisons = comparisons(_of(trials, page.leading))
+    page.spoken = _of(trials, page.leading)
+    page.comparisons = comparisons(page.spoken[page.spoken[BOTH_COMPLETED].astype(bool)])
+    attribution, recalibrated = _optional(folder / layout.ATTRIBUTION_TABLE, COLUMNS), recalibration(folder)
+    _add_recalibrated(page, recalibrated)
     for one in attributions(attribution) if attribution is not None else ():
         page.attributions.setdefault(one.architecture, []).append(one)
+    page.lags = lags(recalibrated, page.spoken["trial"])
+    page.plans = plans(folder, page.trials["trial"], layout.PUBLISHED_SUMMARY_TABLE in page.tables)
+    page.neighbours = _neighbours(folder / layout.PUBLISHED_EXTREMES_TABLE)
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
-    recalibrated = recalibration(folder)
-    _add_recalibrated(page, recalibrated)
     others = {layout.ATTRIBUTION_TABLE: attribution, layout.RECALIBRATION_TABLE: recalibrated, **others}
     page.tables |= {name: table for name, table in others.items() if table is not None}
     page.environments = page.environments or _environments_of_runs(folder / layout.RUNS_TABLE)
@@ -179,6 +210,25 @@ def read(folder: Path, partial: bool = False) -> Page:
     names = [layout.MANIFEST, *(path.relative_to(folder).as_posix() for path in paths)]
     page.files = [name for name in names if (folder / name).is_file()]
     return page
+
+
+def plain(value: Any) -> Any:
+    """A cell of a table as JSON has it: a number, a text, or nothing."""
+    if value is None or value is pd.NA or (isinstance(value, float | np.floating) and not math.isfinite(value)):
+        return None
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _trials(folder: Path) -> pd.DataFrame:
+    trials = tables.read(folder)
+    for name in ("trial", "architecture", *ACCURACIES):
+        if name not in trials:
+            raise InputError(f"{folder}/{layout.TRIALS_PARQUET}: no column '{name}'")
+    pytorch, tensorflow = (trials[name].astype(float) for name in ACCURACIES)
+    filled: dict[str, Any] = {"semantics": "native", DIFFERENCE: pytorch - tensorflow}
+    filled |= dict.fromkeys(STATUSES, "completed")
+    filled[BOTH_COMPLETED] = pytorch.notna() & tensorflow.notna()
+    return trials.assign(**{name: value for name, value in filled.items() if name not in trials}).reset_index(drop=True)
 
 
 def _by_origin(page: Page, folder: Path) -> pd.DataFrame:
@@ -194,7 +244,7 @@ def _by_origin(page: Page, folder: Path) -> pd.DataFrame:
     page.tables |= {name: table for name, table in found.items() if table is not None}
     page.summary = summary.assign(semantics=trials["semantics"].iloc[0] + " (" + summary[ORIGIN] + " rows)")
     origins = trials["semantics"] + " (" + trials[ORIGIN] + " rows)"
-    return trials.assign(semantics=origins, configuration=trials[POINT].fillna(0))
+    return trials.assign(semantics=origins, configuration=trials[POINT].fillna(0).astype(int))
 
 
 def _add_noise(page: Page) -> None:
@@ -210,58 +260,35 @@ def _add_noise(page: Page) -> None:
 
 
 def _of(trials: pd.DataFrame, chosen: list[Group]) -> pd.DataFrame:
-    """The completed pairs of some groups."""
+    """The rows of some groups."""
     names = {(one.architecture, one.semantics) for one in chosen}
-    inside = [pair in names for pair in zip(trials["architecture"], trials["semantics"], strict=True)]
-    return trials[np.array(inside, bool) & trials[BOTH_COMPLETED].astype(bool)]
+    return trials[[place in names for place in zip(trials["architecture"], trials["semantics"], strict=True)]]
 
 
-def for_script(page: Page) -> dict[str, Any]:
-    """What the page's script needs to sort the table and to show a pair, as plain data."""
-    trials = page.trials
-    return {
-        "study": page.study,
-        "trial_file": layout.trial_file("{trial}", "{framework}"),
-        "trials": list(trials["trial"]),
-        "architectures": list(trials["architecture"]),
-        "values": _plain_rows(trials[page.columns]),
-        "measured": _plain_rows(trials[list(ACCURACIES)].astype(float)),
-        "differences": [plain(value) for value in trials[DIFFERENCE]],
-        "parameters": page.parameters,
-        "settings": _plain_rows(trials[page.parameters]),
-        "pairs": page.pairs,
-        "semantics": page.semantics,
-        "environments": page.environments,
-    }
+def _add_recalibrated(page: Page, table: pd.DataFrame | None) -> None:
+    """Put into each pair what its models' test accuracies are when they are recalibrated."""
+    places = dict(zip(page.trials["trial"], page.pairs, strict=True))
+    for line in [] if table is None else table.to_dict("records"):
+        accuracy = line["recalibrated_test_accuracy"]
+        if line["trial"] in places and math.isfinite(accuracy):
+            places[line["trial"]].setdefault(line["framework"], {})["recalibrated"] = accuracy
 
 
-def plain(value: Any) -> Any:
-    """A cell of a table as JSON has it: a number, a text, or nothing."""
-    if value is None or value is pd.NA or (isinstance(value, float | np.floating) and not math.isfinite(value)):
-        return None
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _plain_rows(table: pd.DataFrame) -> list[list[Any]]:
-    return [[plain(value) for value in row] for row in table.itertuples(index=False)]
-
-
-def _trials(folder: Path) -> pd.DataFrame:
-    trials = tables.read(folder)
-    for name in ("trial", "architecture", *ACCURACIES):
-        if name not in trials:
-            raise InputError(f"{folder}/{layout.TRIALS_PARQUET}: no column '{name}'")
-    pytorch, tensorflow = (trials[name].astype(float) for name in ACCURACIES)
-    filled: dict[str, Any] = {"semantics": "native", DIFFERENCE: pytorch - tensorflow}
-    filled |= dict.fromkeys(STATUSES, "completed")
-    filled[BOTH_COMPLETED] = pytorch.notna() & tensorflow.notna()
-    return trials.assign(**{name: value for name, value in filled.items() if name not in trials}).reset_index(drop=True)
+def _neighbours(path: Path) -> dict[str, Neighbours]:
+    """Of the published trials with extreme differences the nearest: name, difference, and how far they are apart."""
+    table = _optional(path, ["trial", "neighbour_trial", "neighbour_difference", "distance"])
+    found: dict[str, Neighbours] = {}
+    for line in [] if table is None else table.to_dict("records"):
+        neighbour = str(line["neighbour_trial"]), float(line["neighbour_difference"]), float(line["distance"])
+        found.setdefault(line["trial"], []).append(neighbour)
+    return found
 
 
 def _read_trial_files(page: Page, folder: Path, partial: bool) -> None:
     """Fill in what the trial files and the table of curves say; of a published table alone there are none."""
     with_files = (folder / layout.TRIALS_FOLDER).is_dir()
-    curves = _curves(folder / layout.CURVES_TABLE, with_files and not partial)
+    curves = _published_curves(folder / layout.REFERENCE_TABLE)
+    curves |= _curves(folder / layout.CURVES_TABLE, with_files and not partial)
     environments: dict[str, int] = {}
     semantics: dict[str, int] = {}
     for trial in tqdm(page.trials["trial"], desc="report", unit="trial", disable=None):
@@ -319,33 +346,34 @@ def _add_confusion(pair: dict[str, Any], predictions: dict[str, Predictions]) ->
             pair["classes"] = {"shown": shown.tolist(), "all": classes}
 
 
-def _add_recalibrated(page: Page, table: pd.DataFrame | None) -> None:
-    """Put into each pair what is known of its recalibrated models."""
-    places = dict(zip(page.trials["trial"], page.pairs, strict=True))
-    for line in [] if table is None else table.to_dict("records"):
-        pair = places.get(line["trial"])
-        if pair is None or not math.isfinite(line["recalibrated_test_accuracy"]):
-            continue
-        pair.setdefault(line["framework"], {})["recalibrated"] = line["recalibrated_test_accuracy"]
-        if math.isfinite(line["gap"]):
-            pair["recalibrated"] = {"gap": line["recalibrated_gap"], "share": plain(line["explained_share"])}
-
-
 def _curves(path: Path, needed: bool) -> dict[tuple[str, str], dict[str, list[float | None]]]:
     if not path.is_file():
         if needed:
             raise InputError(f"{path}: missing; build the tables again")
         return {}
     with parsing(path, tables.AGAIN) as stream:
-        columns = ["trial", "framework", "epoch", "test_accuracy", "train_loss"]
         table = read_parquet(stream)
         if table.empty:
             return {}
-        table = table[columns].sort_values("epoch", kind="stable")
+        table = table[["trial", "framework", "epoch", *CURVES]].sort_values("epoch", kind="stable")
     return {
-        key: {"accuracy": _rounded(rows["test_accuracy"]), "loss": _rounded(rows["train_loss"])}
+        key: {name: _rounded(rows[name]) for name in CURVES}
         for key, rows in table.groupby(["trial", "framework"], sort=False)
     }
+
+
+def _published_curves(path: Path) -> dict[tuple[str, str], dict[str, list[float | None]]]:
+    """The training losses that the published tables have."""
+    if not path.is_file():
+        return {}
+    with parsing(path, "") as stream:
+        table = read_parquet(stream)
+        return {
+            (line["trial"], framework): {"train_loss": _rounded(line[column])}
+            for line in table.to_dict("records")
+            for framework, column in zip(FRAMEWORKS, PUBLISHED_LOSSES, strict=True)
+            if line[column] is not None
+        }
 
 
 def _rounded(values: Iterable[float]) -> list[float | None]:

@@ -4,7 +4,7 @@ Markup is only made by `Markup.format`, which escapes what it is given: no name 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from uncrossed.analysis.contributions import Attribution
-from uncrossed.analysis.groups import FEW, LARGE, Group
-from uncrossed.analysis.intervals import FEWEST, SIGNIFICANCE, Estimate
-from uncrossed.report.data import Page, plain
-from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
+from uncrossed.analysis.groups import LARGE, Group
+from uncrossed.analysis.intervals import FEWEST, Estimate
+from uncrossed.report.causes import Lag
+from uncrossed.report.data import Neighbours, Page, plain
+from uncrossed.results.diagnosis import DIAGNOSES
+from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, STATUSES
 from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
 
@@ -23,8 +25,11 @@ FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 MINUS, NONE = "\u2212", "\u2013"
 # Of a table that is shown as it is.
 MOST_ROWS = 100
-# Decimals of an accuracy in a sentence, and in the table of trials.
-DIGITS, ALL_DIGITS = 3, 4
+# Decimals of accuracies.
+DIGITS = 3
+
+
+# What is known of noise in a `Group`, and what a table calls it.
 NOISE = {
     "seed_distance": "seeds of one framework apart",
     "beyond_seeds": "of different ones further",
@@ -52,11 +57,11 @@ class Grid:
 # --- Numbers and cells
 
 
-def number(value: float, signed: bool = False, digits: int = DIGITS) -> str:
-    """A number with a true minus."""
+def number(value: float, signed: bool = False) -> str:
+    """An accuracy or a difference of accuracies, with a true minus."""
     if not math.isfinite(value):
         return "unknown"
-    text = f"{abs(value):.{digits}f}"
+    text = f"{abs(value):.{DIGITS}f}"
     if not float(text):
         return text
     return (MINUS if value < 0 else "+" if signed else "") + text
@@ -73,19 +78,14 @@ def estimate(values: Estimate, signed: bool = False) -> str:
     return f"{value} [{low}, {high}]" if all(map(math.isfinite, values)) else value
 
 
-def share(values: Estimate) -> str:
-    """A share with its bounds, where it has some."""
-    value, low, high = values
-    bounds = f" [{percent(low)}, {percent(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
-    return percent(value) + bounds
-
-
 def cell(value: Any) -> str:
     """Any cell of a table."""
     value = plain(value)
     if value is None:
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def setting(value: Any) -> str:
@@ -102,7 +102,7 @@ def spaced(name: Any) -> str:
     return str(name).replace("_", " ")
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
     """Names as one text; where they are markup, it is."""
     between = Markup if any(isinstance(name, Markup) for name in names) else str
     if len(names) < 2:
@@ -110,7 +110,7 @@ def _listed(names: list[str]) -> str:
     return between(" and ").join([between(", ").join(names[:-1]), names[-1]])
 
 
-def _joined(lines: Iterable[str]) -> Markup:
+def joined(lines: Iterable[str]) -> Markup:
     """Sentences as one text; those that are no markup are escaped."""
     return Markup(" ").join(lines)
 
@@ -127,7 +127,7 @@ def about(page: Page) -> str:
         else ""
     )
     return (
-        f"{count:,} {'pair' if count == 1 else 'pairs'} of {_listed(page.architectures)}: each trained with the same "
+        f"{count:,} {'pair' if count == 1 else 'pairs'} of {listed(page.architectures)}: each trained with the same "
         f"hyperparameters once in PyTorch and once in TensorFlow{on}. Differences are test accuracies, PyTorch minus "
         "TensorFlow."
     )
@@ -147,81 +147,25 @@ def partial(page: Page) -> str:
 # --- What the pairs say
 
 
-def answer(page: Page) -> str:
-    """How far the architectures' pairs are apart, how much of that is noise, and because of what."""
-    if not page.leading:
-        return "No pair completed in both frameworks, so nothing can be said."
-    first = page.leading[0]
-    if len(page.leading) == 1:
-        start = Markup("The {pairs} of {name} {verb} {apart} apart in test accuracy.").format(
-            name=Markup("<strong>{}</strong>").format(first.architecture),
-            pairs=_sizes(first),
-            verb="is" if first.pairs == 1 else "are on average",
-            apart=estimate(first.apart),
-        )
-    else:
-        start = _ranking(page)
-    why = (
-        causes(page, first.architecture)
-        or "What causes it is not told: that takes a factorial, and all of its results."
-    )
-    return _joined([start, _noise(first), why])
-
-
-def _sizes(one: Group) -> str:
-    """How many pairs a group has, and of how many configurations, where these are fewer."""
-    text = f"{one.pairs} {'pair' if one.pairs == 1 else 'pairs'}"
-    return text if one.configurations == one.pairs else f"{text} of {one.configurations} configurations"
-
-
-def _ranking(page: Page) -> str:
-    """The architectures by how far their pairs are apart, and what of that order tests bear out."""
-    first, *others = page.leading
-    lines = [
-        Markup("Furthest apart in test accuracy are the pairs of {}, on average {} ({}); {}.").format(
-            Markup("<strong>{}</strong>").format(first.architecture),
-            estimate(first.apart),
-            _sizes(first),
-            "; ".join(f"of {one.architecture} {estimate(one.apart)} ({_sizes(one)})" for one in others),
-        )
-    ]
-    tested = {}
-    for row in page.comparisons.to_dict("records"):
-        pair = {row["first"], row["second"]}
-        if first.architecture in pair and math.isfinite(row["corrected"]):
-            (tested_name,) = pair - {first.architecture}
-            tested[tested_name] = row["corrected"]
-    beyond = [name for name, p_value in tested.items() if p_value < SIGNIFICANCE]
-    unshown = [name for name in tested if name not in beyond]
-    if beyond:
-        lines.append(f"That they are further apart than those of {_listed(beyond)} is more than chance.")
-    if unshown:
-        lines.append(f"That they are further apart than those of {_listed(unshown)} is not shown: it may be chance.")
-    few = [one.architecture for one in page.leading if one.configurations < FEW]
-    if few:
-        lines.append(
-            f"Warning: {_listed(few)} can hardly be compared with others, having fewer than {FEW} configurations."
-        )
-    return _joined(lines)
-
-
-def group(one: Group) -> str:
-    """What is said of a group."""
+def group(one: Group, neighbours: Mapping[str, Neighbours]) -> str:
+    """What is said of a group; `neighbours` is the page's."""
     leader = "PyTorch" if one.ahead > one.behind else "TensorFlow" if one.behind > one.ahead else ""
     ties = one.pairs - one.ahead - one.behind
     counts = f"PyTorch in {one.ahead} and TensorFlow in {one.behind} of {one.pairs} pairs"
     counts += f", {ties} {'is a tie' if ties == 1 else 'are ties'}" if ties else ""
     lines = [
-        f"With {one.semantics} semantics the mean difference, PyTorch minus TensorFlow, of {_sizes(one)} is "
+        f"With {one.semantics} semantics the mean difference, PyTorch minus TensorFlow, of {sizes(one)} is "
         f"{estimate(one.mean, True)}, the median {estimate(one.median, True)}.",
         f"Pairs are {estimate(one.apart)} apart on average.",
     ]
-    if math.isfinite(one.seed_distance[0]) or math.isfinite(one.noise_share[0]):
-        lines.append(_noise(one))
+    if noise(one):
+        lines.append(noise(one))
     link = Markup('<a href="#trial={0}">{0}</a>').format(one.largest_trial)
+    near = [number(difference, True) for _, difference, _ in neighbours.get(one.largest_trial, [])]
+    beside = f"; in its nearest neighbours it is {listed(near)}" if near else ""
     lines += [
-        Markup("The largest difference is {} ({}); {} are further apart than {:g}.").format(
-            number(one.largest, True), link, percent(one.above), LARGE
+        Markup("The largest difference is {} ({}){}; {} are further apart than {:g}.").format(
+            number(one.largest, True), link, beside, percent(one.above), LARGE
         ),
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]
@@ -232,23 +176,25 @@ def group(one: Group) -> str:
             lines.append(f"Of differences that are nothing but {what} 95% stay below {estimate(floor)}.")
     if one.left_out:
         lines.append(f"{one.left_out} more did not complete in both frameworks and are left out.")
-    return _joined(lines)
+    return joined(lines)
 
 
 def causes(page: Page, architecture: str) -> str:
-    """What the factorials of an architecture say; nothing where there are none."""
-    return _joined(map(_cause, page.attributions.get(architecture, [])))
+    """What the gaps of an architecture are made of; nothing where that was not measured."""
+    lag = page.lags.get(architecture)
+    return joined([*map(_cause, page.attributions.get(architecture, [])), *([_lag(lag)] if lag else [])])
 
 
-def _noise(one: Group) -> str:
-    """How far pairs are apart beyond seed noise."""
+def noise(one: Group) -> str:
+    """How far pairs are apart beyond seed noise; nothing where that was not measured."""
     if math.isfinite(one.noise_share[0]):
+        value, low, high = map(percent, one.noise_share)
         return (
             "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie it "
-            f"is at most {share(one.noise_share)} of the mean squared difference."
+            f"is at most {value} [{low}, {high}] of the mean squared difference."
         )
     if not math.isfinite(one.seed_distance[0]):
-        return "Seed noise was not measured in this study, so how much of that is noise cannot be said."
+        return ""
     value, low, _ = one.beyond_seeds
     text = f"Two seeds of the same framework are on average {estimate(one.seed_distance)} apart"
     if math.isfinite(value):
@@ -269,13 +215,23 @@ def _cause(one: Attribution) -> Markup:
         for part in parts
         if part.significant
     ]
-    others = _listed([f"{spaced(part.factor)} {estimate(part.points, True)}" for part in parts if not part.significant])
-    said = Markup("Of it {}.").format(_listed(claimed)) if claimed else ""
+    others = listed([f"{spaced(part.factor)} {estimate(part.points, True)}" for part in parts if not part.significant])
+    said = Markup("Of it {}.").format(listed(claimed)) if claimed else ""
     rest = f"Not told from chance: {others}." if one.interval else f"Of one seed nothing is claimed: {others}."
     left = f"With all aligned {estimate(one.remaining, True)} remains."
     assumed = "The contributions rest on half of the combinations." if one.half else ""
     kind = f"In brackets: {one.interval}." if one.interval else ""
-    return _joined(filter(None, [line, said, rest if others else "", left, assumed, kind]))
+    return joined(filter(None, [line, said, rest if others else "", left, assumed, kind]))
+
+
+def _lag(one: Lag) -> str:
+    """What recalibrated models say."""
+    pairs = f"{one.pairs} pair{'s' * (one.pairs != 1)}"
+    return (
+        f"With exact running statistics, without any training, the mean difference of {pairs} is "
+        f"{number(one.remaining, True)} and not {number(one.gap, True)}: "
+        f"{number(one.gap - one.remaining, True)} is the running statistics."
+    )
 
 
 def bounds(page: Page) -> str:
@@ -315,6 +271,12 @@ def comparison(page: Page) -> Grid:
     return Grid(columns, rows)
 
 
+def sizes(one: Group) -> str:
+    """How many pairs a group has, and of how many configurations, where these are fewer."""
+    text = f"{one.pairs:,} pair{'s' * (one.pairs != 1)}"
+    return text if one.configurations == one.pairs else f"{text} of {one.configurations} configurations"
+
+
 # --- Tables
 
 
@@ -328,16 +290,22 @@ def trials(page: Page) -> Grid:
     for name in table:
         values = [plain(value) for value in table[name]]
         if name in (*ACCURACIES, DIFFERENCE):
-            texts.append(["" if value is None else number(value, name == DIFFERENCE, ALL_DIGITS) for value in values])
+            texts.append(["" if value is None else number(value, name == DIFFERENCE) for value in values])
         else:
             texts.append([cell(value) for value in values])
     return Grid(columns, [list(row) for row in zip(*texts, strict=True)])
 
 
+def kinds(page: Page) -> Iterator[tuple[str, int]]:
+    """The diagnoses that there are, the best first, with how many pairs have each."""
+    counts = page.trials[DIAGNOSIS].value_counts() if DIAGNOSIS in page.trials else {}
+    return ((name, counts[name]) for name in reversed(DIAGNOSES) if name in counts)
+
+
 def reading(page: Page) -> str:
     """How to use the table of trials."""
     shown = "its curves, confusion matrices, hyperparameters and files" if page.has_files else "its hyperparameters"
-    return f"Click a heading to sort, and a row to open its pair: {shown}."
+    return f"Point at a pair to name it; click a point or a row to open it: {shown}. Filters act on both."
 
 
 def grid(table: pd.DataFrame) -> Grid:
