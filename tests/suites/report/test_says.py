@@ -10,6 +10,7 @@ import pytest
 from helpers import synthetic
 from helpers.commands import uncrossed
 from helpers.pages import SVG, data, page, words
+from uncrossed.analysis import recalibration
 from uncrossed.common.errors import InputError
 from uncrossed.report import report, script
 from uncrossed.report.data import read as page_of
@@ -83,13 +84,18 @@ def test_a_published_table_alone_works(tmp_path):
 
 def test_it_takes_noise_and_bounds_from_the_summary(study):
     lines = ["architecture,semantics,statistic,value,low,high"]
-    lines += ["vgg16,native,difference_mean,0.5,0.41,0.59", "vgg16,native,seed_floor,0.02,0.01,0.03"]
+    lines += ["vgg16,native,difference_mean,0.5,0.41,0.59", "vgg16,native,seed_distance_mean,0.02,0.01,0.03"]
+    lines += ["vgg16,native,beyond_seeds_mean,0.3,0.2,0.4", "vgg16,native,seed_floor,0.05,,"]
     (study / "tables/summary.csv").write_text("\n".join(lines) + "\n")
     report.make(study)
     text = words(study)
     assert "is +0.500 [+0.410, +0.590]" in text
-    assert "Two seeds of one framework are 0.020, an unknown distance and an unknown distance apart." in text
-    assert "beyond seed noise: two seeds of the same framework are on average 0.020 [0.010, 0.030] apart" in text
+    assert "Two seeds of one framework are 0.020, an unknown distance and an unknown distance apart" in text
+    assert (
+        "Two seeds of the same framework are on average 0.020 [0.010, 0.030] apart, two seeds of different frameworks "
+        "by +0.300 [+0.200, +0.400] further: that is beyond seed noise." in text
+    )
+    assert "Of differences that are nothing but another seed 95% stay below 0.050." in text
     assert "Not measured in this study: what the differences come from." in text
 
 
@@ -118,11 +124,16 @@ def test_the_third_answer_is_a_sum_of_contributions(study):
         about.replace(",,", ",a,") + "gap,,0.9,0.8,1,,False",
     ]
     (study / "tables/attribution.csv").write_text("\n".join([columns, *(row + ",,," for row in rows)]) + "\n")
-    columns = "trial,architecture,framework,recalibrated_test_accuracy,gap,recalibrated_gap"
-    rows = [
-        f"vgg16-0002,vgg16,{side},{accuracy},0.6,-0.07" for side, accuracy in (("pytorch", 0.8), ("tensorflow", 0.87))
+    lines = [
+        {
+            **{"trial": "vgg16-0002", "architecture": "vgg16", "framework": side, "state": recalibration.RECALIBRATED},
+            "content_sha256": trial_file.read_attributes(study / f"trials/vgg16-0002/{side}.h5")["content_sha256"],
+            **{"test_examples": 100, "test_accuracy": stored, "recalibrated_test_accuracy": exact},
+            **{"test_loss": 1.0, "recalibrated_test_loss": 1.0},
+        }
+        for side, stored, exact in (("pytorch", 0.9, 0.8), ("tensorflow", 0.3, 0.87))
     ]
-    (study / "tables/recalibration.csv").write_text("\n".join([columns, *rows]) + "\n")
+    recalibration.write(recalibration.completed(lines), study / "tables/recalibration.csv")
     report.make(study)
     text = words(study)
     assert "densenet121 +0.300 = batchnorm momentum +0.250, others +0.040, remaining +0.010" in text
@@ -206,3 +217,28 @@ def test_of_a_hundred_classes_a_pair_shows_those_that_are_confused_most(tmp_path
             matrix = np.reshape(pair[framework]["confusion"], (11, 11))
             assert matrix.sum(axis=1).tolist() == [20] * 10 + [1800]
     assert not any("classes" in pair for pair in data(tmp_path / "few")["pairs"])
+
+
+def test_an_order_of_architectures_is_said_to_be_more_than_chance_only_where_a_test_says_so(tmp_path):
+    random = np.random.default_rng(0)
+    gaps = np.concatenate([random.normal(0.3, 0.05, 30), random.normal(0.1, 0.05, 60), [0.6]])
+    table = pd.DataFrame({"trial": [f"t{k}" for k in range(91)], "learning_rate": np.arange(91) / 1000})
+    table = table.assign(architecture=np.repeat(["far", "near", "other", "few"], [30, 30, 30, 1]))
+    table = table.assign(pytorch_test_accuracy=0.9, tensorflow_test_accuracy=0.9 - gaps)
+    (tmp_path / "tables").mkdir()
+
+    def said(rows):
+        rows.to_parquet(tmp_path / "tables/trials.parquet")
+        report.make(tmp_path)
+        return words(tmp_path)
+
+    whole = said(table[:90])
+    assert "On average pairs of far are" in whole
+    assert "further apart than those of near and other is more than chance" in whole
+    rest = said(table[30:90])
+    assert "it may be chance" in rest
+    assert "more than chance" not in rest
+    single = said(table)
+    assert "On average pairs of few are 0.600 apart" in single
+    assert "Warning: few can hardly be compared with others" in single
+    assert "chance." not in single.split("In which pairs?")[0]
