@@ -74,7 +74,8 @@ def at_chance(rows: pd.DataFrame) -> str:
     for framework, name in NAMES.items():
         found = rows.loc[rows["state"].isin([f"{name} at chance", "both at chance"]), diagnosis_column(framework)]
         reasons = found.value_counts().reindex(diagnosis.DIAGNOSES).dropna()
-        reason = ", ".join(f"{count:.0f} {word}" for word, count in reasons.items())
+        words = {diagnosis.UNKNOWN: "for no known reason"}
+        reason = ", ".join(f"{count:.0f} {words.get(word, word)}" for word, count in reasons.items())
         said.append(
             f"{len(found)} {name} model{'s' * (len(found) != 1)} at chance" + (f" ({reason})" if reason else "")
         )
