@@ -66,7 +66,7 @@ def test_architectures_are_compared_by_size_and_only_with_a_warning_where_one_ha
     few = "densenet121 (8 pairs, 4 configurations)"
     assert all(f"Warning: {few} can hardly be compared with others" in caption for caption in captions.values())
     assert few in (tmp_path / "figures/accuracy-scatter.svg").read_text()
-    assert f"Too few configurations, fewer than 15: {few}" in captions["associations"]
+    assert f"Too few configurations, fewer than 20: {few}" in captions["associations"]
     assert groups.comparisons(trials)["p_value"].isna().all()
     enough = trials[trials["architecture"] == "vgg16"]
     captions = figures.draw(enough, statistics.summarise(enough), tmp_path)
