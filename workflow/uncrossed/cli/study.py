@@ -114,12 +114,12 @@ def ablate(options: argparse.Namespace) -> None:
     made = manifest.ablate((rows[name] for name in names), seeds, architectures)
     manifest.write(options.output, made)
     counts = [
-        len({row.training(framework, architectures[row.architecture].touching) for row in made})
+        len({row.training(framework, architectures[row.architecture].touching, evaluation=False) for row in made})
         for framework in FRAMEWORKS
     ]
     print(
-        f"{options.output}: {len(made)} trials; {counts[0]} PyTorch and {counts[1]} TensorFlow trainings, "
-        f"as {2 * len(made) - sum(counts)} of {2 * len(made)} have the same weights as another"
+        f"{options.output}: {len(made)} trials; {counts[0]} PyTorch and {counts[1]} TensorFlow trainings, as "
+        f"{2 * len(made) - sum(counts)} of {2 * len(made)} train the same weights as another or are views of it"
     )
 
 

@@ -20,8 +20,10 @@ from uncrossed.training import draws
 from uncrossed.training.architectures import Network
 from uncrossed.training.backends import DeviceError, cpu
 from uncrossed.training.backends.pytorch_as_tensorflow import SharedDropout, imitate
+from uncrossed.training.backends.pytorch_views import Views
 from uncrossed.training.effective import effective
 from uncrossed.training.optimizers import adam
+from uncrossed.training.views import Ways
 
 FRAMEWORK = "pytorch"
 
@@ -155,6 +157,7 @@ class Learner:
         model: maps float images, examples x channels x height x width in [0, 1], to logits, examples x classes.
         optimizer: as shipped unless the row says otherwise.
         steps: how many optimizer steps were taken.
+        views: the running statistics of other evaluation mechanisms.
     """
 
     def __init__(
@@ -164,6 +167,7 @@ class Learner:
         settings: Any,
         images: Mapping[str, np.ndarray],
         labels: Mapping[str, np.ndarray],
+        ways: Mapping[str, Ways] | None = None,
     ):
         """Build model and optimizer; move the images (uint8 NHWC) and labels (integers) of both splits to the device.
 
@@ -173,6 +177,7 @@ class Learner:
             settings: device, precision and more.
             images: of each split.
             labels: of each split.
+            ways: the views to carry by name, as `views.others` gives them.
         """
         device = "cuda" if settings.device == "gpu" else "cpu"
         self.images = {split: torch.from_numpy(array).to(device) for split, array in images.items()}
@@ -182,6 +187,7 @@ class Learner:
         mechanisms = effective(row.semantics, FRAMEWORK, network.architecture.touching)
         self.format, weights = memory_formats(network, row.batch_size, settings)
         self.model = build(row.seed, network, mechanisms).to(device, memory_format=weights)
+        self.views = Views(self.model, network.architecture, ways or {})
         self.masked = [layer for layer in self.model.modules() if isinstance(layer, SharedDropout)]
         fused = settings.precision == "float32"  # proofs take the default
         self.optimizer = adam.pytorch(self.model.parameters(), row, mechanisms, fused)
@@ -204,6 +210,7 @@ class Learner:
         logits = self.model(self.batch("train", start, stop))
         functional.cross_entropy(logits, self.labels["train"][start:stop]).backward()
         self.optimizer.step()
+        self.views.move()
         return logits.detach()
 
     @torch.no_grad()
