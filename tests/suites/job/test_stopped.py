@@ -25,9 +25,10 @@ def stopped(framework: str, data: Path, output: Path, number: int = signal.SIGTE
     return process.wait(20)
 
 
+@pytest.mark.parametrize("views", [[], ["views"]], ids=["alone", "with views"])
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_stopped_at_any_moment_it_ends_with_the_same_bytes(framework, few, tmp_path):
-    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path)
+def test_stopped_at_any_moment_it_ends_with_the_same_bytes(framework, views, few, tmp_path):
+    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path, *views)
 
 
 @pytest.mark.long

@@ -7,6 +7,7 @@ import pytest
 from helpers.commands import PUBLISHED, REPOSITORY, need, uncrossed
 from helpers.published import write
 from uncrossed.common.errors import InputError, UnreadableError
+from uncrossed.job import twins
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.study2021 import comparison, published_study, published_tables
@@ -144,7 +145,8 @@ def test_the_study_of_the_published_trials_is_sound():
 def test_a_build_trains_equal_hyperparameters_once(tmp_path):
     study = Study.load(REPOSITORY / "config/published.yaml")
     for framework in FRAMEWORKS:
-        assert study.twins(framework, tmp_path) == {"densenet121-b3eeede4": "densenet121-9d7adbce"}
+        plan = twins.plan(study, framework, tmp_path)
+        assert plan == ({"densenet121-b3eeede4": "densenet121-9d7adbce"}, frozenset())
 
 
 REPEATS = REPOSITORY / "config/published-repeats.yaml"

@@ -11,6 +11,7 @@ from uncrossed.results.diagnosis import DIAGNOSES
 from uncrossed.study import layout
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS
 
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 # The context that the specification of Croissant 1.0 gives every document. It is written here and not asked of
@@ -99,7 +100,8 @@ def croissant(study: Study, table: pd.DataFrame, listed: Mapping[str, str]) -> d
     curves = {"trial": "sc:Text", "framework": "sc:Text", "epoch": "sc:Integer"}
     curves |= dict.fromkeys(trial_file.CURVES, "sc:Float")
     models = {"@type": "cr:FileSet", "@id": "models", "name": "models", "encodingFormat": "application/x-hdf5"}
-    models |= {"description": "one HDF5 file per trial and framework", "includes": layout.trial_file("*", "*")}
+    models |= {"description": "one HDF5 file per trial and framework"}
+    models |= {"includes": [layout.trial_file("*", framework) for framework in FRAMEWORKS]}
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",

@@ -20,7 +20,8 @@ from tqdm import tqdm
 
 from uncrossed.common.files import parsing
 from uncrossed.common.parquet import read_parquet
-from uncrossed.results import trial_file
+from uncrossed.results import trial_file, views_file
+from uncrossed.study import layout
 
 # What must not be published, by what it is called.
 SECRETS = {
@@ -144,7 +145,8 @@ def known_words() -> frozenset[str]:
 def texts_of(path: Path) -> Iterator[tuple[str, str]]:
     """The texts of a file, each with its place; a text that belongs to a name stands after it, as in `user: ada`."""
     if path.suffix == ".h5":
-        with trial_file.opened(path) as file:
+        opened = views_file.opened if layout.is_views_file(path) else trial_file.opened
+        with opened(path) as file:
             places = [file]
             file.visititems(lambda _, node: places.append(node))
             for node in places:

@@ -11,7 +11,7 @@ import numpy as np
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import DAMAGE_TO_SIZES
 from uncrossed.datasets import dataset_file
-from uncrossed.results import origin, trial_file
+from uncrossed.results import origin, trial_file, views_file
 from uncrossed.results.recompute import trained
 from uncrossed.results.trials_table import Side, side
 from uncrossed.study import layout
@@ -55,14 +55,14 @@ class TrialFacts(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What reading a trial file or dataset gives: its facts, which a dataset has none of, or what is wrong with it."""
+    """What reading a file gives: the facts of a trial file, of which others have none, or what is wrong with it."""
 
     facts: TrialFacts | None = None
     fault: str | None = None
 
 
 def read(path: Path, own: Own, check_hashes: bool = True) -> Contents:
-    """Read a trial file or a dataset; the second is always checked by its hashes.
+    """Read a trial file, views or a dataset; the last two are always checked by their hashes.
 
     Args:
         path: of the file.
@@ -74,6 +74,8 @@ def read(path: Path, own: Own, check_hashes: bool = True) -> Contents:
         OtherVersionError: a dataset that this version cannot judge.
     """
     try:
+        if layout.is_views_file(path):
+            return _views(path)
         if not layout.is_trial_file(path):
             name = dataset_file.read(path).identity.name
             return Contents(fault=None if name == path.stem else f"holds dataset {name}")
@@ -87,6 +89,16 @@ def read(path: Path, own: Own, check_hashes: bool = True) -> Contents:
         return Contents(fault=str(error).removeprefix(f"{path}: "))
     except DAMAGE_TO_SIZES as error:
         return Contents(fault=f"damaged ({type(error).__name__}: {error})")
+
+
+def _views(path: Path) -> Contents:
+    with views_file.opened(path) as file:
+        views_file.check(file, path)
+        trial = file.attrs[views_file.TRIAL]
+    beside = layout.trial_beside(path)
+    if beside.exists() and trial_file.read_attributes(beside)["content_sha256"] != trial:
+        return Contents(fault=f"of another result than {beside.name}")
+    return Contents()
 
 
 def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:

@@ -192,7 +192,7 @@ def read(folder: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The runs of a study that trained, each with its trial's columns, and what the study's trainings have in common.
+    """The runs of a study that trained in one go, without views, each with its trial's columns; and what they share.
 
     Raises:
         InputError: the tables, or the first trial's files, are missing or damaged.
@@ -201,7 +201,8 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
     with parsing(path, AGAIN) as stream:
         runs = read_parquet(stream)
     if len(runs):
-        runs = runs[(runs["epochs"] > 0) & ~runs["resumed"]].merge(trials, on="trial", suffixes=("", "_row"))
+        plain = runs["views"].isna() if "views" in runs else True
+        runs = runs[(runs["epochs"] > 0) & ~runs["resumed"] & plain].merge(trials, on="trial", suffixes=("", "_row"))
     if runs.empty:
         raise InputError(f"{path}: no training that ran in one go")
     first = runs.iloc[0]

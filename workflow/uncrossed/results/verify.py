@@ -155,7 +155,7 @@ def _files(source: LocalFolder | RemoteFolder, listed: Mapping[str, str]) -> lis
     """The names of the files to check, of a local study also of those that are in no list."""
     names = dict.fromkeys(listed)
     if isinstance(source, LocalFolder):
-        of_trials = (layout.trial_file, layout.run_record)
+        of_trials = (layout.trial_file, layout.run_record, layout.views_file)
         patterns = [name("*", framework) for framework in FRAMEWORKS for name in of_trials]
         there = [*ours(source.root, *patterns), *ours(layout.datasets(source.root), "*.h5")]
         names |= dict.fromkeys(os.path.relpath(path, source.root) for path in there)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import product
 
 from uncrossed.common.errors import InputError
-from uncrossed.study.mechanisms import EVALUATION, FACTORS, MECHANISMS, NATIVE, spell
+from uncrossed.study.mechanisms import FACTORS, MECHANISMS, NATIVE, spell
 from uncrossed.study.trial import FRAMEWORKS, Trial
+from uncrossed.training.views import EVALUATION
 
 # For each factor whether it is aligned.
 Point = tuple[bool, ...]

@@ -88,6 +88,21 @@ def run_record_beside(trial_file: str | PurePath) -> Path:
     return Path(trial_file).with_suffix(".json")
 
 
+def views_file(trial: str, framework: str) -> str:
+    """What the training of a trial file has carried for other rows, if any needed it."""
+    return views_beside(trial_file(trial, framework)).as_posix()
+
+
+def views_beside(trial_file: str | PurePath) -> Path:
+    """The views that the training of a trial file has carried."""
+    return Path(trial_file).with_suffix(".views.h5")
+
+
+def trial_beside(views_file: str | PurePath) -> Path:
+    """The trial file whose training has carried views."""
+    return Path(str(views_file).removesuffix(".views.h5") + ".h5")
+
+
 def checkpoint_beside(trial_file: str | PurePath) -> Path:
     """The checkpoint from which a trial file's training goes on, while it is not done."""
     return Path(trial_file).with_suffix(".checkpoint.h5")
@@ -147,7 +162,13 @@ def place(name: str | PurePath) -> tuple[str, str]:
 def is_trial_file(path: str | PurePath) -> bool:
     """Whether a name or path is that of a trial file."""
     path = PurePath(path)
-    return path.parent.parent.name == TRIALS_FOLDER and path.suffix == ".h5"
+    return path.parent.parent.name == TRIALS_FOLDER and path.name in {f"{framework}.h5" for framework in FRAMEWORKS}
+
+
+def is_views_file(path: str | PurePath) -> bool:
+    """Whether a name or path is that of views."""
+    path = PurePath(path)
+    return path.parent.parent.name == TRIALS_FOLDER and path.name.endswith(".views.h5")
 
 
 def datasets(folder: Path) -> Path:

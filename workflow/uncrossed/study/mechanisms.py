@@ -100,9 +100,6 @@ MECHANISMS: dict[str, Mechanism] = {
 
 NATIVE = {name: mechanism.settings[0] for name, mechanism in MECHANISMS.items()}
 
-# Those that act on running statistics alone: whatever they are set to, a training ends with the same weights.
-EVALUATION = ("batchnorm_momentum", "batchnorm_variance")
-
 # The factors of a factorial: what is aligned together. Shared weights need one initializer and shared masks dropout on
 # both sides; the epsilons are together to save trainings. A factor of one mechanism is called like it.
 FACTORS: dict[str, tuple[str, ...]] = {

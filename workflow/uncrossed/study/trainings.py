@@ -5,15 +5,7 @@ from pathlib import Path
 
 from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.study import resources
-from uncrossed.study.mechanisms import EVALUATION, NATIVE
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
-
-_AS_SHIPPED = {name: NATIVE[name] for name in EVALUATION}
-
-
-def trained(row: Trial) -> Trial:
-    """The row whose training a row is a twin or a view of: its mechanisms that act on evaluation alone as shipped."""
-    return row.model_copy(update={"semantics": row.semantics | _AS_SHIPPED})
 
 
 def needed(rows: Iterable[Trial], touching: Mapping[str, Collection[str]]) -> dict[str, list[Trial]]:
@@ -26,7 +18,9 @@ def needed(rows: Iterable[Trial], touching: Mapping[str, Collection[str]]) -> di
     rows = list(rows)
     return {
         framework: list(
-            {trained(row).training(framework, touching[row.architecture]): row for row in reversed(rows)}.values()
+            {
+                row.training(framework, touching[row.architecture], evaluation=False): row for row in reversed(rows)
+            }.values()
         )
         for framework in FRAMEWORKS
     }

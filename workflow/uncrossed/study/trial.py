@@ -16,6 +16,7 @@ from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.mechanisms import NATIVE, resolve
 from uncrossed.training.architectures import Architecture
 from uncrossed.training.effective import check_graphs, effective
+from uncrossed.training.views import EVALUATION
 
 FRAMEWORKS = ("pytorch", "tensorflow")
 # PyTorch refuses scalars that float32 cannot hold, among them a learning rate over its bias correction.
@@ -60,15 +61,19 @@ class Trial(Model):
         changed = {name: setting for name, setting in self.semantics.items() if setting != NATIVE[name]}
         return values | {"semantics": changed}
 
-    def training(self, framework: str, touching: Collection[str]) -> str:
-        """What determines one framework's weights, as JSON: rows where it is equal train to the same weights there.
+    def training(self, framework: str, touching: Collection[str], evaluation: bool = True) -> str:
+        """What determines one framework's result, as JSON: rows where it is equal have the same weights there.
 
         Args:
             framework: `pytorch` or `tensorflow`.
             touching: the mechanisms that make a difference for the row's architecture.
+            evaluation: with those that act on running statistics alone; without them it determines what is trained, and
+                rows where that is equal need one training.
         """
         values = self.model_dump(mode="json", exclude={"space", "base", "trial", "semantics"})
         mechanisms = effective(self.semantics, framework, touching)
+        if not evaluation:
+            mechanisms = {name: setting for name, setting in mechanisms.items() if name not in EVALUATION}
         return json.dumps(values | {"mechanisms": mechanisms}, sort_keys=True)
 
     def check_examples(self, examples: int, architecture: Architecture) -> None:

@@ -21,8 +21,10 @@ from uncrossed.training.architectures import Network
 from uncrossed.training.backends import DeviceError, cpu
 from uncrossed.training.backends.pytorch_as_tensorflow import SharedDropout, imitate
 from uncrossed.training.backends.pytorch_graphs import GraphedStep
+from uncrossed.training.backends.pytorch_views import Views
 from uncrossed.training.effective import check_graphs, effective
 from uncrossed.training.optimizers import adam
+from uncrossed.training.views import Ways
 
 FRAMEWORK = "pytorch"
 
@@ -157,6 +159,7 @@ class Learner:
         optimizer: as shipped unless the row says otherwise.
         steps: how many optimizer steps were taken.
         graphed: takes the steps on full batches where the settings ask for CUDA graphs.
+        views: the running statistics of other evaluation mechanisms.
     """
 
     def __init__(
@@ -166,6 +169,7 @@ class Learner:
         settings: Any,
         images: Mapping[str, np.ndarray],
         labels: Mapping[str, np.ndarray],
+        ways: Mapping[str, Ways] | None = None,
     ):
         """Build model and optimizer; move the images (uint8 NHWC) and labels (integers) of both splits to the device.
 
@@ -175,6 +179,7 @@ class Learner:
             settings: device, precision and more.
             images: of each split.
             labels: of each split.
+            ways: the views to carry by name, as `views.others` gives them.
 
         Raises:
             InputError: the settings ask for CUDA graphs, and the row's steps cannot be repeated.
@@ -190,6 +195,7 @@ class Learner:
             check_graphs(mechanisms)
         self.format, weights = memory_formats(network, row.batch_size, settings)
         self.model = build(row.seed, network, mechanisms).to(device, memory_format=weights)
+        self.views = Views(self.model, network.architecture, ways or {})
         self.masked = [layer for layer in self.model.modules() if isinstance(layer, SharedDropout)]
         fused = settings.precision == "float32"  # proofs take the default
         self.optimizer = adam.pytorch(self.model.parameters(), row, mechanisms, fused, self.graphs)
@@ -221,6 +227,7 @@ class Learner:
         logits = self.model(self.floats(images, self.format))
         functional.cross_entropy(logits, labels).backward()
         self.optimizer.step()
+        self.views.move()
         return logits.detach()
 
     @torch.no_grad()
