@@ -41,24 +41,17 @@ def completed(lines: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     Args:
         lines: with the entries of LINE; numbers are NaN where there is none.
     """
-    table = pd.DataFrame(list(lines), columns=list(LINE)).sort_values(["trial", "framework"], ignore_index=True)
+    table = pd.DataFrame(list(lines), columns=list(LINE)).astype(dict.fromkeys(MEASURED, float))
+    table = table.sort_values(["trial", "framework"], ignore_index=True)
     for name in ("test_accuracy", "test_loss"):
-        table[f"{name}_change"] = table[f"recalibrated_{name}"].astype(float) - table[name].astype(float)
-    pairs = {trial: _pair(rows.set_index("framework")) for trial, rows in table.groupby("trial")}
-    for k, name in enumerate(PAIR):
-        table[name] = [pairs[trial][k] for trial in table["trial"]]
-    return table[list(COLUMNS)]
-
-
-def _pair(sides: pd.DataFrame) -> tuple[float, ...]:
-    if not {*FRAMEWORKS} <= {*sides.index}:
-        return (np.nan,) * len(PAIR)
-    stored, recalibrated = (sides.loc[list(FRAMEWORKS), name].astype(float) for name in MEASURED[:2])
-    gap, left = (float(values.iloc[0] - values.iloc[1]) for values in (stored, recalibrated))
-    if not math.isfinite(left):
-        return (np.nan,) * len(PAIR)
-    noise = NORMAL * math.sqrt(float((stored * (1 - stored)).sum()) / sides["test_examples"].max())
-    return gap, left, gap - left, (gap - left) / gap if abs(gap) > noise else np.nan
+        table[f"{name}_change"] = table[f"recalibrated_{name}"] - table[name]
+    first, second = (table[table["framework"] == framework].set_index("trial") for framework in FRAMEWORKS)
+    gap, left = (first[name] - second[name] for name in MEASURED[:2])
+    variance = sum(side["test_accuracy"] * (1 - side["test_accuracy"]) for side in (first, second))
+    beyond_noise = gap.abs() > NORMAL * np.sqrt(variance / first["test_examples"].astype(float))
+    explained = gap - left
+    pairs = pd.DataFrame(dict(zip(PAIR, (gap, left, explained, (explained / gap).where(beyond_noise)), strict=True)))
+    return table.join(pairs.where(left.notna()), on="trial")[list(COLUMNS)]
 
 
 def write(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
