@@ -96,9 +96,9 @@ def make(
 
     Args:
         models: the models.
-        output: the table's file, written after each model. Lines that it has already stay, and a model whose trial file
-            has a line there is not evaluated again.
-        dataset: the dataset's file, where the models do not know it.
+        output: the table's file, written after each model that was evaluated. Lines that it has already stay, and a
+            model whose trial file has a line there is not evaluated again.
+        dataset: the dataset's file; by default where the models' should lie.
         device: `cpu` or `gpu`.
         threads: CPU threads; by default those of a model's training.
 
@@ -130,10 +130,12 @@ def make(
             # Frameworks keep some of every model that they built.
             with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=20) as pool:
                 for model, _ in group:
-                    lines[model.row.trial, framework] = _line(model, settings, dataset, pool)
-                    if output:
+                    line = lines[model.row.trial, framework] = _line(model, settings, dataset, pool)
+                    if output and line["state"] == table_of.RECALIBRATED:
                         table_of.write(table_of.completed(lines.values()), output)
                     bar.update()
+    if output and todo:
+        table_of.write(table_of.completed(lines.values()), output)
     return table_of.completed(lines[key] for key in asked)
 
 
