@@ -1,7 +1,7 @@
-"""Stop a training at every moment at which it can be stopped: `resume_all.py FRAMEWORK DATASET FOLDER [views]`.
+"""Stop a training at every moment at which it can be stopped: `resume_all.py FRAMEWORK DATASET FOLDER [EVERY]`.
 
-Each time it goes on from its checkpoint, is stopped once more, and has to end with the uninterrupted training's bytes,
-with `views` those of the file of views too.
+Each time it goes on from its checkpoint, is stopped once more, and has to end with the uninterrupted training's bytes.
+With EVERY it carries views, whose bytes must be the same too, and is stopped at each EVERYth moment.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from uncrossed.training import backends
 from uncrossed.training.loop import Stopped, run
 
 framework, dataset, folder = sys.argv[1], dataset_file.read(sys.argv[2]), Path(sys.argv[3])
-with_views = sys.argv[4:] == ["views"]
+with_views, every = len(sys.argv) > 4, int([*sys.argv, 1][4])
 settings = Settings(keep_epochs=(0, 1))
 backend = backends.load(framework, settings)
 # With dropout that its framework draws, and with an optimizer that is the other's.
@@ -39,7 +39,7 @@ def written(path: Path, result: trial_file.Result) -> list[bytes]:
 
 expected = written(whole, run(job, architecture, backend, dataset, code="", with_views=with_views)[0])
 moments = 0
-for moment in itertools.count(1):
+for moment in itertools.count(1, every):
     asked, stops = 0, 0
 
     def stop(moment: int = moment) -> bool:
@@ -62,7 +62,7 @@ for moment in itertools.count(1):
     if written(output, result) != expected:
         sys.exit(f"{framework} {semantics}: stopped at moment {moment}, it ends with other bytes")
     CheckpointFile(output, 0).remove()
-# Three steps and two questions after them, two batches of evaluation, twice.
-if moments < 10:
+# Three steps and two questions after them, two batches of evaluation, twice; with views six batches more.
+if moments < (22 if with_views else 10) // every:
     sys.exit(f"{framework} {semantics}: only {moments} moments")
 print(f"{framework} {semantics}: stopped at {moments} moments")

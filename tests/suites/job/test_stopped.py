@@ -25,10 +25,15 @@ def stopped(framework: str, data: Path, output: Path, number: int = signal.SIGTE
     return process.wait(20)
 
 
-@pytest.mark.parametrize("views", [[], ["views"]], ids=["alone", "with views"])
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_stopped_at_any_moment_it_ends_with_the_same_bytes(framework, views, few, tmp_path):
-    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path, *views)
+def test_stopped_at_any_moment_it_ends_with_the_same_bytes(framework, few, tmp_path):
+    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path)
+
+
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_so_do_the_views_that_it_carries(framework, every, few, tmp_path):
+    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path, every)
 
 
 @pytest.mark.long
