@@ -7,6 +7,8 @@ For each framework that is installed, and each architecture, on images of noise:
     preflight   driver, card and memory suit, and a step runs
     twice       two trainings give the same file
     stopped     one that gets SIGTERM after an epoch and is started again gives the same file
+    views       one that carries views gives the same file
+    imitating   two that do as the other framework in everything, and carry views, give the same files
     shared      one with batches of 1,000, the default study's largest, gives the same file beside a process that
                 leaves 5,000 MB of the GPU's memory
     graphs      PyTorch's steps as CUDA graphs have the bits of eager ones, also where a training is resumed
@@ -47,9 +49,13 @@ from uncrossed.datasets.definition import DatasetIdentity  # noqa: E402
 from uncrossed.job.preflight import MEMORY_MB  # noqa: E402
 from uncrossed.results.compare import compare  # noqa: E402
 from uncrossed.study.architectures import PACKAGED  # noqa: E402
+from uncrossed.study.layout import views_beside  # noqa: E402
 from uncrossed.study.trial import FRAMEWORKS  # noqa: E402
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
+CHECKS = ("twice", "stopped", "views", "imitating", "shared", "graphs", "speed")
+# Everything as the other framework does it.
+IMITATING = {"pytorch": "aligned-tensorflow", "tensorflow": "aligned"}
 MODULES = {"pytorch": "torch", "tensorflow": "tensorflow"}
 EXAMPLES, BATCH, TRAINED_EPOCHS = {"train": 1000, "test": 200}, 50, 6
 # A process that takes a GPU's memory but so many MB, says so, and keeps it until its input ends.
@@ -176,14 +182,14 @@ class Trainings:
         self.words = ["-m", "uncrossed", "train", framework, "--dataset", str(dataset), "--checkpoint-seconds", "0"]
         self.words += ["--settings", json.dumps({"device": device, "threads": 1})]
 
-    def command(self, name: str, batch: int) -> list[str]:
+    def command(self, name: str, batch: int, *options: str, **row: str) -> list[str]:
         """The words of a training after Python's."""
-        row = json.dumps(self.row | {"batch_size": batch})
-        return [*self.words, "--row", row, "--output", str(self.folder / f"{name}.h5")]
+        words = [*self.words, "--row", json.dumps(self.row | {"batch_size": batch} | row)]
+        return [*words, "--output", str(self.folder / f"{name}.h5"), *options]
 
-    def train(self, name: str, batch: int = BATCH) -> Path:
+    def train(self, name: str, batch: int = BATCH, *options: str, **row: str) -> Path:
         """Train, or go on, and return the trial file."""
-        python(self.report, *self.command(name, batch))
+        python(self.report, *self.command(name, batch, *options, **row))
         return self.folder / f"{name}.h5"
 
     def stop(self, name: str) -> None:
@@ -254,23 +260,37 @@ def look(report: Report, framework: str, options: argparse.Namespace, dataset: P
     report.begin()
     device, output = options.device, dataset.parent / f"{framework}.json"
     chosen = {name: Trainings(report, framework, name, device, dataset) for name in options.architecture}
-    first: dict[str, Path] = {}
 
     def preflight(found: dict[str, Any]) -> None:
         python(report, "-m", "uncrossed", "preflight", framework, "--device", device, "--output", output)
         found["preflight"] = json.loads(output.read_text())
         found["said"] = found["preflight"]["device"]
 
+    def first(name: str) -> Path:
+        path = chosen[name].folder / "first.h5"
+        return path if path.exists() else chosen[name].train("first")
+
     def twice(name: str, found: dict[str, Any]) -> None:
-        first[name] = chosen[name].train("first")
-        same(first[name], chosen[name].train("second"), found)
+        same(first(name), chosen[name].train("second"), found)
 
     def stopped(name: str, found: dict[str, Any]) -> None:
         chosen[name].stop("stopped")
         resumed = chosen[name].train("stopped")
         if not json.loads(resumed.with_suffix(".json").read_text())["resumed"]:
             raise Failed("it began again instead of going on")
-        same(first[name], resumed, found)
+        same(first(name), resumed, found)
+
+    def views(name: str, found: dict[str, Any]) -> None:
+        same(first(name), chosen[name].train("viewed", BATCH, "--views"), found)
+
+    def imitating(name: str, found: dict[str, Any]) -> None:
+        one, other = (
+            chosen[name].train(f"imitating {number}", BATCH, "--views", semantics=IMITATING[framework])
+            for number in (1, 2)
+        )
+        same(one, other, found)
+        if views_beside(one).read_bytes() != views_beside(other).read_bytes():
+            raise Failed("the views differ")
 
     def shared(name: str, found: dict[str, Any]) -> None:
         alone = chosen[name].train("alone", EXAMPLES["train"])
@@ -279,15 +299,16 @@ def look(report: Report, framework: str, options: argparse.Namespace, dataset: P
 
     if not report.check(framework, "preflight", "", preflight):
         return
-    for what, look_at in {"twice": twice, "stopped": stopped, "shared": shared}.items():
-        for name in chosen if what == "twice" else list(first):
+    promises = {"twice": twice, "stopped": stopped, "views": views, "imitating": imitating, "shared": shared}
+    for what, look_at in promises.items():
+        for name in chosen if what in options.check else ():
             report.check(framework, what, name, partial(look_at, name))
-    for size in options.batch_size if framework == "pytorch" else ():
+    for size in options.batch_size if framework == "pytorch" and "graphs" in options.check else ():
         for name in chosen:
             case = Case(framework, name, size, True, device, 1, options.rounds, options.seconds)
             report.check(framework, f"graphs, batch {size}", name, partial(graphs, report, case))
     formats = {", channels last": False, ", contiguous": True} if framework == "pytorch" else {"": False}
-    for size in options.batch_size:
+    for size in options.batch_size if "speed" in options.check else ():
         for label, contiguous in formats.items():
             for name in chosen:
                 case = Case(framework, name, size, True, device, 1, options.rounds, options.seconds)
@@ -300,6 +321,7 @@ def main() -> int:
     parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu")
     parser.add_argument("--framework", action="append", choices=FRAMEWORKS, help="default: those that are installed")
     parser.add_argument("--architecture", action="append", choices=list(PACKAGED), help="default: all")
+    parser.add_argument("--check", action="append", choices=CHECKS, help="after the preflight; default: all")
     parser.add_argument("--batch-size", action="append", type=int, help="of graphs and speeds; default: 128 and 10")
     parser.add_argument("--minutes", type=float, default=9.5, help="for each framework (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of each speed (%(default)s)")
@@ -307,6 +329,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=REPOSITORY / "results/gpu.json", metavar="FILE")
     options = parser.parse_args()
     options.architecture = options.architecture or list(PACKAGED)
+    options.check = options.check or CHECKS
     options.batch_size = options.batch_size or [128, 10]
     frameworks = options.framework or [name for name, module in MODULES.items() if importlib.util.find_spec(module)]
     if not frameworks:
