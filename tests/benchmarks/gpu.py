@@ -52,7 +52,8 @@ from uncrossed.study.architectures import PACKAGED  # noqa: E402
 from uncrossed.study.layout import views_beside  # noqa: E402
 from uncrossed.study.trial import FRAMEWORKS  # noqa: E402
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
+PYTHON_PATH = os.pathsep.join([str(REPOSITORY / "workflow"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+ENVIRONMENT = os.environ | {"PYTHONPATH": PYTHON_PATH}
 CHECKS = ("twice", "stopped", "views", "imitating", "shared", "graphs", "speed")
 # Everything as the other framework does it.
 IMITATING = {"pytorch": "aligned-tensorflow", "tensorflow": "aligned"}
