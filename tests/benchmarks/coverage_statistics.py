@@ -89,7 +89,6 @@ def truth(world: str, seeds: int, random: np.random.Generator) -> dict[str, floa
     found |= {"difference_median": np.median(difference), "difference_quantile_0.25": np.quantile(difference, 0.25)}
     found |= {"share_above_0.1": (np.abs(difference) > 0.1).mean(), "share_won_by_pytorch": (difference > 0).mean()}
     units = table.assign(size=np.abs(difference)).groupby("configuration").mean()
-    found["accuracy_rank_correlation"] = stats.spearmanr(*(units[name] for name in ACCURACIES)).statistic
     values = np.array([stats.rankdata(units[name]) for name in ("size", *association.INPUTS)])
     measured = association.of_inputs(np.corrcoef(values))
     kinds = (association.RANK_CORRELATION, association.PARTIAL)
@@ -122,7 +121,6 @@ def estimates(table: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
     units = table.assign(size=table["difference"].abs()).groupby("configuration").mean()
     columns = {name: units[name].to_numpy(float) for name in association.INPUTS}
     found = statistics.differences(table) | association.rank_correlations(columns, units["size"].to_numpy())
-    found["accuracy_rank_correlation"] = association.rank_correlation(table, *ACCURACIES)
     return found | statistics.noise.of_seeds(table)
 
 

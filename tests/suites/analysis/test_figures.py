@@ -8,18 +8,18 @@ from uncrossed.analysis import figures, groups, looks, statistics
 
 
 def test_groups_are_those_of_a_summary_and_work_out_what_it_does_not_say():
-    trials = drawn(40, trial=[f"t{k}" for k in range(40)], semantics="native")
+    trials = drawn(60, trial=[f"t{k}" for k in range(60)], semantics="native")
     trials["difference"] = trials["pytorch_test_accuracy"] - trials["tensorflow_test_accuracy"]
-    trials["both_completed"] = np.arange(40) > 3
+    trials["both_completed"] = np.arange(60) > 3
     left_out = trials.assign(pytorch_status=np.where(trials["both_completed"], "completed", "diverged"))
     summary = statistics.summarise(statistics.prepared(left_out, 50_000, 10_000, 10))
     own, said = groups.groups(trials), groups.groups(trials, summary)
     for first, second in zip(own, said, strict=True):
-        assert (first.pairs, first.left_out, first.ahead + first.behind) == (18, 2, 18)
+        assert (first.pairs, first.left_out, first.ahead + first.behind) == (28, 2, 28)
         for name in groups.WORKED_OUT:
             assert getattr(first, name) == getattr(second, name)
         assert first.largest == trials.set_index("trial").loc[first.largest_trial, "difference"]
-        assert first.configurations == 18
+        assert first.configurations == 28
         assert np.isnan(first.trained[0])
         assert np.isfinite(second.trained).all()
     furthest = groups.leading(own)

@@ -4,7 +4,7 @@ The unit is the configuration, with the mean |difference| of its seeds. Steps ar
 goes with the one goes with the other, so each is also given at equal values of the other.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -74,28 +74,21 @@ def rank_correlations(columns: Mapping[str, np.ndarray], size: np.ndarray) -> di
     """
     names = [kind + name for kind in (RANK_CORRELATION, PARTIAL) for name in INPUTS]
     values = np.array([size, *(columns[name] for name in INPUTS)])
-    found = dict(zip(names, _over_configurations(values, of_inputs), strict=True))
+    found = dict(zip(names, _over_configurations(values), strict=True))
     return found if len(size) >= FEWEST else found | {PARTIAL + name: UNKNOWN for name in INPUTS}
 
 
-def rank_correlation(rows: pd.DataFrame, first: str, second: str) -> Estimate:
-    """Spearman's correlation of two columns, over configurations at the mean of their pairs, with bounds as above."""
-    units = rows[[first, second]].astype(float).groupby(rows["configuration"].to_numpy()).mean()
-    return _over_configurations(units.to_numpy().T, lambda correlations: correlations[..., 0, 1:])[0]
-
-
-def _over_configurations(values: np.ndarray, measures: Callable[[np.ndarray], np.ndarray]) -> list[Estimate]:
-    """Correlations of ranks with bounds over configurations.
+def _over_configurations(values: np.ndarray) -> list[Estimate]:
+    """What `of_inputs` says of ranks, with bounds over configurations.
 
     Args:
-        values: k variables x n configurations.
-        measures: from matrices of rank correlations, ... x k x k, some numbers from -1 to 1, ... x numbers.
+        values: the size's and the inputs' x n configurations.
     """
     count = values.shape[1]
     if not count:
-        return [UNKNOWN] * len(measures(np.eye(len(values))))
+        return [UNKNOWN] * (2 * len(INPUTS))
     ranks = np.array([_ranks(line) for line in values])
-    whole = measures(_correlations(ranks))
+    whole = of_inputs(_correlations(ranks))
     without = np.full((count, len(whole)), np.nan)
     if count >= FEWEST:
         left_out = []
@@ -103,7 +96,7 @@ def _over_configurations(values: np.ndarray, measures: Callable[[np.ndarray], np
             own = values[:, [place]]
             others = ranks - (values > own) - 0.5 * (values == own)
             left_out.append(_correlations(np.delete(others, place, axis=1)))
-        without = measures(np.array(left_out))
+        without = of_inputs(np.array(left_out))
     return [_bounded(value, without[:, k]) for k, value in enumerate(whole)]
 
 
@@ -116,7 +109,14 @@ def _bounded(value: float, without: np.ndarray) -> Estimate:
 
 
 def of_inputs(correlations: np.ndarray) -> np.ndarray:
-    """The correlations of the first variable with each other one, then the partial ones."""
+    """The rank correlations of the size with each input, then the partial ones.
+
+    Args:
+        correlations: of the size and the inputs, ... x 6 x 6.
+
+    Returns:
+        ... x 10 numbers.
+    """
     names = list(INPUTS)
     partial = []
     for place, name in enumerate(names, start=1):
@@ -138,6 +138,11 @@ def _correlations(ranks: np.ndarray) -> np.ndarray:
     scale = np.sqrt((centred**2).sum(axis=1))
     unit = centred / np.where(scale > 1e-9, scale, np.nan)[:, None]
     return np.clip(unit @ unit.T, -1, 1)
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's correlation of two sets of values; NaN where one does not vary."""
+    return float(_correlations(np.array([_ranks(first), _ranks(second)]))[0, 1]) if len(first) else np.nan
 
 
 def independence(columns: Mapping[str, np.ndarray], size: np.ndarray) -> dict[str, float]:

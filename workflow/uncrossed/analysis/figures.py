@@ -142,7 +142,7 @@ def scatter(shown: looks.Shown) -> tuple[Any, str]:
         "bottom are pairs whose TensorFlow model tests at chance, whatever became of its training. "
         + shown.each(
             lambda a: (
-                f"rank correlation {looks.bounded(shown.estimate(a, 'accuracy_rank_correlation'))}, "
+                f"rank correlation {looks.number(shown.value(a, 'accuracy_rank_correlation'))}, "
                 f"{at_chance(shown.of(a))}, {shown.value(a, 'pairs_both_at_chance'):.0f} times both of a pair"
             )
         )

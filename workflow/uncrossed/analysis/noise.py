@@ -15,15 +15,8 @@ SEED_DISTANCE, BEYOND_SEEDS = "seed_distance_mean", "beyond_seeds_mean"
 SEED_FLOOR, ROUNDING_FLOOR = "seed_floor", "rounding_floor"
 
 
-def seed_distances(rows: pd.DataFrame) -> np.ndarray:
-    """How far apart the test accuracies of every two rows are, in each framework: two rows x frameworks.
-
-    Of rows that differ in nothing but their seed.
-    """
-    return _within(rows[list(ACCURACIES)].to_numpy())
-
-
 def _within(accuracies: np.ndarray) -> np.ndarray:
+    """How far apart the accuracies of every two seeds are, in each framework: two seeds x frameworks."""
     first, second = np.triu_indices(len(accuracies), k=1)
     return np.abs(accuracies[first] - accuracies[second])
 

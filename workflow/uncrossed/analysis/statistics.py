@@ -103,8 +103,9 @@ def summarise(trials: pd.DataFrame) -> pd.DataFrame:
     """The table `tables/summary.csv`: for each semantics, each architecture and `all` of them.
 
     Bounds are 95 % intervals over configurations. NaN is unknown: of too few configurations, of a hyperparameter that
-    does not vary, of extremes and counts, and of pairs that are no sample. Associations with hyperparameters are given
-    for each architecture alone; their p-values are corrected (Holm) for all architectures and inputs of one semantics.
+    does not vary, of extremes, counts and the correlation of accuracies, and of pairs that are no sample. Associations
+    with hyperparameters are given for each architecture alone; their p-values are corrected (Holm) for all
+    architectures and inputs of one semantics.
 
     Args:
         trials: what `prepared` returns.
@@ -155,7 +156,7 @@ def _statistics(rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[tuple[str, 
     yield "difference_maximum", exactly(known[DIFFERENCE].max())
     trained = differences(known[known["state"] == STATES[0]], (0.5,))
     yield from ((f"trained_{name}", estimate) for name, estimate in trained.items())
-    yield "accuracy_rank_correlation", rank_correlation(known, *ACCURACIES)
+    yield "accuracy_rank_correlation", exactly(rank_correlation(*known[list(ACCURACIES)].to_numpy(float).T))
     yield from noise.of_seeds(known).items()
     aligned = every[every["semantics"].isin(ALIGNED) & every[DIFFERENCE].notna()]
     yield noise.ROUNDING_FLOOR, noise.of_rounding(aligned)
