@@ -110,10 +110,12 @@ def expected(wildcards):
     """What all results of the study have in common, the identity of its rows, and of the code by architecture."""
     rows = {} if STUDY.search else {"rows": manifest.sha256(STUDY.rows.values())}
     code = {
-        f"{name} {framework} code_sha256": code_sha256(
-            framework, STUDY.architectures[name]
+        f"{name} {optimizer} {framework} code_sha256": code_sha256(
+            framework, STUDY.architectures[name], optimizer
         )
-        for name in NAMES
+        for name, optimizer in sorted(
+            {(row.architecture, row.optimizer) for row in STUDY.kinds}
+        )
         for framework in FRAMEWORKS
     }
     return json.dumps(STUDY.common | rows | code, sort_keys=True)
@@ -128,7 +130,15 @@ def architecture(wildcards):
 
 def code(framework):
     """The identity of the code that decides a training's bits, as a function of wildcards."""
-    return lambda wildcards: code_sha256(framework, architecture(wildcards))
+    return lambda wildcards: code_sha256(
+        framework,
+        architecture(wildcards),
+        (
+            STUDY.kinds[0].optimizer
+            if STUDY.search
+            else STUDY.rows[wildcards.trial].optimizer
+        ),
+    )
 
 
 def own_architecture(wildcards, output):

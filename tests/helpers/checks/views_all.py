@@ -33,7 +33,7 @@ for name in names:
         # A training as the framework ships, and one that imitates the other in all.
         for kind in ("plain", "carrying") if momentum == variance else ("plain",):
             architecture = known[job.row.architecture]
-            code = code_sha256(framework, architecture)
+            code = code_sha256(framework, architecture, job.row.optimizer)
             result, _ = run(job, architecture, backend, data, code, with_views=kind == "carrying")
             path = Path(folder, name, kind, f"{momentum}-{variance}", f"{framework}.h5")
             trial_file.write(path, result)

@@ -6,16 +6,26 @@ import sys
 import pytest
 
 from helpers.commands import run, uncrossed
-from uncrossed.explain.proof import EPSILONS, GATE_LIMITS
+from uncrossed.explain.proof import EPSILONS, GATE_LIMITS, OPTIMIZERS
+from uncrossed.study.mechanisms import OF_OPTIMIZERS
 from uncrossed.training.architectures import load
+from uncrossed.training.optimizers import BUILT_IN_OPTIMIZERS
+from uncrossed.training.optimizers import load as loaded
 
 
 def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
     uncrossed("prove", "--architecture", "smallcnn", "--threads", 1, "--json", tmp_path / "proof.json")
     gates = json.loads((tmp_path / "proof.json").read_text())
-    aligned = {(g["semantics"], g["adam_epsilon"], g["gate"]) for g in gates if not g["flipped"]}
-    assert aligned == {(s, e, g) for s in ("aligned", "aligned-tensorflow") for e in EPSILONS for g in GATE_LIMITS}
-    assert {g["flipped"] for g in gates if g["flipped"]} == load("smallcnn").touching
+    adam = [f"adam adam_epsilon={epsilon:g}" for epsilon in EPSILONS]
+    aligned = {(g["semantics"], g["optimizer"], g["gate"]) for g in gates if not g["flipped"]}
+    expected = {(s, o, g) for s in ("aligned", "aligned-tensorflow") for o in adam for g in GATE_LIMITS}
+    assert {one for one in aligned if one[1] in adam} == expected
+    assert {g["flipped"] for g in gates if g["flipped"]} == load("smallcnn").touching | OF_OPTIMIZERS
+    others = {one[:2] for one in aligned if one[1] not in adam}
+    assert len(others) == 2 * len(OPTIMIZERS)
+    for name in BUILT_IN_OPTIMIZERS:
+        flips = {g["flipped"] for g in gates if g["optimizer"].split()[0] == name and g["flipped"]}
+        assert flips >= loaded(name).TOUCHING
     assert all(g["passed"] for g in gates)
 
 
@@ -27,6 +37,8 @@ from functools import partial
 from uncrossed.cli.main import main
 from uncrossed.explain import proof
 from uncrossed.training.architectures import load
+from uncrossed.training.optimizers import BUILT_IN_OPTIMIZERS
+from uncrossed.training.optimizers import load as loaded
 load('smallcnn')._module.BATCHNORM = {'pytorch': (0.1, 1e-5), 'tensorflow': (0.99, 1e-4)}
 proof.MECHANISMS = {}
 proof.prove = partial(proof.prove, sides=['tensorflow'], epsilons={1e-8: 1e-4})

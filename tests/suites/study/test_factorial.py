@@ -51,13 +51,13 @@ def test_rows_that_differ_in_evaluation_alone_are_one_training():
 
 def test_the_first_row_is_the_base_and_the_last_has_nothing_left():
     made = factorial.cross(base("densenet121"), PACKAGED["densenet121"].touching)
-    assert spell(made[0].semantics) == "native"
-    assert spell(made[-1].semantics) == "aligned"
+    assert made[0].spelled() == "native"
+    assert made[-1].spelled() == "aligned"
     assert made[0].training("tensorflow", TOUCHING["densenet121"]) == base("densenet121").training(
         "tensorflow", TOUCHING["densenet121"]
     )
     imitated = factorial.cross(base("densenet121"), PACKAGED["densenet121"].touching, towards="tensorflow")
-    assert spell(imitated[-1].semantics) == "aligned-tensorflow"
+    assert imitated[-1].spelled() == "aligned-tensorflow"
     # Only the side that imitates trains otherwise, but for what is shared.
     assert [len(trainings.needed(imitated, TOUCHING)[framework]) for framework in FRAMEWORKS] == [4, 2]
 

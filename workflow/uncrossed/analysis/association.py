@@ -49,6 +49,8 @@ def associations(rows: pd.DataFrame, size: np.ndarray) -> Iterator[tuple[str, Es
         The statistic's name, and its value with bounds.
     """
     units = rows[[*INPUTS]].astype(float).assign(size=size).groupby(rows["configuration"].to_numpy()).mean()
+    # Of an input that some row's optimizer does not take nothing is known, as of one that does not vary.
+    units.loc[:, units.isna().any()] = 0.0
     columns = {name: units[name].to_numpy() for name in INPUTS}
     size = units["size"].to_numpy()
     found = rank_correlations(columns, size)

@@ -198,7 +198,7 @@ def start(case: Case, dataset: str) -> dict[str, Any]:
 
     job = case.job()
     architecture = load(job.row.architecture)
-    code = code_sha256(case.framework, architecture)
+    code = code_sha256(case.framework, architecture, job.row.optimizer)
     data = dataset_file.read(dataset)
     backend = backends.load(case.framework, job.settings)
     with contextlib.suppress(Stopped):

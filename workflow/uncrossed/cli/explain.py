@@ -173,7 +173,7 @@ def prove(options: argparse.Namespace) -> int:
     def report(gate: proof.Gate) -> None:
         state = "passed" if gate.passed else "FAILED"
         flipped = f" {gate.flipped} flipped:" if gate.flipped else ""
-        where = f"{gate.architecture} {gate.semantics} epsilon {gate.adam_epsilon:g}:{flipped}"
+        where = f"{gate.architecture} {gate.semantics} {gate.optimizer}:{flipped}"
         print(f"{state} {where} {gate.gate} {gate.value:.2e}, limit {gate.limit:g}", file=sys.stderr, flush=True)
 
     try:

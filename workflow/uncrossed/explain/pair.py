@@ -5,6 +5,7 @@ where four or more factors take trainings. The replicates are fresh seeds: a pai
 for what its own seed showed. `tests/benchmarks/coverage.py` says what so many seeds can find.
 """
 
+import json
 import os
 import shlex
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.files import write_text
 from uncrossed.results import architectures, built
 from uncrossed.study import factorial, manifest, resources, trainings
+from uncrossed.study.hyperparameters import BATCH_SIZE, EPOCHS, LEARNING_RATE
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
@@ -80,7 +82,7 @@ def plan(study: Study, row: Trial, place: str | os.PathLike[str], seeds: int = S
     Raises:
         InputError: no mechanism is left in which the row's sides differ.
     """
-    names, half, counts = _design(row.architecture, _key(row), _touching(study, row))
+    names, half, counts = _design(_key(row), _touching(study, row))
     if not names:
         raise InputError(f"trial '{row.trial}': no mechanism is left in which its two sides differ")
     dataset, own = study.dataset.identity(), study.path.parent / "speeds.csv"
@@ -124,7 +126,7 @@ def write(study: Study, row: Trial, output: str | os.PathLike[str], seeds: int =
             )
         study.dataset.check_source(f"{study.path}: datasets.{study.dataset.name}")
     touching = _touching(study, row)
-    half = _design(row.architecture, _key(row), touching)[1]
+    half = _design(_key(row), touching)[1]
     fresh = [(row.seed + number) % 2**32 for number in range(1, seeds + 1)]
     # Names get longer by a combination and a seed.
     base = row.model_copy(update={"trial": row.trial[:40]})
@@ -162,20 +164,19 @@ def _touching(study: Study, row: Trial) -> frozenset[str]:
     return study.architectures[row.architecture].touching
 
 
-def _key(row: Trial) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(row.semantics.items()))
+def _key(row: Trial) -> str:
+    """What a row's factorial depends on."""
+    same = {LEARNING_RATE: 1.0, BATCH_SIZE: 1, EPOCHS: 1, "trial": "any", "seed": 0, "space": None, "base": None}
+    return row.model_copy(update=same).model_dump_json()
 
 
 @cache
-def _design(
-    architecture: str, semantics: tuple[tuple[str, str], ...], touching: frozenset[str]
-) -> tuple[tuple[str, ...], bool, dict[str, int]]:
+def _design(key: str, touching: frozenset[str]) -> tuple[tuple[str, ...], bool, dict[str, int]]:
     """Factors, whether half of their combinations are crossed, and the trainings of one seed by framework."""
-    values = {"learning_rate": 1, "batch_size": 1, "adam_epsilon": 1, "epochs": 1, "semantics": dict(semantics)}
-    row = Trial.check({"trial": "any", "architecture": architecture, **values}, "any")
+    row = Trial.check(json.loads(key), "any")
     names = tuple(factorial.factors(row, touching))
     half = sum(map(factorial.is_trained, names)) >= HALVED
     if not names:
         return names, half, dict.fromkeys(FRAMEWORKS, 0)
-    needed = trainings.needed(factorial.cross(row, touching, half=half), {architecture: touching})
+    needed = trainings.needed(factorial.cross(row, touching, half=half), {row.architecture: touching})
     return names, half, {framework: len(rows) for framework, rows in needed.items()}

@@ -5,6 +5,9 @@ wrong. The gates are therefore: the same initial weights and arrays; initial log
 copied state; a free run against runs of one framework that start as far apart as the two frameworks' first gradients
 are; batch-normalisation statistics and evaluation logits; and the loss where it saturates. All in float64 on a CPU.
 
+Other optimizers than Adam see no architecture, only arrays and gradients: they are proven with one architecture, by
+steps from copied states.
+
 Of a free run the median over its steps counts: where the input of one ReLU passes zero in one of two runs and not in
 the other, their gradients jump apart. Runs of one framework do so too, at the same steps, but not all of them.
 """
@@ -17,10 +20,19 @@ from typing import Any
 import numpy as np
 
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
-from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, LEARNING_RATE
+from uncrossed.study.hyperparameters import (
+    ADAM_EPSILON,
+    BATCH_SIZE,
+    EPOCHS,
+    LEARNING_RATE,
+    MOMENTUM,
+    RHO,
+    RMSPROP_EPSILON,
+    WEIGHT_DECAY,
+)
 from uncrossed.study.mechanisms import MECHANISMS, flipped, resolve
-from uncrossed.study.trial import Settings, Trial
-from uncrossed.training import backends
+from uncrossed.study.trial import OPTIMIZERS_COLUMNS, Settings, Trial
+from uncrossed.training import backends, optimizers
 from uncrossed.training.architectures import Architecture, Network
 from uncrossed.training.arrays import to_pytorch, to_tensorflow
 from uncrossed.training.loop import batches
@@ -38,6 +50,7 @@ GATE_LIMITS = {
     "first gradients": 1e-9,
     "step from copied state": 1e-11,
     "weights after it": 1e-11,
+    "optimizer's state after it": 1e-11,
     "statistics after it": 1e-11,
     "evaluation logits after it": 1e-11,
     "free run over self-runs": 10.0,
@@ -48,6 +61,17 @@ GATE_LIMITS = {
 NO_GATE = "arrays without counterpart"
 # A tiny and a large epsilon of Adam, each with a learning rate that trains.
 EPSILONS = {1e-8: 1e-4, 0.5: 0.05}
+# With this architecture all optimizers are proven, with all that they take.
+OF_OPTIMIZERS = "smallcnn"
+OPTIMIZERS: tuple[dict[str, Any], ...] = (
+    {ADAM_EPSILON: 1e-8, LEARNING_RATE: 1e-4, WEIGHT_DECAY: 0.1},
+    {"optimizer": "adamw", ADAM_EPSILON: 1e-8, LEARNING_RATE: 1e-4, WEIGHT_DECAY: 0.1},
+    {"optimizer": "sgd", LEARNING_RATE: 0.05, WEIGHT_DECAY: 0.01},
+    {"optimizer": "sgd", LEARNING_RATE: 0.05, WEIGHT_DECAY: 0.01, MOMENTUM: 0.9},
+    {"optimizer": "sgd", LEARNING_RATE: 0.05, WEIGHT_DECAY: 0.01, MOMENTUM: 0.9, "nesterov": True},
+    {"optimizer": "rmsprop", LEARNING_RATE: 1e-4, RHO: 0.9, RMSPROP_EPSILON: 1e-7, WEIGHT_DECAY: 0.1},
+    {"optimizer": "rmsprop", LEARNING_RATE: 1e-4, RHO: 0.9, RMSPROP_EPSILON: 1e-7, WEIGHT_DECAY: 0.1, MOMENTUM: 0.9},
+)
 
 Arrays = dict[str, np.ndarray]
 
@@ -57,12 +81,13 @@ class Gate:
     """One measured difference and the largest that rounding may cause; a flipped gate passes when it is far above.
 
     Attributes:
+        optimizer: its name and what it takes.
         flipped: the mechanism that is native while all others are aligned, or empty.
     """
 
     architecture: str
     semantics: str
-    adam_epsilon: float
+    optimizer: str
     flipped: str
     gate: str
     value: float
@@ -112,14 +137,21 @@ class Pair:
 
     def tensorflow_state(self) -> dict[str, Arrays]:
         """TensorFlow's optimizer's arrays by slot, as PyTorch's."""
-        slots = self.tensorflow.optimizer_state()
-        return {slot: to_pytorch(self.network.layers, arrays) for slot, arrays in slots.items()}
+        scales = optimizers.load(self.row.optimizer).scales(self.row)
+        return {
+            slot: {name: array / scales.get(slot, 1) for name, array in to_pytorch(self.network.layers, arrays).items()}
+            for slot, arrays in self.tensorflow.optimizer_state().items()
+        }
 
     def copy(self, steps: int, weights: Arrays, state: Mapping[str, Arrays]) -> None:
         """Give TensorFlow the state of a PyTorch training."""
         layers = self.network.layers
         self.tensorflow.set_weights(to_tensorflow(layers, weights))
-        theirs = {slot: to_tensorflow(layers, arrays) for slot, arrays in state.items()}
+        scales = optimizers.load(self.row.optimizer).scales(self.row)
+        theirs = {
+            slot: {name: array * scales.get(slot, 1) for name, array in to_tensorflow(layers, arrays).items()}
+            for slot, arrays in state.items()
+        }
         self.tensorflow.set_optimizer_state(steps, theirs)
 
     def logits(self, learner: Any) -> np.ndarray:
@@ -145,17 +177,21 @@ def prove(
     report: Callable[[Gate], None],
     sides: Iterable[str] = ("pytorch", "tensorflow"),
     epsilons: Mapping[float, float] = EPSILONS,
+    others: Iterable[Mapping[str, Any]] = OPTIMIZERS,
     threads: int = 1,
     shape: tuple[int, int, int] = LIKE.shape,
     classes: int = LIKE.classes,
 ) -> list[Gate]:
     """All gates: each architecture aligned to each side at each epsilon, then each mechanism flipped back alone.
 
+    And with the architecture OF_OPTIMIZERS, if it is one of them, so each other optimizer.
+
     Args:
         architectures: the architectures.
         report: called with each gate as it is measured.
         sides: whose semantics both follow.
         epsilons: Adam's epsilons with their learning rates.
+        others: the columns of other optimizers.
         threads: CPU threads.
         shape: height, width and channels of the images.
         classes: how many there are.
@@ -169,8 +205,19 @@ def prove(
 
     def measured(row: Trial, name: str, flipped: str, values: Mapping[str, float]) -> None:
         for gate, value in values.items():
-            gates.append(Gate(row.architecture, name, row.adam_epsilon, flipped, gate, value, GATE_LIMITS[gate]))
+            gates.append(Gate(row.architecture, name, _optimizer(row), flipped, gate, value, GATE_LIMITS[gate]))
             report(gates[-1])
+
+    def flip(network: Network, columns: Mapping[str, Any], touching: frozenset[str], sound: set[str]) -> None:
+        name = network.architecture.name
+        touching |= _row(name, "aligned", columns).touching
+        for mechanism in MECHANISMS:
+            if mechanism in touching:
+                row = _row(name, flipped(mechanism), columns)
+                values = _copied(Pair(row, network, modules, settings), (1, 5))
+                # A gate that fails with all mechanisms aligned detects nothing.
+                gate, value = _worst({gate: value for gate, value in values.items() if gate in sound} or {NO_GATE: 0.0})
+                measured(row, "aligned", mechanism, {gate: value})
 
     for architecture in architectures:
         network = architecture.on(shape, classes)
@@ -178,25 +225,33 @@ def prove(
         for side in sides:
             name = "aligned" if side == "pytorch" else "aligned-tensorflow"
             for epsilon, rate in epsilons.items():
-                row = _row(architecture.name, name, epsilon, rate)
+                row = _row(architecture.name, name, {ADAM_EPSILON: epsilon, LEARNING_RATE: rate})
                 values = _aligned(Pair(row, network, modules, settings))
                 measured(row, name, "", values)
                 if (name, epsilon) == ("aligned", next(iter(epsilons))):
                     sound = {gate for gate, value in values.items() if value <= GATE_LIMITS[gate]}
-        name, (epsilon, rate) = "aligned", next(iter(epsilons.items()))
-        for mechanism in MECHANISMS:
-            if mechanism in architecture.touching:
-                row = _row(architecture.name, flipped(mechanism), epsilon, rate)
+        epsilon, rate = next(iter(epsilons.items()))
+        flip(network, {ADAM_EPSILON: epsilon, LEARNING_RATE: rate}, architecture.touching, sound)
+        for columns in others if architecture.name == OF_OPTIMIZERS else ():
+            for side in sides:
+                name = "aligned" if side == "pytorch" else "aligned-tensorflow"
+                row = _row(architecture.name, name, columns)
                 values = _copied(Pair(row, network, modules, settings), (1, 5))
-                # A gate that fails with all mechanisms aligned detects nothing.
-                gate, value = _worst({gate: value for gate, value in values.items() if gate in sound} or {NO_GATE: 0.0})
-                measured(row, name, mechanism, {gate: value})
+                measured(row, name, "", values)
+                if name == "aligned":
+                    sound = {gate for gate, value in values.items() if value <= GATE_LIMITS[gate]}
+            flip(network, columns, frozenset(), sound)
     return gates
 
 
-def _row(architecture: str, semantics: str, epsilon: float, rate: float) -> Trial:
-    values = {LEARNING_RATE: rate, BATCH_SIZE: BATCH, ADAM_EPSILON: epsilon, EPOCHS: 1, "seed": 1}
+def _row(architecture: str, semantics: str, columns: Mapping[str, Any]) -> Trial:
+    values = {BATCH_SIZE: BATCH, EPOCHS: 1, "seed": 1, **columns}
     return Trial(trial="proof", architecture=architecture, semantics=resolve(semantics), **values)
+
+
+def _optimizer(row: Trial) -> str:
+    values = {name: getattr(row, name) for name in OPTIMIZERS_COLUMNS}
+    return " ".join([row.optimizer, *(f"{name}={value:g}" for name, value in values.items() if value is not None)])
 
 
 def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None = None) -> dict[str, float]:
@@ -209,7 +264,7 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
     """
     points = list(points)
     gates = _initial(pair) | {"saturated loss": _saturated(pair.sides)}
-    steps, rates, weights, statistics, logits = {}, [], [], [], []
+    steps, rates, weights, states, statistics, logits = {}, [], [], [], [], []
     for step in range(max(points) + 1):
         if step in points:
             steps[step] = pair.pytorch.weights(), pair.pytorch.optimizer_state()
@@ -217,7 +272,7 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
         after = pair.pytorch.weights()
         if trajectory is not None:
             trajectory.append(after if step + 1 >= JUDGED_FROM else {})
-        if step == 0:
+        if step == 0 and "first" in pair.pytorch.optimizer_state():
             gates["first gradients"] = _first_gradients(pair)
         if step in points:
             before, state = steps.pop(step)
@@ -226,6 +281,9 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
             found = pair.tensorflow_weights()
             rates.append(distance(after, found, pair.moving, before))
             weights.append(distance(after, found, pair.trained))
+            slots = pair.tensorflow_state()
+            ours = pair.pytorch.optimizer_state()
+            states.append(max((distance(ours[slot], slots[slot], pair.trained) for slot in slots), default=0.0))
             statistics.append(distance(after, found, pair.statistics))
             # Evaluation does not cancel those biases at once, for running means lag behind: give both the same.
             biases = {name: after[name] for name in pair.cancelled}
@@ -234,6 +292,7 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
     return gates | {
         "step from copied state": max(rates),
         "weights after it": max(weights),
+        "optimizer's state after it": max(states),
         "statistics after it": max(statistics),
         "evaluation logits after it": max(logits),
     }
@@ -332,25 +391,29 @@ def table(gates: Iterable[Gate]) -> str:
     gates = list(gates)
     columns = list(GATE_LIMITS)
     lines = [
-        "| architecture | semantics | Adam epsilon | " + " | ".join(columns) + " |",
+        "| architecture | semantics | optimizer | " + " | ".join(columns) + " |",
         "|---" * (3 + len(columns)) + "|",
     ]
     limits = ["none" if GATE_LIMITS[name] == float("inf") else _number(GATE_LIMITS[name]) for name in columns]
     lines.append("| *limit* | | | " + " | ".join(limits) + " |")
-    cases = dict.fromkeys((g.architecture, g.semantics, g.adam_epsilon) for g in gates if not g.flipped)
+    cases = dict.fromkeys((g.architecture, g.semantics, g.optimizer) for g in gates if not g.flipped)
     for case in cases:
-        values = {g.gate: g for g in gates if (g.architecture, g.semantics, g.adam_epsilon) == case and not g.flipped}
-        cells = [_number(values[name].value) + ("" if values[name].passed else " **failed**") for name in columns]
-        lines.append(f"| {case[0]} | {case[1]} | {case[2]:g} | " + " | ".join(cells) + " |")
+        values = {g.gate: g for g in gates if (g.architecture, g.semantics, g.optimizer) == case and not g.flipped}
+        cells = [
+            _number(values[name].value) + ("" if values[name].passed else " **failed**") if name in values else ""
+            for name in columns
+        ]
+        lines.append(f"| {case[0]} | {case[1]} | {case[2]} | " + " | ".join(cells) + " |")
     lines += [
         "",
-        "| architecture | flipped back alone | gate that fails | value | limit | detected |",
-        "|---" * 6 + "|",
+        "| architecture | optimizer | flipped back alone | gate that fails | value | limit | detected |",
+        "|---" * 7 + "|",
     ]
     for g in gates:
         if g.flipped:
             cells = (
                 g.architecture,
+                g.optimizer,
                 g.flipped,
                 g.gate,
                 _number(g.value),

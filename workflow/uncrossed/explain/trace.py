@@ -34,8 +34,8 @@ ROUNDING = {"float32": 1e-6, "float64": 1e-14}
 
 def variants(row: Trial, architecture: Architecture) -> dict[str, Trial]:
     """What is recorded, by label: `row`, `aligned`, and each mechanism in which they differ, flipped back alone."""
-    # What does not touch the architecture, or is not native in the row, is not flipped.
-    names = [name for name in MECHANISMS if name in architecture.touching]
+    # What does not touch the architecture or the optimizer, or is not native in the row, is not flipped.
+    names = [name for name in MECHANISMS if name in architecture.touching | row.touching]
     texts = {"aligned": "aligned"} | {name: flipped(name) for name in names if row.semantics[name] == NATIVE[name]}
     return {"row": row} | {label: row.model_copy(update={"semantics": resolve(text)}) for label, text in texts.items()}
 

@@ -69,14 +69,14 @@ def train(
         print(f"the same training as {name}: taken from {twin}", file=sys.stderr)
         return
     # Before the training, for the files may change while it runs.
-    code = code_sha256(framework, architecture)
+    code = code_sha256(framework, architecture, job.row.optimizer)
     output.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(output.parent, os.W_OK):
         raise InputError(f"--output {output}: its folder cannot be written to")
     data = dataset_file.read(dataset, job.dataset)
     try:
         job.row.check_examples(len(data.labels["train"]), architecture)
-        job.settings.check_semantics(job.row.semantics, architecture)
+        job.settings.check_row(job.row, architecture)
     except InputError as error:
         raise InputError(f"row {job.row.trial}: {error}") from error
     if job.settings.threads > (usable := cpus.usable()):

@@ -106,7 +106,7 @@ def copied(twin: Path, framework: str, job: Job, architecture: Architecture) -> 
         ("row", theirs, ours),
         ("settings", attributes["settings"], job.settings.model_dump(mode="json")),
         ("dataset", attributes["dataset"], dataset),
-        ("code", attributes["code_sha256"], code_sha256(framework, architecture)),
+        ("code", attributes["code_sha256"], code_sha256(framework, architecture, job.row.optimizer)),
     ):
         if found != wanted:
             print(f"not the same training as {row.trial}: another {what}; it is trained", file=sys.stderr)

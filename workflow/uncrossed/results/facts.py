@@ -120,10 +120,17 @@ def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
         last_weights=tuple(last.values()),
         completed=attributes["status"] == "completed",
         side=side(attributes, curves),
-        tiny_steps=row.learning_rate * GRADIENT / (GRADIENT + row.adam_epsilon) < TINY,
+        tiny_steps=_step(row) < TINY,
         unmoved=all(first[name] == last[name] for name in trained(last)) if epochs[0] == 0 else None,
     )
     return Contents(facts)
+
+
+def _step(row: Trial) -> float:
+    """How far a gradient of that size moves a weight in a first step, at least; decay and momentum left out."""
+    if row.optimizer == "sgd":
+        return row.learning_rate * GRADIENT
+    return row.learning_rate * GRADIENT / (GRADIENT + (row.adam_epsilon or row.rmsprop_epsilon**0.5))
 
 
 def _touching(row: Trial, own: Own) -> frozenset[str]:

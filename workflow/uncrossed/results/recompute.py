@@ -109,7 +109,7 @@ def _computed(path: Path, data: Path, own: Path | None) -> tuple[bool, str | Non
     here = {
         "device": device,
         "versions": backend.versions(),
-        "code_sha256": code_sha256(framework, network.architecture),
+        "code_sha256": code_sha256(framework, network.architecture, row.optimizer),
     }
     finite = np.isfinite(result.logits)
     apart = np.abs(logits[finite] - result.logits[finite]).max(initial=0)

@@ -23,8 +23,9 @@ from uncrossed.results.trials_table import (
     status_column,
 )
 from uncrossed.study import layout, manifest
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.study.mechanisms import MECHANISMS, NATIVE, resolve
+from uncrossed.study.hyperparameters import ADAM_EPSILON, HYPERPARAMETERS
+from uncrossed.study.manifest import COLUMNS, WHERE_USED, is_default
+from uncrossed.study.mechanisms import MECHANISMS, NATIVE
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 AGAIN = "build the tables again"
@@ -68,7 +69,10 @@ def make(
             if not partial or record.is_file():
                 runs.append(_run(record, row.trial, framework))
         trials.append(trials_table.line(row, sides))
-    table = pd.DataFrame(trials).drop(columns=[c for c in ("space", "base") if all(t[c] is None for t in trials)])
+    unused = [name for name in WHERE_USED if all(is_default(row, name) for row in rows.values())]
+    table = pd.DataFrame(trials).drop(columns=unused)
+    # Also where no row has one.
+    table[ADAM_EPSILON] = table[ADAM_EPSILON].astype(float)
     if "space" in table:
         table["space"] = table["space"].astype("Int64")
     write_parquet(table, folder / layout.TRIALS_PARQUET)
@@ -111,7 +115,10 @@ def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
     """
     with parsing(Path(folder) / layout.CURVES_TABLE, AGAIN) as stream:
         curves = read_parquet(stream)
-    hyperparameters = [f"{name} {row[name]}" for name in (*HYPERPARAMETERS, "seed")]
+    said = {name: row[name] for name in COLUMNS if name in row and not pd.isna(row[name])}
+    trial = Trial.check(said, f"{folder}: the table of trials")
+    further = [name for name in WHERE_USED if name not in ("space", "base") and not is_default(trial, name)]
+    hyperparameters = [f"{name} {said[name]}" for name in (*HYPERPARAMETERS, *further, "seed") if name in said]
     lines = [f"{row['trial']}: {row['architecture']}, {', '.join(hyperparameters)}, semantics {row['semantics']}", ""]
     lines.append(f"{'':16} {'pytorch':>11} {'tensorflow':>11} {'difference':>11}")
     lines.append(f"{'status':16} " + " ".join(f"{row[name]:>11}" for name in STATUSES))
@@ -126,9 +133,11 @@ def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
         low, high = (0.0, 1.0) if name.endswith("accuracy") else (0.0, values.max() if len(values) else 1.0)
         lines += ["", f"{name.replace('_', ' ')} by epoch, from {low:g} to {high:.3g}"]
         lines += [f"  {framework:10} {_bars(side.to_numpy(), low, high)}" for framework, side in sides.items()]
-    settings, touching = resolve(row["semantics"]), architectures.touching(folder, row["architecture"])
+    touching = architectures.touching(folder, trial.architecture) | trial.touching
     apart = [
-        mechanism for mechanism in MECHANISMS if mechanism in touching and settings[mechanism] == NATIVE[mechanism]
+        mechanism
+        for mechanism in MECHANISMS
+        if mechanism in touching and trial.semantics[mechanism] == NATIVE[mechanism]
     ]
     return "\n".join([*lines, "", f"not aligned: {', '.join(apart) or 'nothing; what differs is rounding'}"])
 

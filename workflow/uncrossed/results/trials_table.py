@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uncrossed.common.errors import InputError
 from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.results import diagnosis, trial_file
-from uncrossed.study.mechanisms import spell
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def line(row: Trial, sides: Mapping[str, Side]) -> dict[str, Any]:
         row: the manifest's.
         sides: of each framework that is there.
     """
-    values: dict[str, Any] = {**dict(row), "semantics": spell(row.semantics)}
+    values: dict[str, Any] = {**dict(row), "semantics": row.spelled()}
     both = [sides.get(framework, Side()) for framework in FRAMEWORKS]
     for framework, side in zip(FRAMEWORKS, both, strict=True):
         values[status_column(framework)] = side.status

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from uncrossed.analysis.drawing import pyplot, save
-from uncrossed.study.hyperparameters import HYPERPARAMETERS, LEARNING_RATE
+from uncrossed.study.hyperparameters import LEARNING_RATE
+from uncrossed.study.search import NUMBERS
 
 
 def expected_best(values: np.ndarray, count: int, largest: bool) -> np.ndarray:
@@ -66,7 +67,7 @@ def draw_progress(table: pd.DataFrame, search: Any, path: Path) -> None:
 def draw_box(table: pd.DataFrame, search: Any, path: Path) -> None:
     """Draw where in the box the search looked: each hyperparameter against the order, coloured by the objective."""
     plt = pyplot()
-    shown = [name for name in HYPERPARAMETERS if table[name].nunique() > 1] or [LEARNING_RATE]
+    shown = [name for name in search.space.box if table[name].nunique() > 1] or [LEARNING_RATE]
     names = list(search.architectures)
     size = (2.5 * len(shown) + 0.8, 2.2 * len(names) + 0.5)
     figure, axes = plt.subplots(len(names), len(shown), figsize=size, squeeze=False, layout="constrained")
@@ -83,7 +84,7 @@ def draw_box(table: pd.DataFrame, search: Any, path: Path) -> None:
                 points = axis.scatter(some["number"] + 1, some[dimension], marker=marker, s=14, lw=0, **colours)
             if getattr(search.box[dimension], "log", False):
                 axis.set_yscale("log")
-            axis.set_title(f"{name}: {HYPERPARAMETERS[dimension].axis}", fontsize=8)
+            axis.set_title(f"{name}: {NUMBERS[dimension].axis}", fontsize=8)
             axis.spines[["top", "right"]].set_visible(False)
             if name == names[-1]:
                 axis.set_xlabel("trial in its subspace")

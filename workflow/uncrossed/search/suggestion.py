@@ -136,6 +136,7 @@ def next_row(
     stream = Stream("uncrossed-search-1", search.seed, place.architecture, place.space, place.number)
     guided = place.number >= search.start and search.algorithm != "random"
     values = {"trial": trial, "architecture": place.architecture, "seed": stream.integer(2**32), "space": place.space}
+    values |= search.fixed
     point = _ask(search, subspace, history, stream.integer(2**31), search.algorithm if guided else "random")
     architecture = architectures[place.architecture]
     point[BATCH_SIZE] = _allowed(values, point, subspace[BATCH_SIZE], examples, architecture)

@@ -13,7 +13,6 @@ from uncrossed.results import tables, trials_table
 from uncrossed.search import figures
 from uncrossed.search.suggestion import read_seen, suggest
 from uncrossed.study import layout
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.search import read_suggestion
 from uncrossed.study.study import Study
 
@@ -51,7 +50,7 @@ def make(study: Study, results: str | os.PathLike[str]) -> pd.DataFrame:
                 "number": place.number,
                 "guided": made["guided"],
                 "saw": len(made["saw"]),
-                **{name: getattr(seen.row, name) for name in HYPERPARAMETERS},
+                **{name: getattr(seen.row, name) for name in search.space.box},
                 "objective": value,
                 "best_so_far": so_far[key],
                 **{name: accuracies.loc[trial, name] for name in trials_table.ACCURACIES},

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from uncrossed.common.errors import InputError
-from uncrossed.study.mechanisms import FACTORS, MECHANISMS, NATIVE, spell
+from uncrossed.study.mechanisms import FACTORS, MECHANISMS, NATIVE
 from uncrossed.study.trial import FRAMEWORKS, Trial
 from uncrossed.training.views import EVALUATION
 
@@ -38,11 +38,11 @@ def factors(
 
     Args:
         base: the row.
-        touching: the mechanisms that make a difference for its architecture.
+        touching: the mechanisms that make a difference for its architecture; its optimizer's come to them.
         towards: the framework that the other one imitates.
         split: factors of SPLIT whose mechanisms are factors of their own.
     """
-    found = {}
+    found, touching = {}, {*touching, *base.touching}
     for name, group in FACTORS.items():
         free = [one for one in group if one in touching and base.semantics[one] == NATIVE[one]]
         for part in [[one] for one in free] if name in split else [free]:
@@ -84,7 +84,7 @@ def cross(
 
     Args:
         base: a row; its semantics are kept, and what they leave native is crossed.
-        touching: the mechanisms that make a difference for its architecture.
+        touching: the mechanisms that make a difference for its architecture; its optimizer's come to them.
         seeds: the factorial is made once for each; by default for the base's own.
         towards: the framework that the other one imitates.
         half: of the combinations of trained factors take half.
@@ -106,6 +106,7 @@ def cross(
             f"trial '{base.trial}': {base.architecture} has {sum(map(is_trained, found))} factors that take trainings; "
             f"allowed: at least {FEWEST_OF_HALF} for a half-fraction"
         )
+    touching = {*touching, *base.touching}
     free = [one for one in MECHANISMS if one not in touching and base.semantics[one] == NATIVE[one]]
     rows = []
     for seed in [None] if seeds is None else seeds:
@@ -125,7 +126,7 @@ def repeats(bases: Iterable[Trial], count: int) -> list[Trial]:
 
     These are a quarter of each architecture's bases, those with the largest learning_rate / adam_epsilon. With a large
     epsilon that is the step size of Adam, and where it was large, published pairs with nearly equal hyperparameters
-    were furthest apart.
+    were furthest apart. Of another optimizer it is the learning rate.
 
     Args:
         bases: the rows.
@@ -139,7 +140,7 @@ def repeats(bases: Iterable[Trial], count: int) -> list[Trial]:
         by_architecture.setdefault(base.architecture, []).append(base)
     rows = []
     for group in by_architecture.values():
-        group.sort(key=lambda base: (-base.learning_rate / base.adam_epsilon, base.trial))
+        group.sort(key=lambda base: (-base.learning_rate / (base.adam_epsilon or 1), base.trial))
         for base in group[: -(-len(group) // 4)]:
             for number in range(1, count + 1):
                 values = {"trial": f"{base.trial}-repeat-{number}", "seed": (base.seed + number) % 2**32}
@@ -196,6 +197,7 @@ def designs(rows: Iterable[Trial], touching: Mapping[str, Collection[str]]) -> l
 def _design(base: str, group: list[Trial], touching: Collection[str]) -> Design | None:
     if len({row.model_dump_json(exclude={"trial", "seed", "semantics", "space"}) for row in group}) > 1:
         return None
+    touching = {*touching, *group[0].touching}
     names = (one for part in FACTORS.values() for one in part)
     settings = {one: {row.semantics[one] for row in group} for one in names if one in touching}
     varied = {one: values - {NATIVE[one]} for one, values in settings.items() if len(values) > 1}
@@ -206,7 +208,7 @@ def _design(base: str, group: list[Trial], touching: Collection[str]) -> Design 
     together: dict[tuple[bool, ...], list[str]] = {}
     for one in varied:
         together.setdefault(tuple(row.semantics[one] != NATIVE[one] for row in group), []).append(one)
-    names = tuple(_name(part) for part in together.values())
+    names = tuple(_name(part, touching) for part in together.values())
     places: dict[int, dict[Point, str]] = {}
     for row, point in zip(group, zip(*together, strict=True), strict=True):
         if places.setdefault(row.seed, {}).setdefault(point, row.trial) != row.trial:
@@ -225,11 +227,12 @@ def _design(base: str, group: list[Trial], touching: Collection[str]) -> Design 
         return None
     first = next(row for row in group if all(row.semantics[one] == NATIVE[one] for one in varied))
     towards = sides.pop() if sides else "pytorch"
-    return Design(base, group[0].architecture, spell(first.semantics), towards, names, tuple(design), replicates)
+    return Design(base, group[0].architecture, first.spelled(), towards, names, tuple(design), replicates)
 
 
-def _name(mechanisms: list[str]) -> str:
+def _name(mechanisms: list[str], touching: Collection[str]) -> str:
     """What a factor of these mechanisms is called."""
     if len(mechanisms) == 1:
         return mechanisms[0]
-    return next((name for name, group in FACTORS.items() if set(mechanisms) == set(group)), "+".join(mechanisms))
+    whole = (name for name, group in FACTORS.items() if set(mechanisms) == set(group).intersection(touching))
+    return next(whole, "+".join(mechanisms))

@@ -1,4 +1,4 @@
-"""The hyperparameters of a trial: the one list of them, in the order of a manifest's columns.
+"""The hyperparameters of a trial that are numbers: the one list of them, in the order of a manifest's columns.
 
 `uncrossed.study.trial` has a field for each, with the values that are allowed.
 """
@@ -9,6 +9,10 @@ LEARNING_RATE = "learning_rate"
 BATCH_SIZE = "batch_size"
 ADAM_EPSILON = "adam_epsilon"
 EPOCHS = "epochs"
+WEIGHT_DECAY = "weight_decay"
+MOMENTUM = "momentum"
+RHO = "rho"
+RMSPROP_EPSILON = "rmsprop_epsilon"
 
 
 @dataclass(frozen=True)
@@ -38,4 +42,11 @@ HYPERPARAMETERS = {
     BATCH_SIZE: Hyperparameter("batch size", integer=True, unit="examples", published=(10, 1000)),
     ADAM_EPSILON: Hyperparameter("Adam's epsilon", published=(1e-8, 1.0)),
     EPOCHS: Hyperparameter("epochs", integer=True, published=(1, 50)),
+}
+# What other optimizers than the 2021 study's take besides: columns that a table has where a row uses them.
+FURTHER = {
+    WEIGHT_DECAY: Hyperparameter("weight decay"),
+    MOMENTUM: Hyperparameter("momentum"),
+    RHO: Hyperparameter("RMSprop's rho"),
+    RMSPROP_EPSILON: Hyperparameter("RMSprop's epsilon"),
 }

@@ -12,28 +12,28 @@ PACKAGE = Path(__file__).parents[1]
 ROOM = "uncrossed.training"
 
 
-def code_sha256(framework: str, architecture: Architecture) -> str:
-    """SHA-256 over the code that decides the bits of a framework's trainings of an architecture.
+def code_sha256(framework: str, architecture: Architecture, optimizer: str) -> str:
+    """SHA-256 over the code that decides the bits of a framework's trainings of an architecture with an optimizer.
 
-    That is the loop, the framework's backend and what either imports of the room `training`, and the architecture's own
-    file; of each the syntax, without comments, docstrings and what errors say.
+    That is the loop, the framework's backend, the optimizer and what these import of the room `training`, and the
+    architecture's own file; of each the syntax, without comments, docstrings and what errors say.
     """
-    return _sha256(framework, architecture.path)
+    return _sha256(framework, architecture.path, optimizer)
 
 
 @cache
-def _sha256(framework: str, architecture: Path) -> str:
+def _sha256(framework: str, architecture: Path, optimizer: str) -> str:
     digest = hashlib.sha256()
-    for name, path in (*_used(framework).items(), ("architecture", architecture)):
+    for name, path in (*_used(framework, optimizer).items(), ("architecture", architecture)):
         digest.update(f"{name}\n{_syntax(path)}\n".encode())
     return digest.hexdigest()
 
 
 @cache
-def _used(framework: str) -> dict[str, Path]:
-    """The modules of the room that a framework's trainings use, sorted by name."""
+def _used(framework: str, optimizer: str) -> dict[str, Path]:
+    """The modules of the room that a framework's trainings with an optimizer use, sorted by name."""
     found: dict[str, Path] = {}
-    waiting = [f"{ROOM}.loop", f"{ROOM}.backends.{framework}"]
+    waiting = [f"{ROOM}.loop", f"{ROOM}.backends.{framework}", f"{ROOM}.optimizers.{optimizer}"]
     while waiting:
         name = waiting.pop()
         path = _path(name)

@@ -12,13 +12,17 @@ from pathlib import Path
 from uncrossed.common.errors import InputError, nearest, shown
 from uncrossed.common.files import read_text, write_text
 from uncrossed.study.architectures import PACKAGED, Architectures
-from uncrossed.study.mechanisms import resolve, spell
+from uncrossed.study.hyperparameters import ADAM_EPSILON, FURTHER
+from uncrossed.study.mechanisms import resolve
 from uncrossed.study.space import PUBLISHED, Space
 from uncrossed.study.trial import Settings, Trial
 
 QUOTES = "'\"`\u2018\u2019\u201c\u201d"
 COLUMNS = tuple(Trial.model_fields)
-REQUIRED = tuple(name for name, field in Trial.model_fields.items() if field.is_required())
+# Adam's epsilon where a row names no other optimizer.
+REQUIRED = tuple(name for name, field in Trial.model_fields.items() if field.is_required() or name == ADAM_EPSILON)
+# Columns that a manifest has where some row needs them.
+WHERE_USED = ("optimizer", *FURTHER, "nesterov", "space", "base")
 
 
 def read(
@@ -76,7 +80,7 @@ def read(
             if architectures is not None and examples is not None:
                 row.check_examples(examples, architectures[row.architecture])
             if architectures is not None and settings is not None:
-                settings.check_semantics(row.semantics, architectures[row.architecture])
+                settings.check_row(row, architectures[row.architecture])
         except InputError as error:
             raise InputError(f"{path}: {place}, {error}") from error
         rows[row.trial], places[row.trial] = row, place
@@ -108,12 +112,13 @@ def _check_header(header: list[str], path: str | os.PathLike[str]) -> None:
         if header.count(name) > 1:
             raise InputError(f"{path}: column '{name}' stands twice in the header")
     for name in REQUIRED:
-        if name not in header:
+        if name not in header and not (name == ADAM_EPSILON and "optimizer" in header):
             raise InputError(f"{path}: missing column '{name}'; required: {', '.join(REQUIRED)}")
 
 
 def _parse(values: dict[str, str], where: str, semantics: Mapping[str, str] | None) -> Trial:
-    filled: dict[str, object] = {name: value for name, value in values.items() if value or name in REQUIRED}
+    needed = {*REQUIRED} - ({ADAM_EPSILON} if values.get("optimizer") else set())
+    filled: dict[str, object] = {name: value for name, value in values.items() if value or name in needed}
     if "semantics" in filled:
         try:
             filled["semantics"] = resolve(str(filled["semantics"]), semantics)
@@ -144,15 +149,20 @@ def text(rows: Iterable[Trial]) -> str:
     for row, after in pairwise(rows):
         if row.trial == after.trial:
             raise InputError(f"trial '{row.trial}' would be in the manifest twice")
-    optional = [name for name in ("space", "base") if any(getattr(row, name) is not None for row in rows)]
-    columns = [name for name in COLUMNS if name not in ("space", "base") or name in optional]
+    unused = {name for name in WHERE_USED if all(is_default(row, name) for row in rows)}
+    columns = [name for name in COLUMNS if name not in unused]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        values = {**dict(row), "semantics": spell(row.semantics)}
+        values = {**dict(row), "semantics": row.spelled()}
         writer.writerow(["" if values[name] is None else values[name] for name in columns])
     return stream.getvalue()
+
+
+def is_default(row: Trial, name: str) -> bool:
+    """Whether a row has in a column what it has where a manifest lacks it."""
+    return getattr(row, name) == Trial.model_fields[name].default
 
 
 def write(path: str | os.PathLike[str], rows: Iterable[Trial]) -> None:

@@ -10,11 +10,11 @@ setting for every mechanism:
 `MECHANISMS` below is the one list of them, each with its formula and source. Keras means Keras 3 on TensorFlow.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from uncrossed.common.errors import InputError, nearest
-from uncrossed.training import architectures
+from uncrossed.training import architectures, optimizers
 
 SIDES = ("native", "pytorch", "tensorflow")
 SHARING = ("independent", "shared")
@@ -84,6 +84,16 @@ MECHANISMS: dict[str, Mechanism] = {
         "w -= α √(1 - β₂ᵗ)/(1 - β₁ᵗ) m / (√v + ε) = α m̂ / (√v̂ + ε/√(1 - β₂ᵗ)), powers of β rounded to float32",
         "torch/optim/adam.py, _single_tensor_adam; keras Adam.update_step ('epsilon hat', Kingma & Ba 2015, section 2)",
     ),
+    "rmsprop_epsilon": Mechanism(
+        "w -= α g / (√v + ε)",
+        "w -= α g / √(v + ε)",
+        "torch/optim/rmsprop.py, _single_tensor_rmsprop; keras RMSprop.update_step",
+    ),
+    "weight_decay": Mechanism(
+        "adam, sgd, rmsprop: g += λ w, before moments and momentum (adamw: w -= α λ w before the step)",
+        "w -= α λ w before the step, in every optimizer",
+        "torch/optim/adam.py, sgd.py, rmsprop.py; keras Optimizer._apply_weight_decay; Loshchilov & Hutter 2019",
+    ),
     "initial_weights": Mechanism(
         "independent: drawn by PyTorch from the seed",
         "independent: drawn by TensorFlow from the seed; shared: drawn once and given to both",
@@ -98,6 +108,9 @@ MECHANISMS: dict[str, Mechanism] = {
     ),
 }
 
+# Those that are an optimizer's; all others are an architecture's.
+OF_OPTIMIZERS = frozenset().union(*(optimizers.load(name).TOUCHING for name in optimizers.BUILT_IN_OPTIMIZERS))
+
 NATIVE = {name: mechanism.settings[0] for name, mechanism in MECHANISMS.items()}
 
 # The factors of a factorial: what is aligned together. Shared weights need one initializer and shared masks dropout on
@@ -108,7 +121,8 @@ FACTORS: dict[str, tuple[str, ...]] = {
     "stride": ("stride",),
     "conv_bias": ("conv_bias",),
     "padding": ("padding",),
-    "epsilons": ("batchnorm_epsilon", "adam_epsilon"),
+    "epsilons": ("batchnorm_epsilon", "adam_epsilon", "rmsprop_epsilon"),
+    "weight_decay": ("weight_decay",),
     "batchnorm_momentum": ("batchnorm_momentum",),
     "batchnorm_variance": ("batchnorm_variance",),
 }
@@ -170,14 +184,18 @@ def resolve(text: str, named: Mapping[str, str] | None = None) -> dict[str, str]
     return settings
 
 
-def spell(settings: Mapping[str, str]) -> str:
+def spell(settings: Mapping[str, str], but: Collection[str] = ()) -> str:
     """The shortest text that resolves to `settings` without a study's own names: a built-in name and its changes.
 
     A mechanism that a later version of this package knows is set by the name.
+
+    Args:
+        settings: of every mechanism.
+        but: mechanisms whose setting does not matter.
     """
     texts = []
     for name, built_in in NAMED.items():
-        changes = [f"{key}={settings[key]}" for key in MECHANISMS if settings[key] != built_in[key]]
+        changes = [f"{key}={settings[key]}" for key in MECHANISMS if key not in but and settings[key] != built_in[key]]
         texts.append((len(changes), ";".join(changes if name == "native" and changes else [name, *changes])))
     return min(texts, key=lambda text: text[0])[1]
 
@@ -196,5 +214,7 @@ def table() -> str:
     for name, m in MECHANISMS.items():
         touched = [architecture for architecture, touching in known.items() if name in touching]
         touches = "all" if len(touched) == len(known) else ", ".join(touched) or "none of the package's"
+        if name in OF_OPTIMIZERS:
+            touches = ", ".join(one for one in optimizers.BUILT_IN_OPTIMIZERS if name in optimizers.load(one).TOUCHING)
         lines.append(f"| `{name}` | {m.pytorch} | {m.tensorflow} | {touches} | {m.source} |")
     return "\n".join(lines)

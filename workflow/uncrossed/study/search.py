@@ -17,9 +17,10 @@ from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.common.files import reading
 from uncrossed.study import layout
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
+from uncrossed.study.hyperparameters import ADAM_EPSILON, FURTHER, HYPERPARAMETERS
 from uncrossed.study.space import Interval, Space
 from uncrossed.study.trial import LARGEST, Trial
+from uncrossed.training import optimizers
 
 QUANTITIES = (
     *("absolute_difference", "difference"),
@@ -29,6 +30,9 @@ OBJECTIVES = tuple(f"{verb} {quantity}" for verb in ("maximise", "minimise") for
 MOST_TRIALS = 1000
 # A row that is allowed, whatever allowed value is put into it.
 EXAMPLE = Trial(trial="t", architecture="smallcnn", **dict.fromkeys(HYPERPARAMETERS, 1))
+
+
+NUMBERS = HYPERPARAMETERS | FURTHER
 
 
 class Dimension(Model):
@@ -52,7 +56,8 @@ class Search(Model):
 
     architectures: tuple[str, ...] = Field(min_length=1, description="a list of architectures")
     box: dict[str, Dimension | float] = Field(
-        description=f"{', '.join(HYPERPARAMETERS)}: each with low, high and log, or one fixed number"
+        description=f"{', '.join(HYPERPARAMETERS)}, or what the optimizer takes: each with low, high and log, or one "
+        "fixed number"
     )
     split: tuple[str, ...] = Field(
         default=(), description="a list of the box's dimensions: n of them make 2^n subspaces, none make one"
@@ -71,6 +76,15 @@ class Search(Model):
     )
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="an integer from 0 to 2^32-1")
     semantics: str = Field(default="native", description="of all trials, as in a manifest")
+    # While these are at their defaults, a trajectory is what it was before they were there.
+    optimizer: Literal[optimizers.BUILT_IN_OPTIMIZERS] = Field(
+        default=optimizers.DEFAULT,
+        exclude_if=lambda name: name == optimizers.DEFAULT,
+        description="of all trials, as in a manifest",
+    )
+    nesterov: bool | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="of all trials, as in a manifest"
+    )
 
     @field_validator("architectures")
     @classmethod
@@ -89,13 +103,16 @@ class Search(Model):
     @model_validator(mode="after")
     def _consistent(self) -> "Search":
         for name in self.box:
-            if name not in HYPERPARAMETERS:
-                raise InputError(f"box: unknown dimension '{name}'; {nearest(name, HYPERPARAMETERS)}")
-        for name in HYPERPARAMETERS:
-            if name not in self.box:
+            if name not in NUMBERS:
+                raise InputError(f"box: unknown dimension '{name}'; {nearest(name, NUMBERS)}")
+        takes = optimizers.load(self.optimizer).TAKES
+        for name in NUMBERS:
+            if name not in self.box and (takes.get(name) or name in HYPERPARAMETERS.keys() - {ADAM_EPSILON}):
                 raise InputError(f"box: missing '{name}'; it is low and high, or one fixed number")
+        lowest = {name: self._bounds(name)[0] for name in self.box}
+        for name in self.box:
             for value in self._bounds(name):
-                Trial.check({**dict(EXAMPLE), name: value}, "box", "side")
+                Trial.check({"trial": "any", "architecture": "any", **self.fixed, **lowest, name: value}, "box", "side")
         for name in self.split:
             if not isinstance(self.box.get(name), Dimension):
                 ranges = [name for name in self.box if isinstance(self.box[name], Dimension)]
@@ -110,12 +127,18 @@ class Search(Model):
         side = self.box[name]
         return (side.low, side.high) if isinstance(side, Dimension) else (side, side)
 
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """What all rows have besides the numbers of the box."""
+        return {"optimizer": self.optimizer, "nesterov": self.nesterov}
+
     @cached_property
     def space(self) -> Space:
         """The box and its split."""
         box = {
-            name: Interval(*self._bounds(name), HYPERPARAMETERS[name].integer, getattr(self.box[name], "log", False))
-            for name in HYPERPARAMETERS
+            name: Interval(*self._bounds(name), known.integer, getattr(self.box[name], "log", False))
+            for name, known in NUMBERS.items()
+            if name in self.box
         }
         return Space(box, self.overlap, self.split)
 

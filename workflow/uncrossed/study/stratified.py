@@ -42,7 +42,7 @@ def stratified(rows: Iterable[Trial], count: int, seed: int, train_examples: int
                 f"{architecture}: {len(group)} rows; allowed: at least {count}, as many as are to be taken"
             )
         steps = np.array([row.epochs * math.ceil(train_examples / row.batch_size) for row in group])
-        columns = [[getattr(row, name) for row in group] for name in HYPERPARAMETERS]
+        columns = [[getattr(row, name) or 0 for row in group] for name in HYPERPARAMETERS]
         strata = np.stack([_strata(np.array(values), count) for values in columns], axis=1)
         random = Stream("uncrossed-stratified-1", seed, architecture)
         chosen += [group[k] for k in _choose(_strata(steps, count), strata, count, random)]

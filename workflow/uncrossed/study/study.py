@@ -202,8 +202,19 @@ class Study:
         place = self.search.places[trial]
         box = self.search.space.subspaces()[place.space]
         values = {name: interval.high for name, interval in box.items()} | {"architecture": place.architecture}
+        values |= self.search.fixed
         sizes = {min(bound, self.dataset.train_examples) for bound in (box[BATCH_SIZE].low, box[BATCH_SIZE].high)}
         return [Trial.check({**values, "trial": trial, BATCH_SIZE: size}, trial) for size in sorted(sizes)]
+
+    @property
+    def kinds(self) -> list[Trial]:
+        """Rows of all architectures and optimizers that there are; of a search at one corner of its box."""
+        if not self.search:
+            return list(self.rows.values())
+        corner = {name: interval.low for name, interval in self.search.space.box.items()} | self.search.fixed
+        return [
+            Trial.check({**corner, "trial": "any", "architecture": name}, "any") for name in self.search.architectures
+        ]
 
     @property
     def manifest(self) -> str:
@@ -245,7 +256,7 @@ class Study:
 
     def code_sha256(self, row: Trial, framework: str) -> str:
         """The identity of the code that decides the bits of a row's training on a framework."""
-        return code_sha256(framework, self.architectures[row.architecture])
+        return code_sha256(framework, self.architectures[row.architecture], row.optimizer)
 
     def handed(self) -> str:
         """The checked study as one text for the commands of its build, so that none reads the file again."""
@@ -329,8 +340,9 @@ class Study:
                 )
         try:
             semantics = resolve(search.semantics, self.semantics)
-            for name in search.architectures:
-                self.settings.check_semantics(semantics, self.architectures.find(name))
+            for row in self.kinds:
+                row = Trial.check({**dict(row), "semantics": semantics}, "any")
+                self.settings.check_row(row, self.architectures.find(row.architecture))
         except InputError as error:
             raise InputError(f"{self.path}: search.semantics: {error}") from error
 

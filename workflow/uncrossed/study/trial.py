@@ -4,7 +4,7 @@ A `Job` has one canonical JSON form with all defaults filled in; the build hands
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -12,8 +12,9 @@ from pydantic import Field, field_validator, model_validator
 from uncrossed.common.checked import Model, Name
 from uncrossed.common.errors import InputError
 from uncrossed.datasets.definition import DatasetIdentity
-from uncrossed.study.hyperparameters import BATCH_SIZE
-from uncrossed.study.mechanisms import NATIVE, resolve
+from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, FURTHER, MOMENTUM
+from uncrossed.study.mechanisms import NATIVE, OF_OPTIMIZERS, resolve, spell
+from uncrossed.training import optimizers
 from uncrossed.training.architectures import Architecture
 from uncrossed.training.effective import check_graphs, effective
 from uncrossed.training.views import EVALUATION
@@ -21,6 +22,17 @@ from uncrossed.training.views import EVALUATION
 FRAMEWORKS = ("pytorch", "tensorflow")
 # PyTorch refuses scalars that float32 cannot hold, among them a learning rate over its bias correction.
 LARGEST = 1e30
+SHARE = "a number from 0 to below 1"
+# The columns that one optimizer takes and another does not.
+OPTIMIZERS_COLUMNS = (ADAM_EPSILON, *FURTHER, "nesterov")
+
+
+def _of_optimizer(**allowed: Any) -> Any:
+    """A column of some optimizers; a row of others has the form that it had before there was such a column."""
+    description = allowed.pop("description") + ", or empty"
+    return Field(
+        default=None, allow_inf_nan=False, description=description, exclude_if=lambda value: value is None, **allowed
+    )
 
 
 class Trial(Model):
@@ -30,12 +42,32 @@ class Trial(Model):
     architecture: Name = Field(description="the name of an architecture of the package or of the study")
     learning_rate: float = Field(gt=0, le=LARGEST, allow_inf_nan=False, description="a number > 0, at most 1e30")
     batch_size: int = Field(ge=1, description="an integer from 1 to the number of training examples")
-    adam_epsilon: float = Field(gt=0, le=LARGEST, allow_inf_nan=False, description="a number > 0, at most 1e30")
+    adam_epsilon: float | None = Field(
+        default=None,
+        gt=0,
+        le=LARGEST,
+        allow_inf_nan=False,
+        exclude_if=lambda value: value is None,
+        description="a number > 0, at most 1e30",
+    )
     epochs: int = Field(ge=1, le=10**6, description="an integer from 1 to 1000000")
     seed: int = Field(default=0, ge=0, le=2**32 - 1, description="an integer from 0 to 2^32-1")
     semantics: dict[str, str] = Field(
         default_factory=lambda: resolve("native"), description="NAME or NAME;mechanism=setting;..."
     )
+    # While these are at their defaults, a result is attributed to what it was before they were there.
+    optimizer: Literal[optimizers.BUILT_IN_OPTIMIZERS] = Field(
+        default=optimizers.DEFAULT,
+        exclude_if=lambda name: name == optimizers.DEFAULT,
+        description="one of " + ", ".join(optimizers.BUILT_IN_OPTIMIZERS),
+    )
+    weight_decay: float | None = _of_optimizer(ge=0, le=LARGEST, description="a number >= 0, at most 1e30")
+    momentum: float | None = _of_optimizer(ge=0, lt=1, description=SHARE)
+    nesterov: bool | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="true or false, or empty"
+    )
+    rho: float | None = _of_optimizer(ge=0, lt=1, description=SHARE)
+    rmsprop_epsilon: float | None = _of_optimizer(gt=0, le=LARGEST, description="a number > 0, at most 1e30")
     space: int | None = Field(default=None, ge=0, lt=2**31, description="the number of a subspace, or empty")
     base: Name | None = Field(default=None, description="the name of the trial that this one varies, or empty")
 
@@ -50,6 +82,35 @@ class Trial(Model):
         elif isinstance(semantics, dict):
             values = {**values, "semantics": resolve(";".join(f"{k}={v}" for k, v in semantics.items()) or "native")}
         return values
+
+    @model_validator(mode="after")
+    def _of_its_optimizer(self) -> "Trial":
+        takes = optimizers.load(self.optimizer).TAKES
+        for name in OPTIMIZERS_COLUMNS:
+            if getattr(self, name) is None and takes.get(name):
+                allowed = Trial.model_fields[name].description.removesuffix(", or empty")
+                raise InputError(f"missing column '{name}' of the optimizer {self.optimizer}; it is {allowed}")
+            if getattr(self, name) is not None and name not in takes:
+                known = [one for one in optimizers.BUILT_IN_OPTIMIZERS if name in optimizers.load(one).TAKES]
+                raise InputError(
+                    f"column '{name}': found {getattr(self, name)}; the optimizer {self.optimizer} takes "
+                    f"{', '.join(takes)}; allowed: no value, or the optimizer {' or '.join(known)}"
+                )
+        if self.nesterov and not self.momentum:
+            raise InputError(f"column 'nesterov': found true; allowed: true with a column '{MOMENTUM}' above 0")
+        # A mechanism that its optimizer lacks is as shipped, whatever a semantics says of it: it changes no row.
+        for name in OF_OPTIMIZERS - self.touching:
+            self.semantics[name] = NATIVE[name]
+        return self
+
+    @property
+    def touching(self) -> frozenset[str]:
+        """The mechanisms of its optimizer that make a difference for it; those of its architecture are others."""
+        return optimizers.load(self.optimizer).touching(self)
+
+    def spelled(self) -> str:
+        """Its semantics as text."""
+        return spell(self.semantics, OF_OPTIMIZERS - self.touching)
 
     def deciding(self) -> dict[str, Any]:
         """The row as plain data: what determines a result, and goes into its file.
@@ -71,7 +132,7 @@ class Trial(Model):
                 rows where that is equal need one training.
         """
         values = self.model_dump(mode="json", exclude={"space", "base", "trial", "semantics"})
-        mechanisms = effective(self.semantics, framework, touching)
+        mechanisms = effective(self.semantics, framework, {*touching, *self.touching})
         if not evaluation:
             mechanisms = {name: setting for name, setting in mechanisms.items() if name not in EVALUATION}
         return json.dumps(values | {"mechanisms": mechanisms}, sort_keys=True)
@@ -134,18 +195,19 @@ class Settings(Model):
             )
         return self
 
-    def check_semantics(self, semantics: Mapping[str, str], architecture: Architecture) -> None:
-        """Check that a row's semantics can be had with these settings.
+    def check_row(self, row: Trial, architecture: Architecture) -> None:
+        """Check that a row can be had with these settings.
 
         Args:
-            semantics: the setting of every mechanism.
+            row: the row.
             architecture: the row's.
 
         Raises:
             InputError: CUDA graphs are asked for, and PyTorch's steps take other numbers from the host in each.
         """
         if self.cuda_graphs:
-            check_graphs(effective(semantics, "pytorch", architecture.touching))
+            mechanisms = effective(row.semantics, "pytorch", architecture.touching | row.touching)
+            check_graphs(mechanisms, row.optimizer, optimizers.load(row.optimizer).GRAPHS)
 
 
 class Job(Model):

@@ -20,7 +20,7 @@ def effective(settings: Mapping[str, str], framework: str, touching: Collection[
     Args:
         settings: the setting of every mechanism that is not as shipped, and of any other.
         framework: `pytorch` or `tensorflow`.
-        touching: the mechanisms that make a difference for the architecture.
+        touching: the mechanisms that make a difference for the architecture, or for the optimizer.
 
     Returns:
         Mechanism to the framework that is imitated, or to `shared`; with shared weights also `initializer`.
@@ -40,15 +40,22 @@ def effective(settings: Mapping[str, str], framework: str, touching: Collection[
     return found
 
 
-def check_graphs(mechanisms: Mapping[str, str]) -> None:
+def check_graphs(mechanisms: Mapping[str, str], optimizer: str, allowed: bool) -> None:
     """Refuse what a CUDA graph of PyTorch's step would freeze in silence: it repeats the numbers that it was given.
 
     Args:
         mechanisms: of PyTorch's side, as `effective` gives them.
+        optimizer: the row's.
+        allowed: whether a graph may hold its steps.
 
     Raises:
-        InputError: there is such a mechanism.
+        InputError: it may not, or there is such a mechanism.
     """
+    if not allowed:
+        raise InputError(
+            f"optimizer {optimizer}: CUDA graphs of its steps are not known to give the same bits; allowed: the "
+            "setting 'cuda_graphs' false, or the optimizer adam"
+        )
     found = [f"{name}={mechanisms[name]}" for name in PER_STEP if name in mechanisms]
     if found:
         raise InputError(

@@ -38,7 +38,6 @@ from typing import Any
 from uncrossed.common.errors import InputError
 from uncrossed.training.arrays import Layer
 from uncrossed.training.draws import Scheme
-from uncrossed.training.optimizers import adam
 
 Shape = tuple[int, int, int]
 REQUIRED = ("pytorch", "tensorflow", "layers", "parameters", "DRAWS")
@@ -91,8 +90,8 @@ class Architecture:
 
     @cached_property
     def touching(self) -> frozenset[str]:
-        """The mechanisms that make a difference for it."""
-        found = {"initializer", "initial_weights", *adam.TOUCHING}
+        """The mechanisms that make a difference for it, its optimizer's left out."""
+        found = {"initializer", "initial_weights"}
         if self.BATCHNORM:
             (ours, epsilon), (theirs, other) = self.BATCHNORM["pytorch"], self.BATCHNORM["tensorflow"]
             found.add("batchnorm_variance")

@@ -16,14 +16,13 @@ from torch import nn
 from torch.nn import functional
 
 from uncrossed.common import cuda
-from uncrossed.training import draws
+from uncrossed.training import draws, optimizers
 from uncrossed.training.architectures import Network
 from uncrossed.training.backends import DeviceError, cpu
 from uncrossed.training.backends.pytorch_as_tensorflow import SharedDropout, imitate
 from uncrossed.training.backends.pytorch_graphs import GraphedStep
 from uncrossed.training.backends.pytorch_views import Views
 from uncrossed.training.effective import check_graphs, effective
-from uncrossed.training.optimizers import adam
 from uncrossed.training.views import Ways
 
 FRAMEWORK = "pytorch"
@@ -157,6 +156,7 @@ class Learner:
     Attributes:
         model: maps float images, examples x channels x height x width in [0, 1], to logits, examples x classes.
         optimizer: as shipped unless the row says otherwise.
+        slots: the arrays that it keeps for each weight, as its file says.
         steps: how many optimizer steps were taken.
         graphed: takes the steps on full batches where the settings ask for CUDA graphs.
         views: the running statistics of other evaluation mechanisms.
@@ -190,15 +190,18 @@ class Learner:
         self.dtype = getattr(torch, settings.precision)
         self.seed, self.steps = row.seed, 0
         mechanisms = effective(row.semantics, FRAMEWORK, network.architecture.touching)
+        kind = optimizers.load(row.optimizer)
+        of_optimizer = effective(row.semantics, FRAMEWORK, kind.touching(row))
         self.graphs, self.batch_size, self.graphed = settings.cuda_graphs, row.batch_size, None
         if self.graphs:
-            check_graphs(mechanisms)
+            check_graphs(mechanisms | of_optimizer, row.optimizer, kind.GRAPHS)
         self.format, weights = memory_formats(network, row.batch_size, settings)
         self.model = build(row.seed, network, mechanisms).to(device, memory_format=weights)
         self.views = Views(self.model, network.architecture, ways or {})
         self.masked = [layer for layer in self.model.modules() if isinstance(layer, SharedDropout)]
         fused = settings.precision == "float32"  # proofs take the default
-        self.optimizer = adam.pytorch(self.model.parameters(), row, mechanisms, fused, self.graphs)
+        self.slots = kind.slots(row)
+        self.optimizer = kind.pytorch(self.model.parameters(), row, of_optimizer, fused, self.graphs)
 
     def train(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
         """One step on each batch of training examples, in order.
@@ -259,12 +262,12 @@ class Learner:
 
     def optimizer_state(self) -> dict[str, dict[str, np.ndarray]]:
         """The optimizer's arrays by slot and the weights' names; empty before the first step."""
-        return adam.pytorch_state(self.optimizer, self.model.named_parameters())
+        return optimizers.pytorch_state(self.optimizer, self.slots, self.model.named_parameters())
 
     def set_optimizer_state(self, steps: int, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         """Set the number of steps taken and the optimizer's arrays of some or all weights; the others are zero."""
         self.steps, self.graphed = steps, None
-        adam.set_pytorch_state(self.optimizer, self.model.named_parameters(), steps, state)
+        optimizers.set_pytorch_state(self.optimizer, self.slots, self.model.named_parameters(), steps, state)
 
     def random(self) -> dict[str, np.ndarray]:
         """The states of the random generators."""

@@ -13,14 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from uncrossed.common import cuda
-from uncrossed.training import draws
+from uncrossed.training import draws, optimizers
 from uncrossed.training.architectures import Network
 from uncrossed.training.arrays import to_pytorch, to_tensorflow
 from uncrossed.training.backends import DeviceError, cpu, tensorflow_batchnorm
 from uncrossed.training.backends.tensorflow_as_pytorch import SharedDropout, imitate
 from uncrossed.training.backends.tensorflow_views import Views
 from uncrossed.training.effective import effective
-from uncrossed.training.optimizers import adam
 from uncrossed.training.views import Ways
 
 FRAMEWORK = "tensorflow"
@@ -181,7 +180,9 @@ class Learner:
         # Random generators of dropout layers: numbered, for their paths depend on what the process built before.
         self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
         self.masked = [layer for layer in self.model.layers if isinstance(layer, SharedDropout)]
-        self.optimizer = adam.tensorflow(self.model.trainable_variables, row, mechanisms)
+        kind = optimizers.load(row.optimizer)
+        of_optimizer = effective(row.semantics, FRAMEWORK, kind.touching(row))
+        self.optimizer = kind.tensorflow(self.model.trainable_variables, row, of_optimizer)
         steps = row.epochs * math.ceil(len(labels["train"]) / row.batch_size)
         self.together = max(1, TOGETHER // row.batch_size) if steps >= LONG and not self.masked else 1
         # Shapes are static: one trace for full batches, and one for the smaller last one.
@@ -224,9 +225,7 @@ class Learner:
         with tf.GradientTape() as tape, tensorflow_batchnorm.together(self.model, self.views):
             logits = self.model(images, training=True)
         upstream = cross_entropy_gradient(logits, labels, self.deterministic)
-        # Where the logits depend on no such weight, Keras leaves it alone, and so does Adam at gradients of zero.
-        gradients = tape.gradient(logits, weights, upstream, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        self.optimizer.apply(gradients, weights)
+        self.optimizer.apply(tape.gradient(logits, weights, upstream), weights)
         return logits
 
     def several_steps(self, starts: tf.Tensor) -> tf.Tensor:
@@ -264,12 +263,12 @@ class Learner:
 
     def optimizer_state(self) -> dict[str, dict[str, np.ndarray]]:
         """The optimizer's arrays by slot and the weights' paths; zeros before the first step."""
-        return adam.tensorflow_state(self.optimizer)
+        return optimizers.tensorflow_state(self.optimizer)
 
     def set_optimizer_state(self, steps: int, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         """Set the number of steps taken and the optimizer's arrays of some or all weights; the others are zero."""
         self.steps = steps
-        adam.set_tensorflow_state(self.optimizer, steps, state)
+        optimizers.set_tensorflow_state(self.optimizer, steps, state)
 
     def random(self) -> dict[str, np.ndarray]:
         """The states of the random generators."""

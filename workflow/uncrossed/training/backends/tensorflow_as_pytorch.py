@@ -8,7 +8,6 @@ import tensorflow as tf
 from keras import layers, ops
 
 from uncrossed.training.architectures import Architecture, Network
-from uncrossed.training.optimizers import adam
 
 
 @keras.saving.register_keras_serializable("uncrossed")
@@ -60,7 +59,7 @@ def imitate(model: keras.Model, network: Network, mechanisms: Mapping[str, str])
         network: what the model is of.
         mechanisms: what it has to do otherwise, as `effective.effective` says.
     """
-    structural = mechanisms.keys() - {"initializer", "initial_weights", *adam.TOUCHING}
+    structural = mechanisms.keys() - {"initializer", "initial_weights"}
     if not structural:
         return model
     architecture = network.architecture

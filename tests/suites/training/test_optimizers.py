@@ -1,0 +1,13 @@
+"""Every optimizer is each framework's own, bit for bit, goes on where it was stopped, and is aligned by its mechanisms."""
+
+import sys
+
+import pytest
+
+from helpers.commands import CHECKS, run
+from uncrossed.study.trial import FRAMEWORKS
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_steps_are_the_frameworks_own_and_a_stopped_training_ends_with_the_same_bytes(framework, few, tmp_path):
+    run(sys.executable, CHECKS / "optimizers.py", framework, few, tmp_path)
