@@ -90,7 +90,7 @@ for columns, name, of_pytorch, of_keras in NATIVE:
     found = (
         pytorch(row, name, of_pytorch | moved) if framework == "pytorch" else tensorflow(row, name, of_keras | moved)
     )
-    for ours, theirs, start in zip(*found, [*START, START[1]][: len(found[0])], strict=True):
+    for ours, theirs in zip(*found, strict=True):
         assert ours.tobytes() == theirs.tobytes(), (columns, np.abs(ours - theirs).max())
     assert (found[0][0] != START[0]).any()
 
@@ -117,8 +117,9 @@ for columns in (
     try:
         run(job, architecture, backend, dataset, "", saved, stop)
         sys.exit("was not stopped")
-    except Stopped as error:
-        assert "epoch 2 of 2 after 4 steps" in str(error), error
+    except Stopped as stopped_at:
+        said = str(stopped_at)
+    assert "epoch 2 of 2 after 4 steps" in said, said
     trial_file.write(stopped, run(job, architecture, backend, dataset, "", CheckpointFile(stopped, 0))[0])
     saved.remove()
     assert whole.read_bytes() == stopped.read_bytes(), columns

@@ -6,7 +6,7 @@ from helpers.commands import REPOSITORY, told
 from uncrossed.common.errors import InputError
 from uncrossed.study import factorial, manifest, trainings
 from uncrossed.study.architectures import PACKAGED
-from uncrossed.study.mechanisms import FACTORS, MECHANISMS, NATIVE, resolve, spell
+from uncrossed.study.mechanisms import FACTORS, MECHANISMS, NATIVE, resolve
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 TOUCHING = {name: architecture.touching for name, architecture in PACKAGED.items()}

@@ -1,4 +1,4 @@
-"""Every optimizer is each framework's own, bit for bit, goes on where it was stopped, and is aligned by its mechanisms."""
+"""Every optimizer is each framework's own, bit for bit, and goes on where it was stopped."""
 
 import sys
 

@@ -12,7 +12,7 @@ from uncrossed.analysis.intervals import Estimate, exactly
 from uncrossed.common.errors import InputError
 from uncrossed.results.diagnosis import chance_interval
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
-from uncrossed.study.hyperparameters import BATCH_SIZE, EPOCHS, HYPERPARAMETERS
+from uncrossed.study.hyperparameters import BATCH_SIZE, EPOCHS, FURTHER, HYPERPARAMETERS
 
 # A model is at chance where its accuracy is not above `chance_interval`, whatever became of its training.
 STATES = ("both above chance", "PyTorch at chance", "TensorFlow at chance", "both at chance", "diverged", "missing")
@@ -89,7 +89,7 @@ def prepared(
 
 def configurations(trials: pd.DataFrame) -> np.ndarray:
     """The configuration of each row, numbered: its architecture and hyperparameters, as far as the table has them."""
-    columns = [name for name in ("architecture", *HYPERPARAMETERS) if name in trials]
+    columns = [name for name in ("architecture", *HYPERPARAMETERS, "optimizer", *FURTHER, "nesterov") if name in trials]
     known = [name for name in columns if name != "architecture"]
     return trials.groupby(columns, sort=True, dropna=False).ngroup().to_numpy() if known else np.arange(len(trials))
 

@@ -9,7 +9,7 @@ from uncrossed.release import card, provenance
 from uncrossed.results import trial_file, trials_table
 from uncrossed.results.diagnosis import DIAGNOSES
 from uncrossed.study import layout
-from uncrossed.study.hyperparameters import HYPERPARAMETERS
+from uncrossed.study.hyperparameters import FURTHER, HYPERPARAMETERS
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
 
@@ -54,9 +54,11 @@ CONTEXT = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-COLUMN_DESCRIPTIONS = {name: known.axis for name, known in HYPERPARAMETERS.items()} | {
+COLUMN_DESCRIPTIONS = {name: known.axis for name, known in (HYPERPARAMETERS | FURTHER).items()} | {
     "trial": "the trial's name, and its folder in trials/",
     "semantics": "which differences between the frameworks are aligned; native: each does what it ships with",
+    "optimizer": "both frameworks' own of that name; Adam where a study has no such column",
+    "nesterov": "whether SGD's momentum is Nesterov's",
     "space": "the subspace of the search box that the row was drawn from",
     "base": "the trial that the row was made from",
     trials_table.DIFFERENCE: "PyTorch's test accuracy minus TensorFlow's",
