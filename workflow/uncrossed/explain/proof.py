@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
+from uncrossed.explain.gradients import watched
 from uncrossed.study.hyperparameters import (
     ADAM_EPSILON,
     BATCH_SIZE,
@@ -66,10 +67,7 @@ OF_OPTIMIZERS = "smallcnn"
 OPTIMIZERS: tuple[dict[str, Any], ...] = (
     {ADAM_EPSILON: 1e-8, LEARNING_RATE: 1e-4, WEIGHT_DECAY: 0.1},
     {"optimizer": "adamw", ADAM_EPSILON: 1e-8, LEARNING_RATE: 1e-4, WEIGHT_DECAY: 0.1},
-    {"optimizer": "sgd", LEARNING_RATE: 0.05, WEIGHT_DECAY: 0.01},
-    {"optimizer": "sgd", LEARNING_RATE: 0.05, WEIGHT_DECAY: 0.01, MOMENTUM: 0.9},
     {"optimizer": "sgd", LEARNING_RATE: 0.05, WEIGHT_DECAY: 0.01, MOMENTUM: 0.9, "nesterov": True},
-    {"optimizer": "rmsprop", LEARNING_RATE: 1e-4, RHO: 0.9, RMSPROP_EPSILON: 1e-7, WEIGHT_DECAY: 0.1},
     {"optimizer": "rmsprop", LEARNING_RATE: 1e-4, RHO: 0.9, RMSPROP_EPSILON: 1e-7, WEIGHT_DECAY: 0.1, MOMENTUM: 0.9},
 )
 
@@ -110,6 +108,7 @@ class Pair:
         self.images = {split: random.integers(0, 256, shape, dtype=np.uint8) for split in splits}
         self.labels = {split: random.integers(0, network.classes, EXAMPLES).astype(np.uint16) for split in splits}
         self.pytorch, self.tensorflow = self.learner("pytorch"), self.learner("tensorflow")
+        self.gradients = {name: watched(name, getattr(self, name)) for name in ("pytorch", "tensorflow")}
         self.names = [name for name in self.tensorflow_weights() if name in self.pytorch.weights()]
         self.statistics = [name for name in self.names if "running" in name]
         self.trained = [name for name in self.names if "running" not in name]
@@ -272,7 +271,7 @@ def _copied(pair: Pair, points: Iterable[int], trajectory: list[Arrays] | None =
         after = pair.pytorch.weights()
         if trajectory is not None:
             trajectory.append(after if step + 1 >= JUDGED_FROM else {})
-        if step == 0 and "first" in pair.pytorch.optimizer_state():
+        if step == 0:
             gates["first gradients"] = _first_gradients(pair)
         if step in points:
             before, state = steps.pop(step)
@@ -318,10 +317,9 @@ def _initial(pair: Pair) -> dict[str, float]:
 
 def _first_gradients(pair: Pair) -> float:
     """How far the first gradients are apart, once PyTorch has taken its first step."""
-    gradients = pair.pytorch.optimizer_state()["first"]
     pair.tensorflow.train(pair.batch(0))
-    # Adam's first moment after one step is a tenth of the gradient.
-    return distance(gradients, pair.tensorflow_state()["first"], pair.trained)
+    theirs = to_pytorch(pair.network.layers, pair.gradients["tensorflow"]())
+    return distance(pair.gradients["pytorch"](), theirs, pair.trained)
 
 
 def _aligned(pair: Pair) -> dict[str, float]:
@@ -348,8 +346,9 @@ def _aligned(pair: Pair) -> dict[str, float]:
         return learner
 
     def first_gradients(learner: Any) -> Arrays:
+        gradients = watched("pytorch", learner)
         learner.train(pair.batch(0))
-        return learner.optimizer_state()["first"]
+        return gradients()
 
     def self_run(size: float, seed: int) -> np.ndarray:
         learner = perturbed(size, seed)

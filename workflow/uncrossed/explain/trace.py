@@ -20,6 +20,7 @@ import numpy as np
 from uncrossed.common import files
 from uncrossed.common.errors import InputError
 from uncrossed.datasets.dataset_file import Dataset
+from uncrossed.explain.gradients import watched
 from uncrossed.study.mechanisms import MECHANISMS, NATIVE, flipped, resolve
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training.architectures import Architecture, Network
@@ -90,7 +91,7 @@ def _record(
     def ours(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return to_pytorch(network.layers, arrays) if framework == "tensorflow" else arrays
 
-    order = batches(len(labels), row.batch_size)
+    order, last = batches(len(labels), row.batch_size), watched(framework, learner)
     loss, norms = [], {layer.pytorch: [] for layer in network.layers}
     with files.new_hdf5(path) as file:
         for step in range(steps + 1):
@@ -98,14 +99,9 @@ def _record(
                 file[f"weights/{step}/{name}"] = array
             if step == steps:
                 break
-            before = ours(learner.optimizer_state()["first"])
             start, stop = order[step % len(order)]
             loss.append(measure(learner.train([(start, stop)]), labels[start:stop])[0])
-            # Adam's first moment m becomes 0.9 m + 0.1 gradient.
-            gradients = {
-                name: (m - 0.9 * before.get(name, 0)) / 0.1
-                for name, m in ours(learner.optimizer_state()["first"]).items()
-            }
+            gradients = ours(last())
             for layer, values in norms.items():
                 parts = [np.square(g).sum() for name, g in gradients.items() if name.rpartition(".")[0] == layer]
                 values.append(float(np.sqrt(sum(parts))))

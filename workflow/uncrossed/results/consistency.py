@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from uncrossed.results.facts import TrialFacts
@@ -56,8 +57,12 @@ def compare_trainings(facts: Mapping[str, TrialFacts]) -> Iterator[tuple[str, bo
             yield f"{' and '.join(places.values())}: the same training, but not the same result", False
     for places in trainings.values():
         if len(places) > 1:
-            first, *others = map(json.loads, places)
-            keys = ", ".join(key for key in first if any(row[key] != first[key] for row in others))
+            # Rows of other optimizers have other keys.
+            rows = [json.loads(place) for place in places]
+            known = sorted({*chain(*rows)})
+            keys = ", ".join(
+                key for key in known if len({json.dumps(row.get(key), sort_keys=True) for row in rows}) > 1
+            )
             tiny = all(facts[where].tiny_steps for where in places.values())
             yield f"{' and '.join(places.values())}: equal weights, but their rows differ in {keys}", tiny
 

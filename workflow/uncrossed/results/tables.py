@@ -179,9 +179,9 @@ def _check(path: Path, attributes: dict[str, Any], row: Trial, framework: str, e
     for key in origin.differing(common, known, common):
         raise InputError(f"{path}: made with {key}={common[key]}, others with {known[key]}; build it again")
     said, wanted = attributes["row"], row.deciding()
-    for key in origin.differing(said, wanted, wanted):
+    for key in origin.differing(said, wanted, {**wanted, **said}):
         raise InputError(
-            f"{path}: made with {key}={said.get(key)}, but the manifest says {wanted[key]}; build it again"
+            f"{path}: made with {key}={said.get(key)}, but the manifest says {wanted.get(key)}; build it again"
         )
 
 

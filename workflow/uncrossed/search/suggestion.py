@@ -51,11 +51,12 @@ def read_seen(folder: str | os.PathLike[str], trial: str, search: Search) -> See
     for framework in FRAMEWORKS:
         path = Path(folder) / layout.trial_file(trial, framework)
         attributes, curves = trial_file.read_curves(path)
-        for key, value in row.deciding().items():
-            if attributes["row"].get(key) != value:
+        said, wanted = attributes["row"], row.deciding()
+        for key in {**wanted, **said}:
+            if said.get(key) != wanted.get(key):
                 raise InputError(
-                    f"{path}: inconsistent history: it was trained with {key}={attributes['row'].get(key)}, but its "
-                    f"row.json says {value}; delete the one that is wrong and build again"
+                    f"{path}: inconsistent history: it was trained with {key}={said.get(key)}, but its row.json says "
+                    f"{wanted.get(key)}; delete the one that is wrong and build again"
                 )
         sides[framework] = attributes["status"], curves
         contents.append(attributes["content_sha256"])
