@@ -50,6 +50,6 @@ def test_the_command_says_what_agrees_and_ends_with_1_where_something_is_wrong(t
     path.write_text((ARCHITECTURES / "perceptron.py").read_text())
     output = uncrossed("architecture", "check", path, "--shape", 8, 8, 1, "--classes", 3).stdout
     assert "mine: A perceptron with one hidden layer" in output
-    assert "adam_epsilon, initial_weights, initializer" in output
+    assert "these are aligned: initial_weights, initializer\n" in output
     path.write_text(path.read_text().replace("nn.ReLU()", "nn.Tanh()"))
     assert "not the same function" in uncrossed("architecture", "check", path, code=1).stdout

@@ -14,7 +14,7 @@ from uncrossed.study.trial import FRAMEWORKS, Trial
 
 
 def test_the_trace_names_step_layer_and_mechanism(few, tmp_path):
-    values = {"learning_rate": 0.001, "batch_size": 30, "adam_epsilon": 1e-4, "epochs": 1}
+    values = {"learning_rate": 0.001, "batch_size": 30, "optimizer": "sgd", "momentum": 0.9, "epochs": 1}
     row = json.dumps({"trial": "t", "architecture": "smallcnn", **values, "semantics": flipped("batchnorm_momentum")})
     command = ["trace", "--row", row, "--dataset", few, "--steps", 4, "--output", tmp_path]
     output = uncrossed(*command).stdout

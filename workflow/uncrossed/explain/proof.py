@@ -43,6 +43,8 @@ SELF_RUNS = 5
 LIKE = BUILT_IN_DATASETS["cifar10"]
 # The free run is judged from this step on; the state is copied after these numbers of steps.
 JUDGED_FROM, COPIED_AFTER = 5, (1, 5, 12, 19)
+# Of other optimizers than Adam after this number; the next batch is whole.
+OTHERS_AFTER = (4,)
 # Relative differences that rounding may cause. Between what is measured with all aligned and with one flipped back.
 GATE_LIMITS = {
     "arrays without counterpart": 0.0,
@@ -207,13 +209,19 @@ def prove(
             gates.append(Gate(row.architecture, name, _optimizer(row), flipped, gate, value, GATE_LIMITS[gate]))
             report(gates[-1])
 
-    def flip(network: Network, columns: Mapping[str, Any], touching: frozenset[str], sound: set[str]) -> None:
+    def flip(
+        network: Network,
+        columns: Mapping[str, Any],
+        touching: frozenset[str],
+        points: Iterable[int],
+        sound: set[str],
+    ) -> None:
         name = network.architecture.name
         touching |= _row(name, "aligned", columns).touching
         for mechanism in MECHANISMS:
             if mechanism in touching:
                 row = _row(name, flipped(mechanism), columns)
-                values = _copied(Pair(row, network, modules, settings), (1, 5))
+                values = _copied(Pair(row, network, modules, settings), points)
                 # A gate that fails with all mechanisms aligned detects nothing.
                 gate, value = _worst({gate: value for gate, value in values.items() if gate in sound} or {NO_GATE: 0.0})
                 measured(row, "aligned", mechanism, {gate: value})
@@ -230,16 +238,16 @@ def prove(
                 if (name, epsilon) == ("aligned", next(iter(epsilons))):
                     sound = {gate for gate, value in values.items() if value <= GATE_LIMITS[gate]}
         epsilon, rate = next(iter(epsilons.items()))
-        flip(network, {ADAM_EPSILON: epsilon, LEARNING_RATE: rate}, architecture.touching, sound)
+        flip(network, {ADAM_EPSILON: epsilon, LEARNING_RATE: rate}, architecture.touching, (1, 5), sound)
         for columns in others if architecture.name == OF_OPTIMIZERS else ():
             for side in sides:
                 name = "aligned" if side == "pytorch" else "aligned-tensorflow"
                 row = _row(architecture.name, name, columns)
-                values = _copied(Pair(row, network, modules, settings), (1, 5))
+                values = _copied(Pair(row, network, modules, settings), OTHERS_AFTER)
                 measured(row, name, "", values)
                 if name == "aligned":
                     sound = {gate for gate, value in values.items() if value <= GATE_LIMITS[gate]}
-            flip(network, columns, frozenset(), sound)
+            flip(network, columns, frozenset(), OTHERS_AFTER, sound)
     return gates
 
 
