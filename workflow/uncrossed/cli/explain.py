@@ -16,6 +16,7 @@ from uncrossed.common.errors import InputError
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.architectures import given as given_architecture
+from uncrossed.study.layout import RECALIBRATION_TABLE
 from uncrossed.study.trial import FRAMEWORKS, Job
 
 
@@ -73,7 +74,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--framework", choices=FRAMEWORKS, help="that one's models alone; default: both")
     command.add_argument("--dataset", type=Path, help="the dataset's file; default: beside the study")
     command.add_argument(
-        "--output", type=Path, metavar="FILE.csv", help="the table; default: in a local study tables/recalibration.csv"
+        "--output", type=Path, metavar="FILE.csv", help=f"the table; default: in a local study {RECALIBRATION_TABLE}"
     )
     command.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="(%(default)s)")
     command.add_argument("--threads", type=int, help="CPU threads; default: those of a model's training")
