@@ -109,7 +109,7 @@ def _apart(page: Page) -> Answer:
         name = _below(one.architecture, sizes(one))
         rows.append([name, _bounded(one.apart), _bounded(one.mean, True)])
     if noise:
-        columns.append(Column(noise.heading, True))
+        columns.append(Column("seeds apart, further", True))
         for row, cell in zip(rows, noise.cells, strict=True):
             row.append(cell)
     note = "Apart is the mean of |difference|; the difference is PyTorch minus TensorFlow."
@@ -137,31 +137,24 @@ def _tested(page: Page) -> list[str]:
 
 @dataclass
 class Noise:
-    """What is known of noise beside distances: a sentence, and a column of the table."""
+    """What is known of noise beside distances: a sentence, and the cells of a column."""
 
     sentence: str
-    heading: str
     cells: list[Markup]
 
 
 def _noise(found: list[Group]) -> Noise | None:
-    """What is known of noise in groups; nothing where nothing is."""
+    """How far seeds are apart in groups; nothing where none was repeated."""
     seeds, further = [one.seed_distance for one in found], [one.beyond_seeds for one in found]
-    if any(math.isfinite(values[0]) for values in seeds):
-        each, more = (
-            listed([number(value, signed) if math.isfinite(value) else "an unknown distance" for value, _, _ in known])
-            for known, signed in ((seeds[:NAMED], False), (further[:NAMED], True))
-        )
-        sentence = f"Two seeds of one framework are {each} apart, and two of different ones {more} further."
-        cells = [_below(number(seed[0]), number(beyond[0], True)) for seed, beyond in zip(seeds, further, strict=True)]
-        return Noise(sentence, "seeds apart, further", cells)
-    shares = [one.noise_share for one in found]
-    if any(math.isfinite(values[0]) for values in shares):
-        each = [percent(value) if math.isfinite(value) else "an unknown share" for value, _, _ in shares[:NAMED]]
-        sentence = f"Of the mean squared difference noise is at most {listed(each)}."
-        cells = [_below(percent(value), f"[{percent(low)}, {percent(high)}]") for value, low, high in shares]
-        return Noise(sentence, "noise at most", cells)
-    return None
+    if not any(math.isfinite(values[0]) for values in seeds):
+        return None
+    each, more = (
+        listed([number(value, signed) if math.isfinite(value) else "an unknown distance" for value, _, _ in known])
+        for known, signed in ((seeds[:NAMED], False), (further[:NAMED], True))
+    )
+    sentence = f"Two seeds of one framework are {each} apart, and two of different ones {more} further."
+    cells = [_below(number(seed[0]), number(beyond[0], True)) for seed, beyond in zip(seeds, further, strict=True)]
+    return Noise(sentence, cells)
 
 
 def _below(text: str, small: str) -> Markup:

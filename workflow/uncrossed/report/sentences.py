@@ -190,8 +190,9 @@ def noise(one: Group) -> str:
     if math.isfinite(one.noise_share[0]):
         value, low, high = map(percent, one.noise_share)
         return (
-            "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie it "
-            f"is at most {value} [{low}, {high}] of the mean squared difference."
+            "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie, "
+            f"mostly where the search looked, noise of {one.architecture} is at most {value} [{low}, {high}] of the "
+            "mean squared difference."
         )
     if not math.isfinite(one.seed_distance[0]):
         return ""
