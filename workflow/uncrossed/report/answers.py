@@ -26,6 +26,7 @@ from uncrossed.report.sentences import (
 )
 from uncrossed.results.diagnosis import DIAGNOSES, EVALUATION_FAILURE, TRAINED
 from uncrossed.results.trials_table import BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE, SIDE_DIAGNOSES
+from uncrossed.study2021.points import MEANT
 
 # So many architectures are named in a sentence.
 NAMED = 4
@@ -113,7 +114,8 @@ def _apart(page: Page) -> Answer:
         for row, cell in zip(rows, noise.cells, strict=True):
             row.append(cell)
     note = "Apart is the mean of |difference|; the difference is PyTorch minus TensorFlow."
-    note += " In brackets: 95% intervals." if any(math.isfinite(one.apart[1]) for one in found) else ""
+    if any(math.isfinite(one.apart[1]) for one in found):
+        note += f" In brackets: {f'intervals, {MEANT}' if page.published else '95% intervals'}."
     return Answer("How far are they apart?", joined(lines), Grid(columns, rows), note)
 
 
@@ -247,7 +249,9 @@ def _causes(page: Page) -> Answer | None:
         parts = [one.parts.get(factor) for one in sums]
         rows.append([spaced(factor), *(_cell(part[0], bounded, part[1]) if part else "" for part in parts)])
     rows.append(["remaining", *(_cell(one.remaining, bounded) for one in sums)])
-    notes = ["Points of accuracy; a column adds up to its gap. Bold: beyond chance."]
+    notes = ["Shares of accuracy; a column adds up to its gap."]
+    notes += ["Bold: beyond chance."] if any(one.inferred for one in sums) else []
+    notes += [f"In brackets: {sums[0].interval}."] if bounded and sums[0].interval else []
     notes += dict.fromkeys(note for one in sums for note in one.notes)
     sentence = Markup("<br>").join(map(_equation, sums[:NAMED]))
     return Answer("Because of what?", sentence, Grid(columns, rows), " ".join(notes))
@@ -263,6 +267,8 @@ class Sum:
         parts: by factor what it contributes, and whether that is claimed.
         remaining: what is left.
         notes: over what it is, and what it rests on.
+        interval: what its intervals are; empty where there are none.
+        inferred: whether it speaks of others than the models themselves.
     """
 
     architecture: str
@@ -270,6 +276,8 @@ class Sum:
     parts: dict[str, tuple[Estimate, bool]]
     remaining: Estimate
     notes: list[str]
+    interval: str = ""
+    inferred: bool = True
 
 
 def _sum(page: Page, architecture: str) -> Sum | None:
@@ -279,30 +287,30 @@ def _sum(page: Page, architecture: str) -> Sum | None:
         over = f"{one.configurations} configuration{'s' * (one.configurations != 1)}"
         notes = [f"{architecture}: {over}, {'half' if one.half else 'all'} of the combinations."]
         notes += [] if one.interval else ["Of one seed nothing is claimed."]
+        notes += [one.left_out] if one.left_out else []
         parts = {part.factor: (part.points, part.significant) for part in one.contributions}
-        return Sum(architecture, one.gap, parts, one.remaining, notes)
+        return Sum(architecture, one.gap, parts, one.remaining, notes, one.interval)
     if architecture in page.lags:
         one = page.lags[architecture]
-        parts = {"running statistics": (exactly(one.gap - one.remaining), True)}
+        parts = {"running statistics": (exactly(one.gap - one.remaining), False)}
         note = f"{architecture}: {one.pairs} recalibrated pair{'s' * (one.pairs != 1)}, these alone."
-        return Sum(architecture, exactly(one.gap), parts, exactly(one.remaining), [note])
+        return Sum(architecture, exactly(one.gap), parts, exactly(one.remaining), [note], inferred=False)
     return None
 
 
 def _equation(one: Sum) -> Markup:
-    """A sum in words: what is claimed, all that is not, and what remains."""
-    claimed = {factor: points for factor, (points, significant) in one.parts.items() if significant}
-    rest = sum(points[0] for points, significant in one.parts.values() if not significant)
+    """A sum in words: what is claimed, all that is not, and what remains; of models alone all parts."""
+    named = {factor: points for factor, (points, significant) in one.parts.items() if significant or not one.inferred}
+    rest = sum(points[0] for factor, (points, _) in one.parts.items() if factor not in named)
     parts = [
-        Markup("<strong>{}</strong> {}").format(spaced(factor), number(points[0], True))
-        for factor, points in sorted(claimed.items(), key=lambda item: -abs(item[1][0]))
+        Markup("<strong>{}</strong> {}" if one.inferred else "{} {}").format(spaced(factor), number(points[0], True))
+        for factor, points in sorted(named.items(), key=lambda item: -abs(item[1][0]))
     ]
-    if len(claimed) < len(one.parts):
-        parts.append(
-            Markup("{} {}").format("others" if claimed else "factors not told from chance", number(rest, True))
-        )
+    if len(named) < len(one.parts):
+        parts.append(Markup("{} {}").format("others" if named else "factors not told from chance", number(rest, True)))
     parts.append(Markup("remaining {}").format(number(one.remaining[0], True)))
-    return Markup("{} {} = {}").format(one.architecture, number(one.gap[0], True), Markup(", ").join(parts))
+    text = Markup("{} {} = {}").format(one.architecture, number(one.gap[0], True), Markup(", ").join(parts))
+    return text if one.inferred else text + ". Of these models alone."
 
 
 def _cell(points: Estimate, bounded: bool, claimed: bool = False) -> Markup:

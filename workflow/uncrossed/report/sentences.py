@@ -20,6 +20,7 @@ from uncrossed.results.diagnosis import DIAGNOSES
 from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, STATUSES
 from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.study2021.points import MEANT
 
 FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 MINUS, NONE = "\u2212", "\u2013"
@@ -222,7 +223,7 @@ def _cause(one: Attribution) -> Markup:
     left = f"With all aligned {estimate(one.remaining, True)} remains."
     assumed = "The contributions rest on half of the combinations." if one.half else ""
     kind = f"In brackets: {one.interval}." if one.interval else ""
-    return joined(filter(None, [line, said, rest if others else "", left, assumed, kind]))
+    return joined(filter(None, [line, said, rest if others else "", left, assumed, one.left_out, kind]))
 
 
 def _lag(one: Lag) -> str:
@@ -231,16 +232,16 @@ def _lag(one: Lag) -> str:
     return (
         f"With exact running statistics, without any training, the mean difference of {pairs} is "
         f"{number(one.remaining, True)} and not {number(one.gap, True)}: "
-        f"{number(one.gap - one.remaining, True)} is the running statistics."
+        f"{number(one.gap - one.remaining, True)} is the running statistics. Of these models alone."
     )
 
 
 def bounds(page: Page) -> str:
     """Where the bounds come from, and of what the numbers are."""
-    if layout.PUBLISHED_SUMMARY_TABLE in page.tables:
+    if page.published:
         return (
-            f"In brackets: 95% intervals, as {layout.PUBLISHED_SUMMARY_TABLE} has them, over the points that the "
-            "random rows come from. The other rows were chosen by a search because it expected a large difference "
+            f"In brackets: intervals, as {layout.PUBLISHED_SUMMARY_TABLE} has them, over the points that the random "
+            f"rows come from: {MEANT}. The other rows were chosen by a search because it expected a large difference "
             "there: they are no sample of anything, and have none."
         )
     source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "of the pairs shown"
