@@ -127,7 +127,7 @@ def test_a_seed_in_which_a_pair_diverged_is_left_out_and_a_configuration_without
     assert (one.seeds_left_out, one.configurations_left_out) == (3, 1)
     (single,) = attributions(table, configurations=True)
     assert (single.seeds_left_out, single.configurations_left_out) == (1, 0)
-    left_out = "Left out, as a pair diverged: 3 seeds, with them 1 whole configuration."
+    left_out = "Left out, as a loss was not finite: 3 seeds, with them 1 whole configuration."
     assert left_out in output
     told("report", tmp_path)
     assert words(tmp_path).count(left_out) == 2

@@ -150,7 +150,7 @@ def test_the_third_answer_is_a_sum_of_contributions(study):
     assert "what the differences come from" not in text
     assert "initialisation+0.040" in text
     assert "+0.900" not in text, "one configuration is not the answer"
-    left_out = "Left out, as a pair diverged: 4 seeds, with them 1 whole configuration."
+    left_out = "Left out, as a loss was not finite: 4 seeds, with them 1 whole configuration."
     notes = (
         f"vgg16: 1 recalibrated pair, these alone. densenet121: 3 configurations, half of the combinations. {left_out}"
     )

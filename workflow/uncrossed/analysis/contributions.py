@@ -6,7 +6,7 @@ when all are aligned. Over the configurations of an architecture: the means, wit
 test of each Shapley value whose p-values are corrected over the factors (Holm). Of a single configuration the seeds are
 the replicates; with one seed there is no interval, and nothing is claimed.
 
-Nothing is attributed while a pair of a factorial has no result. A seed in which a pair diverged is left out, and a
+Nothing is attributed while a pair of a factorial has no result. A seed in which a loss was not finite is left out, and a
 configuration of which none is left; the table counts both.
 """
 
@@ -66,7 +66,7 @@ class Attribution:
         base: the configuration; empty over several.
         configurations: how many.
         seeds: how many each has, at most.
-        seeds_left_out: how many seeds of configurations were left out, as a pair diverged in them.
+        seeds_left_out: how many seeds of configurations were left out, as a loss in them was not finite.
         configurations_left_out: of how many configurations all seeds were.
         gap: with nothing aligned, PyTorch minus TensorFlow.
         contributions: of the factors; with what remains they add up to the gap.
@@ -107,7 +107,7 @@ class Attribution:
             return ""
         lost, seeds = self.configurations_left_out, f"{self.seeds_left_out} seed{'s' * (self.seeds_left_out != 1)}"
         whole = f", with them {lost} whole configuration{'s' * (lost != 1)}" if lost else ""
-        return f"Left out, as a pair diverged: {seeds}{whole}."
+        return f"Left out, as a loss was not finite: {seeds}{whole}."
 
 
 @dataclass
