@@ -6,8 +6,8 @@ when all are aligned. Over the configurations of an architecture: the means, wit
 test of each Shapley value whose p-values are corrected over the factors (Holm). Of a single configuration the seeds are
 the replicates; with one seed there is no interval, and nothing is claimed.
 
-Nothing is attributed while a pair of a factorial has no result. A seed in which a loss was not finite is left out, and a
-configuration of which none is left; the table counts both.
+Nothing is attributed while a pair of a factorial has no result. A seed in which a loss was not finite is left out, and
+a configuration of which none is left; the table counts both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
