@@ -74,7 +74,7 @@ def test_the_table_and_an_opened_pair_in_a_browser(made):
         assert opened(browser) == "vgg16-0002"
         said = browser.run(f"{PANEL}.querySelector('.answer').textContent")
         assert said.startswith(
-            "Both trained equally well (training accuracy 0.950 and 0.950), but TensorFlow's test acc"
+            "Both learnt the training examples equally well (training accuracy 0.950 and 0.950), but Te"
         )
         lines = (
             f"[...{PANEL}.querySelectorAll('.chart')].map(e => [...e.querySelectorAll('.scatterlayer path.js-line')]"

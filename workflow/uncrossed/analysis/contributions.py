@@ -1,4 +1,4 @@
-"""Contributions: how many points of accuracy each factor of a factorial contributes to the gap between the frameworks.
+"""Contributions: how much each factor of a factorial contributes to the gap between the frameworks, as accuracy.
 
 For each base of `uncrossed manifest factorial` (a configuration; its seeds are averaged) the Shapley values of its
 factors, which add up to gap(nothing aligned) - gap(all aligned), their main effects and interactions, and what is left

@@ -207,7 +207,7 @@ def noise(one: Group) -> str:
 
 
 def _cause(one: Attribution) -> Markup:
-    """What the factors contribute to a gap, in points that add up to it."""
+    """What the factors contribute to a gap, in shares of accuracy that add up to it."""
     over = f"Over {one.configurations} configurations" if one.configurations > 1 else "In one configuration"
     line = Markup("{} as {} the gap is {}.").format(over, one.semantics, estimate(one.gap, True))
     name = Markup("<strong>{}</strong>")
