@@ -97,7 +97,7 @@ def add_commands(commands: Any) -> None:
     command = commands.add_parser("speeds", help="write what a study's trainings took, for the resources of others")
     command.add_argument("folder", type=Path, help="results/speeds: trials of several batch sizes per architecture")
     command.add_argument(
-        "--output", type=Path, default=Path("config/speeds.csv"), help="beside the studies that it is for (%(default)s)"
+        "--output", type=Path, default=resources.OWN_SPEEDS, help="beside the studies that it is for (%(default)s)"
     )
     command.set_defaults(run=update_speeds)
 
@@ -175,6 +175,10 @@ def make_factorial(options: argparse.Namespace) -> None:
     for line in _of_factorial(rows, touching, study):
         print(line)
     print(f"{options.output}: {_of_rows(rows)}")
+    if study.search:
+        print(f"{options.study} has a search and does not build it; a study of its own does, whose 'manifest' names it")
+    elif Path(study.manifest).resolve() != options.output.resolve():
+        print(f"{options.study} builds {study.manifest}, and not {options.output} before its key 'manifest' names it")
 
 
 def _halves(text: str | None, architectures: Collection[str]) -> Collection[str]:

@@ -20,6 +20,7 @@ from uncrossed.results.diagnosis import DIAGNOSES
 from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, STATUSES
 from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.study2021.points import MEANT
 
 FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 MINUS, NONE = "\u2212", "\u2013"
@@ -190,8 +191,9 @@ def noise(one: Group) -> str:
     if math.isfinite(one.noise_share[0]):
         value, low, high = map(percent, one.noise_share)
         return (
-            "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie it "
-            f"is at most {value} [{low}, {high}] of the mean squared difference."
+            "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie, "
+            f"mostly where the search looked, noise of {one.architecture} is at most {value} [{low}, {high}] of the "
+            "mean squared difference."
         )
     if not math.isfinite(one.seed_distance[0]):
         return ""
@@ -205,7 +207,7 @@ def noise(one: Group) -> str:
 
 
 def _cause(one: Attribution) -> Markup:
-    """What the factors contribute to a gap, in points that add up to it."""
+    """What the factors contribute to a gap, in shares of accuracy that add up to it."""
     over = f"Over {one.configurations} configurations" if one.configurations > 1 else "In one configuration"
     line = Markup("{} as {} the gap is {}.").format(over, one.semantics, estimate(one.gap, True))
     name = Markup("<strong>{}</strong>")
@@ -221,7 +223,7 @@ def _cause(one: Attribution) -> Markup:
     left = f"With all aligned {estimate(one.remaining, True)} remains."
     assumed = "The contributions rest on half of the combinations." if one.half else ""
     kind = f"In brackets: {one.interval}." if one.interval else ""
-    return joined(filter(None, [line, said, rest if others else "", left, assumed, kind]))
+    return joined(filter(None, [line, said, rest if others else "", left, assumed, one.left_out, kind]))
 
 
 def _lag(one: Lag) -> str:
@@ -230,16 +232,16 @@ def _lag(one: Lag) -> str:
     return (
         f"With exact running statistics, without any training, the mean difference of {pairs} is "
         f"{number(one.remaining, True)} and not {number(one.gap, True)}: "
-        f"{number(one.gap - one.remaining, True)} is the running statistics."
+        f"{number(one.gap - one.remaining, True)} is the running statistics. Of these models alone."
     )
 
 
 def bounds(page: Page) -> str:
     """Where the bounds come from, and of what the numbers are."""
-    if layout.PUBLISHED_SUMMARY_TABLE in page.tables:
+    if page.published:
         return (
-            f"In brackets: 95% intervals, as {layout.PUBLISHED_SUMMARY_TABLE} has them, over the points that the "
-            "random rows come from. The other rows were chosen by a search because it expected a large difference "
+            f"In brackets: intervals, as {layout.PUBLISHED_SUMMARY_TABLE} has them, over the points that the random "
+            f"rows come from: {MEANT}. The other rows were chosen by a search because it expected a large difference "
             "there: they are no sample of anything, and have none."
         )
     source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "of the pairs shown"
