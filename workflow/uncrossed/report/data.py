@@ -22,7 +22,6 @@ from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, comparisons, grou
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
 from uncrossed.analysis.recalibration import recalibration
-from uncrossed.analysis.statistics import ORIGIN
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
@@ -40,8 +39,8 @@ from uncrossed.results.trials_table import (
 )
 from uncrossed.study import layout
 from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.study2021.sampling import POINT, RANDOM
+from uncrossed.study.trial import FRAMEWORKS, ORIGIN, RANDOM
+from uncrossed.study2021.sampling import POINT
 
 # How the groups of random published rows end.
 RANDOM_ROWS = f"({RANDOM} rows)"

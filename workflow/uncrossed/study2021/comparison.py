@@ -25,7 +25,7 @@ from uncrossed.results import tables
 from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE
 from uncrossed.study import layout
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.study2021.sampling import ORIGIN, RANDOM
+from uncrossed.study.trial import ORIGIN, RANDOM
 
 ERROR_RATE = 0.05
 # Repeats of one row from which on it is decided: 2 / (NEEDED + 1) is the error rate.

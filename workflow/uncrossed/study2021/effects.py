@@ -13,8 +13,9 @@ import pandas as pd
 
 from uncrossed.results.trials_table import DIFFERENCE
 from uncrossed.study.space import PUBLISHED
+from uncrossed.study.trial import ORIGIN, RANDOM
 from uncrossed.study2021 import points
-from uncrossed.study2021.sampling import BOX, ORIGIN, POINT, RANDOM
+from uncrossed.study2021.sampling import BOX, POINT
 
 # What is affected: the difference with its sign, and its size.
 OUTCOMES = {DIFFERENCE: lambda difference: difference, "absolute_difference": np.abs}
