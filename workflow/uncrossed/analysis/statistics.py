@@ -88,8 +88,8 @@ def prepared(
 
 def configurations(trials: pd.DataFrame) -> np.ndarray:
     """The configuration of each row, numbered: its architecture and hyperparameters, as far as the table has them."""
-    columns = [name for name in ("architecture", *HYPERPARAMETERS) if name in trials]
-    known = [name for name in columns if name != "architecture"]
+    known = [name for name in HYPERPARAMETERS if name in trials]
+    columns = [name for name in ("architecture", *known) if name in trials]
     return trials.groupby(columns, sort=True, dropna=False).ngroup().to_numpy() if known else np.arange(len(trials))
 
 
@@ -162,7 +162,7 @@ def _statistics(rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[tuple[str, 
 
 
 def differences(rows: pd.DataFrame, quantiles: tuple[float, ...] = QUANTILES) -> dict[str, Estimate]:
-    """The statistics of differences of test accuracy, by name, with bounds over configurations.
+    """The statistics of differences of test accuracy, by name, with bounds over configurations, all of equal weight.
 
     Args:
         rows: pairs with their `difference`, which is known, and `configuration`.

@@ -33,6 +33,7 @@ from uncrossed.results.trials_table import (
     BOTH_COMPLETED,
     DIAGNOSIS,
     DIFFERENCE,
+    POINT,
     SIDE_DIAGNOSES,
     STATUSES,
     curve_column,
@@ -40,7 +41,6 @@ from uncrossed.results.trials_table import (
 from uncrossed.study import layout
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS, ORIGIN, RANDOM
-from uncrossed.study2021.sampling import POINT
 
 # How the groups of random published rows end.
 RANDOM_ROWS = f"({RANDOM} rows)"

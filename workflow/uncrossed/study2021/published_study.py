@@ -10,12 +10,20 @@ from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
 from uncrossed.common.parquet import write_parquet
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
-from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE, SIDE_DIAGNOSES, STATUSES
+from uncrossed.results.trials_table import (
+    ACCURACIES,
+    BOTH_COMPLETED,
+    DIAGNOSIS,
+    DIFFERENCE,
+    POINT,
+    SIDE_DIAGNOSES,
+    STATUSES,
+)
 from uncrossed.study import layout, manifest
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.trial import ORIGIN, Trial
-from uncrossed.study2021.sampling import BOX, POINT
+from uncrossed.study2021.sampling import BOX
 
 SEMANTICS = "published"
 TRAIN_EXAMPLES = BUILT_IN_DATASETS["cifar10"].train_examples

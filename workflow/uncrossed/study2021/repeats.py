@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from uncrossed.results.trials_table import DIFFERENCE
+from uncrossed.results.trials_table import DIFFERENCE, POINT
 from uncrossed.study.space import PUBLISHED
 from uncrossed.study.trial import GUIDED, ORIGIN, RANDOM, Trial
 from uncrossed.study2021 import published_study
 from uncrossed.study2021.comparison import NEEDED
-from uncrossed.study2021.sampling import BOX, POINT
+from uncrossed.study2021.sampling import BOX
 
 REPEATS = 5
 
