@@ -102,7 +102,7 @@ def test_a_difference_between_architectures_is_found_and_none_where_there_is_non
 @pytest.mark.parametrize("shared", ["hyperparameters", "points"])
 def test_architectures_that_share_their_configurations_are_compared_in_pairs(shared):
     random = np.random.default_rng(0)
-    one, other = random.normal(0.2, 0.05, 10), random.normal(0.1, 0.05, 10)
+    one, other = random.uniform(0.1, 0.3, 10), random.uniform(0.05, 0.2, 10)
     trials = pd.DataFrame({"architecture": ["one"] * 10 + ["other"] * 10, "difference": [*one, *-other]})
     trials["learning_rate"] = np.tile(np.arange(10) / 100 + 0.01, 2)
     if shared == "points":
