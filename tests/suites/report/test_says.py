@@ -120,7 +120,7 @@ def test_the_second_answer_says_which_kinds_of_pairs_hold_how_much_of_all_distan
 def test_the_third_answer_is_a_sum_of_contributions(study):
     """Of a factorial of three configurations, and of models that were recalibrated."""
     columns = "architecture,semantics,towards,fraction,base,configurations,seeds,quantity,factor,value,low,high"
-    columns += ",p,significant,share,share_low,share_high"
+    columns += ",p_holm,significant,share,share_low,share_high"
     about = "densenet121,native,pytorch,half,,3,1,"
     rows = [
         about + "gap,,0.3,0.2,0.4,,False",
