@@ -77,7 +77,7 @@ def test_contributions_add_up_for_each_configuration_and_over_them(architecture)
 def test_one_seed_of_one_configuration_has_no_interval_and_claims_nothing():
     designs, trials = study(EFFECTS, 1)
     attributed = attribute(trials, designs)
-    assert attributed.table[["low", "high", "p", "share_low"]].isna().all(axis=None)
+    assert attributed.table[["low", "high", "p_holm", "share_low"]].isna().all(axis=None)
     assert not attributed.table["significant"].any()
     assert "nothing is claimed" in attribution.printed(attributed)
     assert "[" not in attribution.printed(attributed)

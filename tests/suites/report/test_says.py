@@ -89,13 +89,19 @@ def test_it_takes_noise_and_bounds_from_the_summary(study):
     report.make(study)
     text = words(study)
     assert "is +0.500 [+0.410, +0.590]" in text
-    assert "Two seeds of one framework are 0.020, an unknown distance and an unknown distance apart" in text
+    assert "Where seeds were repeated, two of one framework are 0.020, an unknown distance and an unknown" in text
     assert (
-        "Two seeds of the same framework are on average 0.020 [0.010, 0.030] apart, two seeds of different frameworks "
-        "by +0.300 [+0.200, +0.400] further: that is beyond seed noise." in text
+        "Where seeds were repeated, two of the same framework are on average 0.020 [0.010, 0.030] apart, two of "
+        "different frameworks by +0.300 [+0.200, +0.400] further: that is beyond seed noise." in text
     )
     assert "Of differences that are nothing but another seed 95% stay below 0.050." in text
     assert "Not measured in this study: what the differences come from." in text
+    unbounded = "\n".join(lines).replace("0.02,0.01,0.03", "0.02,,").replace("0.3,0.2,0.4", "0.3,,")
+    (study / "tables/summary.csv").write_text(unbounded + "\n")
+    report.make(study)
+    text = words(study)
+    assert "further; this has no interval, so that nothing is said of other configurations." in text
+    assert "beyond seed noise" not in text
 
 
 def test_the_second_answer_says_which_kinds_of_pairs_hold_how_much_of_all_distance(made):
@@ -126,7 +132,7 @@ def recalibrated(folder, trial, stored, exact, state=recalibration.RECALIBRATED)
 def test_the_third_answer_is_a_sum_of_contributions(study):
     """Of a factorial of three configurations, and of models that were recalibrated."""
     columns = "architecture,semantics,towards,fraction,base,configurations,seeds"
-    columns += ",seeds_left_out,configurations_left_out,quantity,factor,value,low,high,p,significant"
+    columns += ",seeds_left_out,configurations_left_out,quantity,factor,value,low,high,p_holm,significant"
     columns += ",share,share_low,share_high"
     about = "densenet121,native,pytorch,half,,3,1,4,1,"
     rows = [
@@ -273,6 +279,10 @@ def test_an_order_of_architectures_is_said_to_be_more_than_chance_only_where_a_t
     whole = said(table[:90])
     assert "On average pairs of far are" in whole
     assert "further apart than those of near and other is more than chance" in whole
+    # Which is further apart is said as the test saw it, and by means in which each configuration has the same weight.
+    noisy = table[:3].assign(tensorflow_test_accuracy=0.9)
+    repeated = pd.concat([table[:60], *(noisy.assign(trial=noisy["trial"] + f"-r{k}") for k in range(50))])
+    assert "further apart than those of near is more than chance" in said(repeated)
     rest = said(table[30:90])
     assert "it may be chance" in rest
     assert "more than chance" not in rest

@@ -29,7 +29,7 @@ GAP, SHAPLEY, MAIN, INTERACTION, REMAINING = "gap", "shapley", "main_effect", "i
 COLUMNS = [
     *("architecture", "semantics", "towards", "fraction", "base", "configurations", "seeds"),
     *("seeds_left_out", "configurations_left_out", "quantity", "factor"),
-    *("value", "low", "high", "p", "significant", "share", "share_low", "share_high"),
+    *("value", "low", "high", "p_holm", "significant", "share", "share_low", "share_high"),
 ]
 # A contribution is claimed where its corrected p-value is not above it.
 LEVEL = 0.05
@@ -219,7 +219,7 @@ def _estimates(labels: Sequence[tuple[str, str]], replicates: np.ndarray, claim:
     shares = fieller(replicates, replicates[:, :1])
     for k, (quantity, factor) in enumerate(labels):
         record = {"quantity": quantity, "factor": factor, "value": value[k], "low": low[k], "high": high[k]}
-        record |= {"p": corrected[k], "significant": bool(corrected[k] <= LEVEL)}
+        record |= {"p_holm": corrected[k], "significant": bool(corrected[k] <= LEVEL)}
         share = [side[k] for side in shares] if quantity in (SHAPLEY, REMAINING) else UNKNOWN
         yield record | dict(zip(("share", "share_low", "share_high"), share, strict=True))
 

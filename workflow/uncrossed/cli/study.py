@@ -238,7 +238,7 @@ def import_published(options: argparse.Namespace) -> None:
     # Before anything is printed, for who reads it may not read all of it.
     if options.reference:
         published_study.write_reference(table, options.reference)
-    published_study.write_manifest(rows, options.output)
+    manifest.write(options.output, rows)
     for line in (*defects.find(table), *(f"refused: {line}" for line in refused)):
         print(line)
     if options.reference:
@@ -248,14 +248,14 @@ def import_published(options: argparse.Namespace) -> None:
 
 def repeat_published(options: argparse.Namespace) -> None:
     """Write repeats of published trials as a manifest."""
-    from uncrossed.study2021 import published_study, published_tables, repeats
+    from uncrossed.study2021 import published_tables, repeats
 
     for name in ("repeats", "extreme_repeats"):
         if getattr(options, name) < 1:
             raise InputError(f"--{name.replace('_', '-')}: found {getattr(options, name)}; allowed: an integer >= 1")
     table = published_tables.read(options.folder, options.url)
     rows = repeats.rows(table, options.repeats, options.extreme_repeats, options.seed)
-    published_study.write_manifest(rows, options.output)
+    manifest.write(options.output, rows)
     bases = len({row.base for row in rows})
     print(f"{options.output}: {_of_rows(rows)}, of {bases} published ones")
 

@@ -124,8 +124,9 @@ def _tested(page: Page) -> list[str]:
     first, tested = page.leading[0].architecture, {}
     for row in page.comparisons.to_dict("records"):
         if first in (row["first"], row["second"]) and math.isfinite(row["corrected"]):
-            tested[row["second"] if row["first"] == first else row["first"]] = row["corrected"]
-    beyond = [name for name, p_value in tested.items() if p_value < SIGNIFICANCE]
+            other, sign = (row["second"], 1) if row["first"] == first else (row["first"], -1)
+            tested[other] = row["corrected"] < SIGNIFICANCE and sign * row["further"] > 0
+    beyond = [name for name, further in tested.items() if further]
     unshown = [name for name in tested if name not in beyond]
     lines = []
     if beyond:
@@ -154,7 +155,7 @@ def _noise(found: list[Group]) -> Noise | None:
         listed([number(value, signed) if math.isfinite(value) else "an unknown distance" for value, _, _ in known])
         for known, signed in ((seeds[:NAMED], False), (further[:NAMED], True))
     )
-    sentence = f"Two seeds of one framework are {each} apart, and two of different ones {more} further."
+    sentence = f"Where seeds were repeated, two of one framework are {each} apart, of different ones {more} more."
     cells = [_below(number(seed[0]), number(beyond[0], True)) for seed, beyond in zip(seeds, further, strict=True)]
     return Noise(sentence, cells)
 

@@ -22,7 +22,6 @@ from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, comparisons, grou
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
 from uncrossed.analysis.recalibration import WITHOUT, recalibration
-from uncrossed.analysis.statistics import ORIGIN
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
@@ -34,14 +33,14 @@ from uncrossed.results.trials_table import (
     BOTH_COMPLETED,
     DIAGNOSIS,
     DIFFERENCE,
+    POINT,
     SIDE_DIAGNOSES,
     STATUSES,
     curve_column,
 )
 from uncrossed.study import layout
 from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.study2021.sampling import POINT, RANDOM
+from uncrossed.study.trial import FRAMEWORKS, ORIGIN, RANDOM
 
 # How the groups of random published rows end.
 RANDOM_ROWS = f"({RANDOM} rows)"

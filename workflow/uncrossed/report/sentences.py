@@ -166,7 +166,7 @@ def group(one: Group, neighbours: Mapping[str, Neighbours]) -> str:
     beside = f"; in its nearest neighbours it is {listed(near)}" if near else ""
     lines += [
         Markup("The largest difference is {} ({}){}; {} are further apart than {:g}.").format(
-            number(one.largest, True), link, beside, percent(one.above), LARGE
+            number(one.largest, True), link, beside, percent(one.above[0]), LARGE
         ),
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]
@@ -198,12 +198,12 @@ def noise(one: Group) -> str:
     if not math.isfinite(one.seed_distance[0]):
         return ""
     value, low, _ = one.beyond_seeds
-    text = f"Two seeds of the same framework are on average {estimate(one.seed_distance)} apart"
+    text = f"Where seeds were repeated, two of the same framework are on average {estimate(one.seed_distance)} apart"
     if math.isfinite(value):
-        text += f", two seeds of different frameworks by {estimate(one.beyond_seeds, True)} further"
+        text += f", two of different frameworks by {estimate(one.beyond_seeds, True)} further"
     if math.isfinite(low):
         return f"{text}: {'that is' if low > 0 else 'that is not shown to be'} beyond seed noise."
-    return f"{text}; of fewer than {FEWEST} configurations with several seeds, so that nothing is said of others."
+    return f"{text}; this has no interval, so that nothing is said of other configurations."
 
 
 def _cause(one: Attribution) -> Markup:
@@ -265,7 +265,7 @@ def comparison(page: Page) -> Grid:
         cells = [NONE] * 6
         if one.pairs:
             cells = [estimate(one.mean, True), estimate(one.median, True), estimate(one.apart)]
-            cells += [number(one.largest, True), percent(one.above)]
+            cells += [number(one.largest, True), percent(one.above[0])]
             cells += [f"PyTorch {one.ahead}, TensorFlow {one.behind}"]
         known = [getattr(one, name) for name in noise]
         cells += [estimate(value) if math.isfinite(value[0]) else NONE for value in known]

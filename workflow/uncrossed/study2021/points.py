@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
-from uncrossed.study2021.sampling import POINT
+from uncrossed.results.trials_table import POINT
 
 LEVEL, LEVEL_OF_CORRELATIONS = 0.98, 0.95
 # What the intervals are, in words.
