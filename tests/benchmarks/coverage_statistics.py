@@ -163,11 +163,16 @@ def main() -> None:
     found["line"] = [
         LINES.get(name, next(v for k, v in KINDS.items() if name.startswith(k))) for name in found["statistic"]
     ]
-    print("| interval of | " + " | ".join(f"{size} configurations" for size in SIZES) + " |")
-    print("|---|" + "---|" * len(SIZES))
-    for line, rows in found.groupby("line", sort=False):
-        by_size = (rows.loc[rows["configurations"] == size, "coverage"] for size in SIZES)
-        print(f"| {line} | " + " | ".join(f"{each.min():.3f} to {each.max():.3f}" for each in by_size) + " |")
+    # Where too few configurations are repeated for an interval, only few samples have one by chance.
+    found = found[found["intervals"] > options.studies / 2]
+    for _, some in found.groupby(found["seeds"] == REPEATED):
+        print("| interval of | " + " | ".join(f"{size} configurations" for size in SIZES) + " |")
+        print("|---|" + "---|" * len(SIZES))
+        for line, rows in some.groupby("line", sort=False):
+            by_size = (rows.loc[rows["configurations"] == size, "coverage"] for size in SIZES)
+            cells = (f"{each.min():.3f} to {each.max():.3f}" if len(each) else "none" for each in by_size)
+            print(f"| {line} | " + " | ".join(cells) + " |")
+        print()
     for name, share in false_alarms(options.studies).items():
         print(f"| {name} | {share:.3f} |")
 
