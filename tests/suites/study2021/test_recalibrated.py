@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import uncrossed as package
+from helpers import published_files
 from helpers.commands import run, uncrossed
 from helpers.published_files import weights_of
 from uncrossed.datasets import dataset_file
@@ -32,7 +33,7 @@ def cifar10(tmp_path):
 
 def saved(folder: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write a checkpoint as the first DenseNet121's, of arrays by what their variables were called."""
-    tensorflow = pytest.importorskip("tensorflow")
+    tensorflow = published_files.tensorflow()
     layers: dict[str, object] = {}
     for name, array in arrays.items():
         layer, _, part = name.rpartition("/")
@@ -78,6 +79,7 @@ def test_a_published_model_is_recalibrated(server, cifar10, tmp_path):
 @pytest.mark.long
 def test_both_published_models_of_equal_weights_are_recalibrated_alike(copy, cifar10, tmp_path):
     torch = pytest.importorskip("torch")
+    published_files.tensorflow()
     network = load("densenet121").on((32, 32, 3), 10)
     random = np.random.default_rng(0)
     weights = {variable.path: variable.numpy() for variable in network.model("tensorflow").weights}

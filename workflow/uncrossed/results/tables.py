@@ -26,7 +26,8 @@ from uncrossed.study import layout, manifest
 from uncrossed.study.hyperparameters import ADAM_EPSILON, HYPERPARAMETERS
 from uncrossed.study.manifest import COLUMNS, WHERE_USED, is_default
 from uncrossed.study.mechanisms import MECHANISMS, NATIVE
-from uncrossed.study.trial import FRAMEWORKS, Trial
+from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS, GUIDED, ORIGIN, Trial
 
 AGAIN = "build the tables again"
 
@@ -188,8 +189,10 @@ def _check(path: Path, attributes: dict[str, Any], row: Trial, framework: str, e
 def read(folder: str | os.PathLike[str]) -> pd.DataFrame:
     """The table of trials of a built study.
 
+    Rows of a search that do not say where they come from count as guided: some of them are.
+
     Raises:
-        InputError: there is none.
+        InputError: there is none, or the study's statement is damaged.
     """
     folder = Path(folder)
     path = folder / layout.TRIALS_PARQUET
@@ -197,7 +200,10 @@ def read(folder: str | os.PathLike[str]) -> pd.DataFrame:
         built.check(folder)
         raise InputError(f"{path}: missing; run `uncrossed tables {folder}`, with --partial of what is there alone")
     with parsing(path, AGAIN) as stream:
-        return read_parquet(stream)
+        table = read_parquet(stream)
+    if ORIGIN not in table and (folder / layout.STUDY_STATEMENT).is_file() and Study.read_built(folder).search:
+        table[ORIGIN] = GUIDED
+    return table
 
 
 def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -15,14 +15,14 @@ from uncrossed.study.architectures import PACKAGED, Architectures
 from uncrossed.study.hyperparameters import ADAM_EPSILON, FURTHER
 from uncrossed.study.mechanisms import resolve
 from uncrossed.study.space import PUBLISHED, Space
-from uncrossed.study.trial import Settings, Trial
+from uncrossed.study.trial import NOTES, Settings, Trial
 
 QUOTES = "'\"`\u2018\u2019\u201c\u201d"
 COLUMNS = tuple(Trial.model_fields)
 # Adam's epsilon where a row names no other optimizer.
 REQUIRED = tuple(name for name, field in Trial.model_fields.items() if field.is_required() or name == ADAM_EPSILON)
 # Columns that a manifest has where some row needs them.
-WHERE_USED = ("optimizer", *FURTHER, "nesterov", "space", "base")
+WHERE_USED = ("optimizer", *FURTHER, "nesterov", *NOTES)
 
 
 def read(

@@ -25,6 +25,10 @@ LARGEST = 1e30
 SHARE = "a number from 0 to below 1"
 # The columns that one optimizer takes and another does not.
 OPTIMIZERS_COLUMNS = (ADAM_EPSILON, *FURTHER, "nesterov")
+# Where a row's hyperparameters come from, as far as its note `origin` says it.
+ORIGIN, RANDOM, GUIDED, UNKNOWN = "origin", "random", "guided", "unknown"
+# Fields that decide nothing of a result.
+NOTES = ("space", "base", ORIGIN)
 
 
 def _of_optimizer(**allowed: Any) -> Any:
@@ -70,6 +74,9 @@ class Trial(Model):
     rmsprop_epsilon: float | None = _of_optimizer(gt=0, le=LARGEST, description="a number > 0, at most 1e30")
     space: int | None = Field(default=None, ge=0, lt=2**31, description="the number of a subspace, or empty")
     base: Name | None = Field(default=None, description="the name of the trial that this one varies, or empty")
+    origin: Literal["random", "guided", "unknown"] | None = Field(
+        default=None, description="random, guided (chosen by results of others, as a search does) or unknown, or empty"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -118,7 +125,7 @@ class Trial(Model):
         Its notes are left out, and the settings of mechanisms that are as shipped: a mechanism that a later version of
         this package knows changes no row.
         """
-        values = self.model_dump(mode="json", exclude={"space", "base"})
+        values = self.model_dump(mode="json", exclude=set(NOTES))
         changed = {name: setting for name, setting in self.semantics.items() if setting != NATIVE[name]}
         return values | {"semantics": changed}
 
@@ -131,7 +138,7 @@ class Trial(Model):
             evaluation: with those that act on running statistics alone; without them it determines what is trained, and
                 rows where that is equal need one training.
         """
-        values = self.model_dump(mode="json", exclude={"space", "base", "trial", "semantics"})
+        values = self.model_dump(mode="json", exclude={*NOTES, "trial", "semantics"})
         mechanisms = effective(self.semantics, framework, {*touching, *self.touching})
         if not evaluation:
             mechanisms = {name: setting for name, setting in mechanisms.items() if name not in EVALUATION}
