@@ -3,11 +3,12 @@
 `shuffled.py FRAMEWORK DATASET FOLDER` writes into the folder, each name beginning with the framework:
 
 - `orders.npz`: of a model that does not learn the order of the examples in some epochs, named `ORDER-SEED-EPOCH`, as
-  their logits tell it; and `curves.npz`, named likewise: its training losses and accuracies;
+  their logits tell it; and `curves.npz`, by `ORDER-SEED`: its training losses and accuracies;
 - `dataset.h5`, `shuffled.h5`: two epochs of an aligned training in float64; `row.h5`, a trace of the second;
 - `one.h5`, `two.h5`: the same shuffled training twice, with `one.h5` as of one step in a call and `two.h5` of several.
 """
 
+import contextlib
 import dataclasses
 import sys
 from pathlib import Path
@@ -55,23 +56,28 @@ twice = dataclasses.replace(
     labels=dict.fromkeys(data.labels, data.labels["train"]),
 )
 orders, curves = {}, {}
-for order, seed, epoch in (("dataset", 3, 1), ("shuffled", 3, 1), ("shuffled", 3, 2), ("shuffled", 4, 1)):
+for order, seed, epochs in (("dataset", 3, [1]), ("shuffled", 3, [1, 2]), ("shuffled", 4, [1])):
     row = {**values, "architecture": "perceptron", "learning_rate": 1e-30, "seed": seed}
-    job, kept, finished = Job(row=row, settings=Settings(order=order)), Kept(), []
+    job = Job(row=row, settings=Settings(order=order))
+    result = learnt(job, twice)
+    curves[f"{order}-{seed}"] = np.stack([result.curves["train_loss"], result.curves["train_accuracy"]])
+    for epoch in epochs:
+        kept, finished = Kept(), []
 
-    def progress(batches, number, finished=finished):
-        """Note that an epoch's steps were taken."""
-        yield from batches
-        finished.append(number)
+        def progress(batches, number, finished=finished):
+            """Note that an epoch's steps were taken."""
+            yield from batches
+            finished.append(number)
 
-    result, name = learnt(job, twice), f"{order}-{seed}-{epoch}"
-    curves[name] = np.stack([result.curves["train_loss"], result.curves["train_accuracy"]])
-    try:
-        learnt(job, twice, saved=kept, stop=lambda finished=finished, epoch=epoch: epoch in finished, progress=progress)
-    except loop.Stopped:
+        def stop(epoch=epoch, finished=finished):
+            """True once the epoch's were."""
+            return epoch in finished
+
+        with contextlib.suppress(loop.Stopped):
+            learnt(job, twice, saved=kept, stop=stop, progress=progress)
         distances = np.abs(kept.checkpoint.logits[:, None] - result.logits[None]).max(axis=2)
         assert distances.min(axis=1).max() < 1e-5
-        orders[name] = distances.argmin(axis=1)
+        orders[f"{order}-{seed}-{epoch}"] = distances.argmin(axis=1)
 np.savez(folder / f"{framework}-orders.npz", **orders)
 np.savez(folder / f"{framework}-curves.npz", **curves)
 
