@@ -2,11 +2,12 @@
 
 `graphed.py ARCHITECTURE...`
 
-Bit for bit eager steps; the first three full batches eager, all others a graph's, the smaller last ones eager; and no
-operation of a step asks for a value, which none in a graph may.
+Bit for bit eager steps, also where examples are shuffled; the first three full batches eager, all others a graph's, the
+smaller last ones eager; and no operation of a step asks for a value, which none in a graph may.
 """
 
 import sys
+from functools import partial
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from uncrossed.bench.graphs import same_bits
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends
 from uncrossed.training.architectures import load
+from uncrossed.training.loop import arrange
 
 settings = Settings()
 backend = backends.load("pytorch", settings)
@@ -66,19 +68,22 @@ for architecture in sys.argv[1:]:
     row = {"trial": "t", "architecture": architecture, "learning_rate": 0.01, "batch_size": 8, "adam_epsilon": 1e-4}
     row, network = Trial(**row, epochs=1, seed=5), load(architecture).on((32, 32, 3), 10)
 
-    def make(graphs, row=row, network=network):
+    def make(graphs, order="dataset", row=row, network=network):
         """An untrained learner."""
-        asked = settings.model_copy(update={"cuda_graphs": graphs})
-        return backend.Learner(row, network, asked, images, labels)
+        asked = settings.model_copy(update={"cuda_graphs": graphs, "order": order})
+        learner = backend.Learner(row, network, asked, images, labels)
+        arrange(learner, asked, row.seed, 1, labels["train"])
+        return learner
 
-    taken.clear()
-    found = same_bits(make, order)
-    assert found["same"], (architecture, found)
-    anew = ["aside"] * 3 + ["captured"]
-    # Two passes of five full batches and a smaller one; then the second of them after a resumption.
-    assert taken == [*anew, *["replay"] * 7, *anew, *["replay"] * 2], taken
+    for examples in ("dataset", "shuffled"):
+        taken.clear()
+        found = same_bits(partial(make, order=examples), order)
+        assert found["same"], (architecture, examples, found)
+        anew = ["aside"] * 3 + ["captured"]
+        # Two passes of five full batches and a smaller one; then the second of them after a resumption.
+        assert taken == [*anew, *["replay"] * 7, *anew, *["replay"] * 2], taken
 
-    learner = make(True)
+    learner = make(True, "shuffled")
     with Operations() as operations:
         learner.train(order[:2])
     assert any("_fused_adam_" in name for name in operations.names), operations.names

@@ -1,6 +1,7 @@
-"""What a TensorFlow step executes, as JSON: `operations.py SEMANTICS ARCHITECTURE...`; SEMANTICS is also `views`.
+"""What a TensorFlow step executes, as JSON: `operations.py SEMANTICS ARCHITECTURE...`.
 
-That is a native training that carries views. Without oneDNN, whose operations a GPU has not.
+SEMANTICS is also `views`, a native training that carries views, or `shuffled`, one whose examples are shuffled. Without
+oneDNN, whose operations a GPU has not.
 """
 
 import json
@@ -13,7 +14,7 @@ from uncrossed.training import backends
 from uncrossed.training.architectures import load
 
 SIZE = 10
-settings = Settings(onednn=False)
+settings = Settings(onednn=False, order="shuffled" if sys.argv[1] == "shuffled" else "dataset")
 backend = backends.load("tensorflow", settings)
 backend.configure(settings)
 
@@ -28,7 +29,7 @@ found = {}
 for architecture in sys.argv[2:]:
     row = {"architecture": architecture, "learning_rate": 0.001, "batch_size": SIZE, "adam_epsilon": 1e-7, "epochs": 1}
     carrying = sys.argv[1] == "views"
-    trial = Trial(trial="t", **row, semantics="native" if carrying else sys.argv[1])
+    trial = Trial(trial="t", **row, semantics=sys.argv[1] if sys.argv[1] == "aligned" else "native")
     network = load(architecture).on((32, 32, 3), 10)
     ways = views.others("tensorflow", {}, network.architecture.touching) if carrying else {}
     learner = backend.Learner(trial, network, settings, images, labels, ways)

@@ -1,7 +1,10 @@
-"""Stop a training at every moment at which it can be stopped: `resume_all.py FRAMEWORK DATASET FOLDER [EVERY]`.
+"""Stop a training at every moment at which it can be stopped.
+
+`resume_all.py FRAMEWORK DATASET FOLDER [EVERY [ORDER]]`
 
 Each time it goes on from its checkpoint, is stopped once more, and has to end with the uninterrupted training's bytes.
-With EVERY it carries views, whose bytes must be the same too, and is stopped at each EVERYth moment.
+With EVERY it carries views, whose bytes must be the same too, and is stopped at each EVERYth moment. ORDER is that of
+the examples.
 """
 
 import itertools
@@ -19,7 +22,8 @@ from uncrossed.training.loop import Stopped, run
 
 framework, dataset, folder = sys.argv[1], dataset_file.read(sys.argv[2]), Path(sys.argv[3])
 with_views, every = len(sys.argv) > 4, int([*sys.argv, 1][4])
-settings = Settings(keep_epochs=(0, 1))
+order = sys.argv[5] if len(sys.argv) > 5 else "dataset"
+settings = Settings(keep_epochs=(0, 1), order=order)
 backend = backends.load(framework, settings)
 # With dropout that its framework draws, and with an optimizer that is the other's.
 architecture = PACKAGED["smallcnn"]

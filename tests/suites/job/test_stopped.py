@@ -36,6 +36,12 @@ def test_so_do_the_views_that_it_carries(framework, every, few, tmp_path):
     run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path, every)
 
 
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_so_do_they_where_examples_are_shuffled(framework, every, few, tmp_path):
+    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path, every, "shuffled")
+
+
 @pytest.mark.long
 def test_random_kills_change_no_byte():
     output = run(

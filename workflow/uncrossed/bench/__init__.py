@@ -1,8 +1,9 @@
 """How fast training is: the loop beside the bare step, which limits it, and beside the program a user would write.
 
-    loop    `Learner.train` over batches in order, as a training runs it, until the logits are on the host
+    loop    `Learner.train` over an epoch's batches, as a training runs it, until the logits are on the host
     bare    the same model and optimizer on one batch that is on the device already, over and over
-    plain   PyTorch: a DataLoader over torchvision's dataset with ToTensor, and a loop; TensorFlow: `model.fit`
+    plain   PyTorch: a DataLoader over torchvision's dataset with ToTensor, and a loop; TensorFlow: `model.fit`; both
+            shuffle where the loop does
 
 All three are measured in turns, in one process for each framework, architecture, batch size and setting of determinism;
 a figure is the median over the rounds, a ratio the median of each round's ratio. Images are random: they cost the same.
@@ -55,12 +56,14 @@ class Case:
     threads: int
     rounds: int = ROUNDS
     seconds: float = SECONDS
+    order: str = "dataset"
 
     def job(self) -> Job:
         """The training that the case is made of."""
         # The rate leaves the models as they are: gradients that vanish are slow, for they are denormal numbers.
         row = {"trial": "bench", "architecture": self.architecture, LEARNING_RATE: 1e-9, ADAM_EPSILON: 1e-7}
         settings = {"device": self.device, "threads": self.threads, "deterministic": self.deterministic}
+        settings["order"] = self.order
         # As many steps as 25 epochs of CIFAR-10 have: they are worth some compilation.
         row |= {BATCH_SIZE: self.batch_size, EPOCHS: 25 * EXAMPLES["gpu"] // EXAMPLES[self.device]}
         job = Job.check({"row": row, "settings": settings}, "bench")
@@ -86,6 +89,7 @@ def measure(case: Case) -> dict[str, Any]:
         compiled there), device, versions and peak memory in MB.
     """
     from uncrossed.training import backends
+    from uncrossed.training.loop import arrange
 
     row, settings = case.job().row, case.job().settings
     backend = backends.load(case.framework, settings)
@@ -94,6 +98,7 @@ def measure(case: Case) -> dict[str, Any]:
     pictures, labels = images(EXAMPLES[case.device])
     network = load(row.architecture).on(LIKE.shape, LIKE.classes)
     learner = backend.Learner(row, network, settings, pictures, labels)
+    arrange(learner, settings, row.seed, 1, labels["train"])
     runs = {
         "loop": partial(_train, learner, row.batch_size),
         "bare": beside.bare(learner, row.batch_size),
@@ -126,7 +131,7 @@ def measure_graphs(case: Case) -> dict[str, Any]:
         device, versions and the GPU's peak memory in MB.
     """
     from uncrossed.training import backends
-    from uncrossed.training.loop import batches
+    from uncrossed.training.loop import arrange, batches
 
     settings, size = case.job().settings, case.batch_size
     # The case's own rate leaves the weights as they are.
@@ -138,7 +143,9 @@ def measure_graphs(case: Case) -> dict[str, Any]:
 
     def make(asked: bool) -> Any:
         # Not checked: all but the capture can be rehearsed on a CPU.
-        return backend.Learner(row, network, settings.model_copy(update={"cuda_graphs": asked}), pictures, labels)
+        learner = backend.Learner(row, network, settings.model_copy(update={"cuda_graphs": asked}), pictures, labels)
+        arrange(learner, settings, row.seed, 1, labels["train"])
+        return learner
 
     found = same_bits(make, batches(min(FULL * size + size // 2 + 1, EXAMPLES[case.device]), size))
     runs = {name: partial(_train, make(name == "graphs"), size) for name in ("eager", "graphs")}
@@ -250,6 +257,7 @@ def bench(
     threads: int = 2,
     rounds: int = ROUNDS,
     seconds: float = SECONDS,
+    order: str = "dataset",
     report: Callable[[str], Any] = print,
 ) -> dict[str, Any]:
     """Measure all cases, one after another.
@@ -263,6 +271,7 @@ def bench(
         threads: of the CPU.
         rounds: how often each is measured.
         seconds: how long one measurement of one kind takes at least, if an epoch lasts so long.
+        order: how an epoch takes its examples, `dataset` or `shuffled`.
         report: called with a line for each case when it is done.
 
     Returns:
@@ -274,7 +283,7 @@ def bench(
     """
     from uncrossed.datasets import dataset_file
 
-    about = device, threads, rounds, seconds
+    about = device, threads, rounds, seconds, order
     cases = [
         Case(framework, architecture, size, deterministic, *about)
         for architecture in architectures
@@ -326,7 +335,8 @@ def machine() -> dict[str, Any]:
 def _line(found: dict[str, Any]) -> str:
     return (
         f"{found['architecture']} {found['framework']} batch {found['batch_size']}"
-        f"{'' if found['deterministic'] else ' not deterministic'}: {found['loop']:g} images/s, "
+        f"{'' if found['deterministic'] else ' not deterministic'}"
+        f"{' shuffled' if found['order'] == 'shuffled' else ''}: {found['loop']:g} images/s, "
         f"{found['loop/bare']:.3f} of the bare step, {found['loop/plain']:.2f} x plain"
     )
 
@@ -357,6 +367,8 @@ def table(found: dict[str, Any]) -> str:
     versions = {name: text for case in found["training"] for name, text in case["versions"].items()}
     lines = [f"{about['processor']}, {about['cores']} cores; {', '.join(devices)}; Python {about['python']}; "]
     lines[0] += ", ".join(f"{name} {text}" for name, text in versions.items())
+    if any(case["order"] == "shuffled" for case in found["training"]):
+        lines[0] += "; shuffled"
     lines += ["", "| architecture | framework | batch | loop, images/s | of bare | × plain | determinism's price |"]
     lines += ["|---|---|---|---|---|---|---|"]
     cases = {

@@ -68,7 +68,7 @@ def plain(
         chosen: Any = Subset(dataset, range(steps * row.batch_size))
         model.train()
         total = 0.0
-        for batch, targets in DataLoader(chosen, batch_size=row.batch_size):
+        for batch, targets in DataLoader(chosen, row.batch_size, shuffle=settings.order == "shuffled"):
             batch, targets = batch.to(device), targets.to(device)
             optimizer.zero_grad()
             loss = functional.cross_entropy(model(batch), targets)

@@ -57,7 +57,8 @@ def plain(
     def run(steps: int) -> None:
         count = steps * row.batch_size
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
-        model.fit(floats[:count], targets[:count], batch_size=row.batch_size, shuffle=False, verbose=0)
+        shuffle = settings.order == "shuffled"
+        model.fit(floats[:count], targets[:count], batch_size=row.batch_size, shuffle=shuffle, verbose=0)
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
     return run

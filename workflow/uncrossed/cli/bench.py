@@ -23,6 +23,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--threads", type=int, default=2, help="CPU threads (%(default)s)")
     command.add_argument("--rounds", type=int, default=3, help="medians are over these (%(default)s)")
     command.add_argument("--seconds", type=float, default=2, help="of each measurement (%(default)s)")
+    command.add_argument("--order", choices=("dataset", "shuffled"), default="dataset", help="(%(default)s)")
     command.add_argument("--deterministic-only", action="store_true", help="do not measure what determinism costs")
     command.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     command.set_defaults(run=run_bench)
@@ -45,6 +46,7 @@ def run_bench(options: argparse.Namespace) -> int:
         options.threads,
         options.rounds,
         options.seconds,
+        options.order,
         report=lambda line: print(line, file=sys.stderr, flush=True),
     )
     print(table(measured))

@@ -26,7 +26,7 @@ from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training.architectures import Architecture, Network
 from uncrossed.training.arrays import to_pytorch
 from uncrossed.training.backends import load
-from uncrossed.training.loop import batches, measure
+from uncrossed.training.loop import arrange, batches, measure
 
 # How far beyond the aligned pair's difference a layer is said to have left it, and what rounding does to one number.
 BEYOND = 10
@@ -60,8 +60,8 @@ def record(
         framework: `pytorch` or `tensorflow`.
         row: the row.
         architecture: the row's.
-        settings: device, threads and precision.
-        dataset: the training set; batches are taken in order, again from the start where they run out.
+        settings: device, threads, precision and the order of examples.
+        dataset: the training set; batches are taken as a training takes them, as many epochs as it needs.
         steps: how many optimizer steps.
         folder: where to write.
         report: called with each label before it is recorded.
@@ -78,7 +78,8 @@ def record(
             report(label)
             recorded[training] = f"{framework}-{label}.h5"
             learner = backend.Learner(variant, network, settings, dataset.images, dataset.labels)
-            _record(folder / recorded[training], framework, variant, network, learner, dataset.labels["train"], steps)
+            path, labels = folder / recorded[training], dataset.labels["train"]
+            _record(path, framework, variant, network, learner, settings, labels, steps)
         index[label] = recorded[training]
     about = {"row": row.model_dump(mode="json"), "precision": settings.precision, "steps": steps, "files": index}
     about["layers"] = [layer.pytorch for layer in network.layers]
@@ -86,7 +87,14 @@ def record(
 
 
 def _record(
-    path: Path, framework: str, row: Trial, network: Network, learner: Any, labels: np.ndarray, steps: int
+    path: Path,
+    framework: str,
+    row: Trial,
+    network: Network,
+    learner: Any,
+    settings: Settings,
+    labels: np.ndarray,
+    steps: int,
 ) -> None:
     def ours(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return to_pytorch(network.layers, arrays) if framework == "tensorflow" else arrays
@@ -99,8 +107,11 @@ def _record(
                 file[f"weights/{step}/{name}"] = array
             if step == steps:
                 break
-            start, stop = order[step % len(order)]
-            loss.append(measure(learner.train([(start, stop)]), labels[start:stop])[0])
+            epoch, batch = divmod(step, len(order))
+            if batch == 0:
+                seen = arrange(learner, settings, row.seed, epoch + 1, labels)
+            start, stop = order[batch]
+            loss.append(measure(learner.train([(start, stop)]), seen[start:stop])[0])
             gradients = ours(last())
             for layer, values in norms.items():
                 parts = [np.square(g).sum() for name, g in gradients.items() if name.rpartition(".")[0] == layer]

@@ -177,7 +177,12 @@ class Settings(Model):
     deterministic: bool = Field(default=True, description="true or false: the frameworks' determinism switches")
     tf32: bool = Field(default=False, description="true or false: TensorFloat-32 on GPUs that have it")
     onednn: bool = Field(default=True, description="true or false: oneDNN kernels on CPUs")
-    # While it is off, results are attributed to what they were before it was there.
+    # While these two are as they are by default, results are attributed to what they were before they were there.
+    order: Literal["dataset", "shuffled"] = Field(
+        default="dataset",
+        exclude_if=lambda order: order == "dataset",
+        description="dataset or shuffled: how each epoch takes the training examples",
+    )
     cuda_graphs: bool = Field(
         default=False,
         exclude_if=lambda on: not on,

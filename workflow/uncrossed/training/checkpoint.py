@@ -19,7 +19,7 @@ class Checkpoint:
         epoch: the epoch in progress, from 1.
         steps: optimizer steps taken since the beginning.
         curves: for each curve a float64 array with one value per epoch, NaN where it is not known yet.
-        logits: what the epoch's steps saw so far, examples x classes.
+        logits: what the epoch's steps saw so far, in the order of the epoch, examples x classes.
         seconds: float64, of each finished epoch, and of the one in progress so far.
         weights: the model's arrays by name.
         optimizer: for each of the optimizer's slots its arrays by the weights' names.

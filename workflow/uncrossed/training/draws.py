@@ -1,4 +1,4 @@
-"""What both frameworks may be given: initial weights and dropout masks, drawn once with NumPy, from the seed.
+"""What both frameworks may be given: initial weights, dropout masks, an order; drawn once with NumPy, from the seed.
 
 Every array has a random stream of its own, keyed by seed and name, so that it depends on no other array. Names and
 layouts are PyTorch's: kernels of convolutions are outputs x inputs x height x width, of dense layers outputs x inputs.
@@ -104,6 +104,26 @@ def initial_weights(
             fans = (kernel[1] * area, kernel[0] * area) if len(kernel) > 1 else (1, 1)
             arrays[name] = draw(_stream("initial_weights", *key, seed, name), shapes[name], *fans)
     return arrays
+
+
+def permutation(seed: int, epoch: int, examples: int) -> np.ndarray:
+    """The order in which an epoch takes the training examples: each once, all orders equally likely.
+
+    Each example gets a random number of 64 bits, and they are sorted by it (Cormen et al., Introduction to Algorithms,
+    3rd edition, section 5.3, Permute-By-Sorting); two equal numbers, of which 50,000 hold a pair with a probability of
+    1e-10, stay in the dataset's order. The numbers are Philox's as it gives them, which NumPy's documentation of
+    `Philox` guarantees to stay; it does not guarantee what `Generator.permutation` makes of them (NEP 19).
+
+    Args:
+        seed: the row's.
+        epoch: from 1.
+        examples: how many there are.
+
+    Returns:
+        int64, for each place in the epoch the number of an example in the dataset.
+    """
+    numbers = _stream("order", seed, epoch).bit_generator.random_raw(examples)
+    return np.argsort(numbers, kind="stable").astype(np.int64)
 
 
 def dropout_mask(seed: int, step: int, layer: int, shape: tuple[int, ...], rate: float = 0.5) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 Which example goes into which batch, when an epoch ends, how a loss is averaged, how an accuracy is counted and what is
 stored is decided here; a backend builds the model and takes the steps. Images are scaled to [0, 1] and taken in the
-dataset's order, never shuffled; the last, smaller batch is kept.
+dataset's order, or where the settings say so in a random one that both sides share, another in each epoch; the last,
+smaller batch is kept.
 """
 
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from uncrossed.training import views
+from uncrossed.training import draws, views
 from uncrossed.training.architectures import Architecture
 from uncrossed.training.checkpoint import Checkpoint, Saved
 from uncrossed.training.effective import effective
@@ -36,8 +37,25 @@ class EpochReport:
 
 
 def batches(examples: int, size: int) -> list[Batch]:
-    """First and past-the-last example of each batch, in order; the last batch may be smaller."""
+    """First and past-the-last place in an epoch of each batch, in order; the last batch may be smaller."""
     return [(start, min(start + size, examples)) for start in range(0, examples, size)]
+
+
+def arrange(learner: Any, settings: Any, seed: int, epoch: int, labels: np.ndarray) -> np.ndarray:
+    """Have a learner take the training examples in an epoch's order, and return their labels in that order.
+
+    Args:
+        learner: a backend's.
+        settings: the study's, whose `order` is `dataset` or `shuffled`.
+        seed: the row's.
+        epoch: from 1.
+        labels: of the training examples in the dataset's order.
+    """
+    if settings.order == "dataset":
+        return labels
+    order = draws.permutation(seed, epoch, len(labels))
+    learner.set_order(order)
+    return labels[order]
 
 
 def measure(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -164,6 +182,7 @@ def run(
     status = "completed"
     while True:
         epoch, started = state.epoch, time.perf_counter() - state.seconds[-1]
+        labels = arrange(learner, settings, row.seed, epoch, dataset.labels["train"])
         # An interrupted run may have taken the first steps of this epoch.
         left = [(first, end) for first, end in train_batches if first >= len(state.logits)]
         if left:
@@ -176,7 +195,7 @@ def run(
         if stop():
             save()
             raise Stopped(f"stopped in epoch {epoch} of {row.epochs} after {learner.steps} steps")
-        measured = measure(state.logits.astype(np.float32), dataset.labels["train"])
+        measured = measure(state.logits.astype(np.float32), labels)
         values = dict(zip(CURVES, (*measured, *measure(logits, dataset.labels["test"])), strict=True))
         for name, value in values.items():
             state.curves[name][epoch - 1] = value

@@ -158,6 +158,7 @@ class Learner:
         optimizer: as shipped unless the row says otherwise.
         slots: the arrays that it keeps for each weight, as its file says.
         steps: how many optimizer steps were taken.
+        order: int64, of each place in an epoch the training example's number; None where that is the place.
         graphed: takes the steps on full batches where the settings ask for CUDA graphs.
         views: the running statistics of other evaluation mechanisms.
     """
@@ -189,6 +190,8 @@ class Learner:
         self.labels = {split: torch.from_numpy(array.astype(np.int64)).to(device) for split, array in labels.items()}
         self.dtype = getattr(torch, settings.precision)
         self.seed, self.steps = row.seed, 0
+        shuffled = settings.order == "shuffled"
+        self.order = torch.arange(len(images["train"]), device=device) if shuffled else None
         mechanisms = effective(row.semantics, FRAMEWORK, network.architecture.touching)
         kind = optimizers.load(row.optimizer)
         of_optimizer = effective(row.semantics, FRAMEWORK, kind.touching(row))
@@ -203,8 +206,12 @@ class Learner:
         self.slots = kind.slots(row)
         self.optimizer = kind.pytorch(self.model.parameters(), row, of_optimizer, fused, self.graphs)
 
+    def set_order(self, order: np.ndarray) -> None:
+        """Set the numbers of the training examples that take the places of an epoch, int64; where they are shuffled."""
+        self.order.copy_(torch.from_numpy(order))
+
     def train(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
-        """One step on each batch of training examples, in order.
+        """One step on each batch, first and past-the-last place in the epoch, in order.
 
         Returns:
             The logits that the steps saw, examples x classes.
@@ -213,16 +220,24 @@ class Learner:
         return torch.cat([self.step(start, stop) for start, stop in batches]).cpu().numpy()
 
     def step(self, start: int, stop: int) -> torch.Tensor:
-        """One optimizer step on the training examples from `start` to before `stop`; returns their logits."""
+        """One optimizer step on the epoch's examples from `start` to before `stop`; returns their logits."""
         for k, layer in enumerate(self.masked):
             layer.draw = partial(draws.dropout_mask, self.seed, self.steps, k)
         self.steps += 1
-        images, labels = self.images["train"][start:stop], self.labels["train"][start:stop]
+        images, labels = self.examples(start, stop)
         if not self.graphs or stop - start < self.batch_size:
             return self.learn(images, labels)
         if self.graphed is None:
             self.graphed = GraphedStep(images, labels)
         return self.graphed(self.learn, images, labels)
+
+    def examples(self, start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The epoch's images from `start` to before `stop`, uint8 NHWC, and their labels."""
+        images, labels = self.images["train"], self.labels["train"]
+        if self.order is None:
+            return images[start:stop], labels[start:stop]
+        chosen = self.order[start:stop]
+        return images.index_select(0, chosen), labels.index_select(0, chosen)
 
     def learn(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """A step on images (uint8 NHWC) and labels (int64) on the device; all that a CUDA graph holds."""
@@ -240,7 +255,7 @@ class Learner:
         return torch.cat([self.model(self.batch("test", start, stop)) for start, stop in batches]).cpu().numpy()
 
     def batch(self, split: str, start: int, stop: int) -> torch.Tensor:
-        """The images from `start` to before `stop` as floats in [0, 1], examples x channels x height x width."""
+        """The dataset's images from `start` to before `stop` as floats in [0, 1], channels before height and width."""
         layout = self.format if split == "train" else torch.channels_last
         return self.floats(self.images[split][start:stop], layout)
 

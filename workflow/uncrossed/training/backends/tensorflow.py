@@ -147,6 +147,7 @@ class Learner:
         model: maps float images, examples x height x width x channels in [0, 1], to logits, examples x classes.
         optimizer: as shipped unless the row says otherwise.
         steps: how many optimizer steps were taken.
+        order: int64, of each place in an epoch the training example's number; None where that is the place.
         views: the running statistics of other evaluation mechanisms.
     """
 
@@ -173,6 +174,12 @@ class Learner:
         self.labels = {split: tf.constant(array, tf.int32) for split, array in labels.items()}
         self.dtype, self.classes = getattr(tf, settings.precision), network.classes
         self.seed, self.steps, self.deterministic = row.seed, 0, settings.deterministic
+        self.order = None
+        if settings.order == "shuffled":
+            # A GPU has a kernel that gathers bytes from a variable alone, and none that leaves int32 there.
+            self.images["train"] = tf.Variable(self.images["train"], trainable=False)
+            self.labels["train"] = tf.Variable(tf.cast(self.labels["train"], tf.int64), trainable=False)
+            self.order = tf.Variable(tf.range(len(images["train"]), dtype=tf.int64), trainable=False)
         mechanisms = effective(row.semantics, FRAMEWORK, network.architecture.touching)
         self.model = build(row.seed, network, mechanisms)
         self.views = Views(self.model, network.architecture, ways or {})
@@ -190,8 +197,12 @@ class Learner:
         self.traced_step, self.traced_predict = traced(self.step), traced(self.predict_batch)
         self.traced_steps = traced(self.several_steps, [tf.TensorSpec((None,), tf.int32)])
 
+    def set_order(self, order: np.ndarray) -> None:
+        """Set the numbers of the training examples that take the places of an epoch, int64; where they are shuffled."""
+        self.order.assign(order)
+
     def train(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
-        """One step on each batch of training examples, in order.
+        """One step on each batch, first and past-the-last place in the epoch, in order.
 
         Returns:
             The logits that the steps saw, examples x classes.
@@ -214,10 +225,18 @@ class Learner:
         return [tf.constant(draws.dropout_mask(self.seed, self.steps, k, s, layer.rate)) for k, (s, layer) in drawn]
 
     def step(self, start: tf.Tensor, size: int, *masks: tf.Tensor) -> tf.Tensor:
-        """One optimizer step on `size` training examples from `start` on; returns their logits."""
+        """One optimizer step on `size` of the epoch's examples from `start` on; returns their logits."""
         for layer, mask in zip(self.masked, masks, strict=True):
             layer.mask = mask
-        return self.learn(self.batch("train", start, size), tf.slice(self.labels["train"], [start], [size]))
+        return self.learn(*self.examples(start, size))
+
+    def examples(self, start: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """`size` of the epoch's images from `start` on as floats in [0, 1], NHWC, and their labels."""
+        images, labels = self.images["train"], self.labels["train"]
+        if self.order is None:
+            return self.batch("train", start, size), tf.slice(labels, [start], [size])
+        chosen = tf.slice(self.order, [start], [size])
+        return self.floats(tf.gather(images, chosen)), tf.gather(labels, chosen)
 
     def learn(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """One optimizer step on a batch, float images and integer labels; returns their logits."""
@@ -248,9 +267,13 @@ class Learner:
         return self.model(self.batch("test", start, size), training=False)
 
     def batch(self, split: str, start: tf.Tensor, size: int) -> tf.Tensor:
-        """The images from `start` on as floats in [0, 1], `size` examples x height x width x channels."""
+        """The dataset's images from `start` on as floats in [0, 1], `size` examples x height x width x channels."""
         images = self.images[split][start : start + size]
         images.set_shape((size, *images.shape[1:]))
+        return self.floats(images)
+
+    def floats(self, images: tf.Tensor) -> tf.Tensor:
+        """Images, uint8 NHWC, as floats in [0, 1]."""
         return tf.cast(images, self.dtype) / 255
 
     def weights(self) -> dict[str, np.ndarray]:
