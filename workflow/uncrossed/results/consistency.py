@@ -9,6 +9,7 @@ from typing import Any
 from uncrossed.results.facts import TrialFacts
 from uncrossed.results.trials_table import DIAGNOSIS, SIDE_DIAGNOSES
 from uncrossed.study import layout
+from uncrossed.study.manifest import WHERE_USED
 from uncrossed.study.trial import Trial
 
 
@@ -33,7 +34,9 @@ def table_faults(
         for column, value in line.items():
             if column in (*SIDE_DIAGNOSES, DIAGNOSIS) and column not in table[trial]:
                 continue  # tables of earlier versions do not have it
-            said = table[trial].get(column)
+            # A column that no row uses is left out.
+            absent = Trial.model_fields[column].default if column in WHERE_USED else None
+            said = table[trial].get(column, absent)
             empty = pd.isna(said), pd.isna(value)
             differs = not all(empty) if any(empty) else said != value
             if column != "trial" and differs:
