@@ -60,10 +60,10 @@ def stock(architecture: str) -> keras.Model:
     return model
 
 
-def imitation(architecture: str, semantics: dict[str, str]) -> keras.Model:
+def imitation(trial: Trial) -> keras.Model:
     """A model that imitates PyTorch's, trained by a plain loop."""
-    network = load(architecture).on((32, 32, 3), 10)
-    mechanisms = effective(semantics, "tensorflow", network.architecture.touching)
+    network = load(trial.architecture).on((32, 32, 3), 10)
+    mechanisms = effective(trial.semantics, "tensorflow", {*network.architecture.touching, *trial.touching})
     model = backend.build(SEED, network, mechanisms)
     masked = [layer for layer in model.layers if type(layer).__name__ == "SharedDropout"]
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -93,7 +93,7 @@ def imitation(architecture: str, semantics: dict[str, str]) -> keras.Model:
 for architecture in sys.argv[2:]:
     row = {"trial": "t", "architecture": architecture, "learning_rate": 0.01, "batch_size": SIZE, "adam_epsilon": 1e-4}
     trial = Trial(**row, epochs=1, seed=SEED, semantics=sys.argv[1])
-    expected = stock(architecture) if sys.argv[1] == "native" else imitation(architecture, trial.semantics)
+    expected = stock(architecture) if sys.argv[1] == "native" else imitation(trial)
     # The same steps, one in a call, and of smallcnn two as well.
     for together in (1, 2) if architecture == "smallcnn" and sys.argv[1] == "native" else (1,):
         learner = backend.Learner(trial, load(architecture).on((32, 32, 3), 10), settings, images, labels)
