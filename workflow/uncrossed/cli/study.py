@@ -88,6 +88,16 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--output", type=Path, required=True)
     command.set_defaults(run=repeat_published)
 
+    command = group.add_parser(
+        "explain-published", help="make a manifest that explains some of the 2021 study's trials on two cores"
+    )
+    command.add_argument("--folder", type=Path, help="take its tables from here instead of downloading them")
+    command.add_argument("--url", help="a mirror to download from, as of import-published")
+    command.add_argument("--seed", type=int, default=0, help="the same seed draws the same rows (%(default)s)")
+    command.add_argument("--study", type=Path, required=True, help="the study file that will name the manifest")
+    command.add_argument("--output", type=Path, required=True)
+    command.set_defaults(run=explain_published)
+
     command = group.add_parser("keep", help="write what a study is built from beside its results, as the workflow does")
     command.add_argument("folder", type=Path, help="results/STUDY")
     command.add_argument("--study", required=True, help="a study file, or the study as JSON")
@@ -303,3 +313,16 @@ def update_speeds(options: argparse.Namespace) -> None:
     measured = resources.measure(*tables.read_runs(options.folder))
     resources.update(measured, options.output)
     print(f"{options.output}: {len(measured)} lines measured")
+
+
+def explain_published(options: argparse.Namespace) -> None:
+    """Write factorials of published trials as a manifest; say what they cross, and what that takes."""
+    from uncrossed.study2021 import explained, published_tables
+
+    study = _study(options)
+    rows = explained.rows(published_tables.read(options.folder, options.url), options.seed)
+    manifest.write(options.output, rows)
+    touching = {name: study.architectures[name].touching for name in {row.architecture for row in rows}}
+    for line in _of_factorial(rows, touching, study):
+        print(line)
+    print(f"{options.output}: {_of_rows(rows)}")

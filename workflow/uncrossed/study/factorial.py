@@ -142,10 +142,14 @@ def repeats(bases: Iterable[Trial], count: int) -> list[Trial]:
     for group in by_architecture.values():
         group.sort(key=lambda base: (-base.learning_rate / (base.adam_epsilon or 1), base.trial))
         for base in group[: -(-len(group) // 4)]:
-            for number in range(1, count + 1):
-                values = {"trial": f"{base.trial}-repeat-{number}", "seed": (base.seed + number) % 2**32}
-                rows.append(Trial.check(base.model_dump() | values | {"base": base.trial}, f"repeat of '{base.trial}'"))
+            rows += (repeat(base, number) for number in range(1, count + 1))
     return rows
+
+
+def repeat(base: Trial, number: int) -> Trial:
+    """A base as it is with another seed, named `{base}-repeat-{number}`: the numberth that follows its own, from 1."""
+    values = {"trial": f"{base.trial}-repeat-{number}", "seed": (base.seed + number) % 2**32, "base": base.trial}
+    return Trial.check(base.model_dump() | values, f"repeat of '{base.trial}'")
 
 
 @dataclass(frozen=True)
