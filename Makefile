@@ -1,4 +1,4 @@
-# `make demo` and `make test` do all set-up: they need Python >= 3.11, git and make.
+# `make demo` and `make test` do all set-up: they need Python 3.11, 3.12 or 3.13, git and make.
 SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -42,17 +42,6 @@ bench: .venv/ready ## all benchmarks: training, planning, jobs, files, report, g
 	python tests/benchmarks/scale.py
 	python tests/benchmarks/coverage.py
 
-# Without .venv/ready: on a machine with GPUs the frameworks may be there already, in PYTHON's environment.
-gpu: ## the first GPU: what is promised, and speed (ten minutes per framework; DEVICE=cpu: a rehearsal)
-	$(PYTHON) tests/benchmarks/gpu.py --device $(or $(DEVICE),gpu) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
-
-clean: ## remove the virtual environment and caches, never results
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis *.egg-info workflow/*.egg-info
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-.venv/ready: pyproject.toml envs/lock.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python >= 3.11 is needed; {sys.executable} is {v[0]}.{v[1]} (set PYTHON=...)")'
-	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --constraint envs/lock.txt pip setuptools wheel
-	.venv/bin/python -m pip install --no-build-isolation --constraint envs/lock.txt --editable '.[pytorch,tensorflow,workflow,dev]'
+# Without .venv/ready: pyproject.toml envs/venv.txt
+	@$(PYTHON) envs/install.py
 	@touch $@
