@@ -54,7 +54,9 @@ class Driver:
         command += ["--slurm-init-seconds-before-status-checks", 2, "--latency-wait", 5]
         if "--sdm" not in arguments:
             command += ["--sdm", "env-modules"]
-        command += ["--set-resources", "train_pytorch:gpu=1", *resources, "--configfile", folder.path / "study.yaml"]
+        command += ["--set-resources", "train_pytorch:gpu=1", *resources]
+        if "UNCROSSED_STUDY" not in environment:
+            command += ["--configfile", folder.path / "study.yaml"]
         self.log = (folder.path / "driver.log").open("w+")
         self.process = subprocess.Popen(
             list(map(str, command)),
@@ -160,7 +162,9 @@ def test_a_study_and_a_partial_rebuild(cluster, undisturbed, tmp_path):
     lost = folder.results / "trials/second/tensorflow.h5"
     content = lost.read_bytes()
     lost.unlink()
-    again = Driver(folder, cluster, lost.relative_to(folder.path))
+    # Here a variable names the study, for the jobs as well.
+    named = {"UNCROSSED_STUDY": str(folder.path / "study.yaml")}
+    again = Driver(folder, cluster, lost.relative_to(folder.path), **named)
     again.end()
     assert again.counts() == {"tensorflow second": 1}
     assert lost.read_bytes() == content

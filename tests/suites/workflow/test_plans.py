@@ -59,6 +59,15 @@ def test_the_demo_has_six_small_trials_and_a_large_one(tmp_path):
     assert "cifar10" not in output
 
 
+def test_a_variable_names_the_study_before_targets_or_after(tmp_path):
+    for name in ("demo", str(REPOSITORY / "config/demo.yaml")):
+        command = ["snakemake", "-n", "results/demo/trials/smallcnn-fast/pytorch.h5", "--cores", "1"]
+        output = run(*command, "--directory", tmp_path, folder=REPOSITORY, UNCROSSED_STUDY=name).stdout
+        assert re.search(r"^train_pytorch +1$", output, flags=re.MULTILINE)
+    said = run("snakemake", "-n", "--directory", tmp_path, folder=REPOSITORY, UNCROSSED_STUDY="demmo", code=1).stdout
+    assert "UNCROSSED_STUDY: found 'demmo'; allowed: a study file, or one of config, demo, explain" in said
+
+
 def test_planning_imports_no_training_framework_and_no_pandas():
     program = """
 import sys

@@ -4,6 +4,7 @@ Exit codes: 0; 1 when a command found a fault or a difference, or could not read
 """
 
 import argparse
+import contextlib
 import os
 import sys
 
@@ -23,6 +24,7 @@ from uncrossed.cli import (
 )
 from uncrossed.cli.words import fail
 from uncrossed.common.errors import InputError, UnreadableError
+from uncrossed.common.version import VERSION
 
 # Each has the commands of the room of its name.
 GROUPS = (study, datasets, job, search, results, analysis, report, release, study2021, explain, bench, doctor)
@@ -56,6 +58,11 @@ def main(arguments: list[str] | None = None) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = argparse.ArgumentParser(prog="uncrossed", description="Build, check, explain and publish pairs of models.")
+    top.add_argument("--version", action="version", version=f"uncrossed {VERSION}")
+    with contextlib.suppress(ImportError):  # who only reads does not need it
+        import shtab
+
+        shtab.add_argument_to(top, "--print-completion", help="print a script for this shell that completes commands")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for group in GROUPS:
         group.add_commands(commands)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from uncrossed.release import card, provenance
+from uncrossed.common.version import VERSION
+from uncrossed.release import card
 from uncrossed.results import trial_file, trials_table
 from uncrossed.results.diagnosis import DIAGNOSES
 from uncrossed.study import layout
@@ -114,7 +115,7 @@ def croissant(study: Study, table: pd.DataFrame, listed: Mapping[str, str]) -> d
         "license": LICENCE,
         "citeAs": card.CITATION,
         "url": "https://arxiv.org/abs/2108.12768",
-        "version": provenance.package_version(),
+        "version": VERSION,
         "distribution": [
             # Its types are the table's: in CSV a trial named `001` or `null` is a number or nothing to most readers.
             file(layout.TRIALS_PARQUET, "application/x-parquet", "one row per trial"),

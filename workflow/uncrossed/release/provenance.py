@@ -1,13 +1,13 @@
 """Where a study comes from: its keys, identities of rows, dataset and code, versions and devices."""
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError
+from uncrossed.common.version import VERSION
 from uncrossed.results import trial_file
 from uncrossed.study import layout
 from uncrossed.study.study import Study
@@ -45,7 +45,7 @@ def collect(folder: Path, study: Study, listed: Mapping[str, str]) -> dict[str, 
         "manifest_sha256": listed[layout.MANIFEST],
         "dataset": study.dataset.identity().model_dump(mode="json"),
         "dataset_sha256": sorted(datasets),
-        "uncrossed": package_version(),
+        "uncrossed": VERSION,
         "code_sha256": {name: sorted(hashes) for name, hashes in code.items()},
         "devices": {name: sorted(names) for name, names in devices.items()},
         "versions": {
@@ -53,11 +53,3 @@ def collect(folder: Path, study: Study, listed: Mapping[str, str]) -> dict[str, 
             for framework, packages in versions.items()
         },
     }
-
-
-def package_version() -> str:
-    """The version of this package, or `0` where it is not installed."""
-    try:
-        return version("uncrossed")
-    except PackageNotFoundError:
-        return "0"
