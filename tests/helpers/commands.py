@@ -17,8 +17,6 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # Programs for processes of their own, a stand-in for conda, and files of architectures.
 CHECKS, STAND_IN = (REPOSITORY / "tests/helpers" / name for name in ("checks", "stand-in"))
 ARCHITECTURES = REPOSITORY / "tests/architectures"
-# The published tables, which lie beside a checkout or not at all.
-PUBLISHED = REPOSITORY.parent / "shared/data/published"
 # Snakemake's jobs call `python`: it has to be the one that runs the tests.
 PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from helpers.commands import PUBLISHED
+from helpers.published_2021 import published_folder
 from uncrossed.analysis import statistics
 from uncrossed.results import trial_file
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
@@ -49,7 +49,7 @@ def published():
     """The published study as a table of trials."""
     parts = []
     for name, architecture in (("vgg", "vgg16"), ("resnet", "resnet50"), ("densenet", "densenet121")):
-        part = pd.read_csv(PUBLISHED / f"{name}_cifar10_wandb_export.csv")
+        part = pd.read_csv(published_folder() / f"{name}_cifar10_wandb_export.csv")
         part = part.rename(columns={"pt_test_acc": "pytorch_test_accuracy", "tf_test_acc": "tensorflow_test_accuracy"})
         parts.append(part.assign(architecture=architecture, trial=part["Name"], semantics="published"))
     columns = ["trial", "architecture", "semantics", *HYPERPARAMETERS]

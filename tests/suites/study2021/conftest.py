@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from helpers import published_files
-from helpers.commands import PUBLISHED, need
 from helpers.published import write
+from helpers.published_2021 import published_folder
 from helpers.published_files import small, weights_of
 from uncrossed.study2021 import published_tables
 
@@ -80,5 +80,4 @@ def saved(checkpoint, server):
 @pytest.fixture(scope="session")
 def published():
     """The published pairs."""
-    need(PUBLISHED.is_dir(), "the published tables (../shared/data/published)")
-    return published_tables.read(PUBLISHED)
+    return published_tables.read(published_folder())

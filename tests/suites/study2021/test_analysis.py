@@ -4,13 +4,11 @@ import time
 
 import pytest
 
-from helpers.commands import PUBLISHED, need
 from helpers.pairs import number, published
 from uncrossed.analysis import analyse
 
 
 def test_the_published_study(tmp_path):
-    need(PUBLISHED.is_dir(), "the published tables")
     (tmp_path / "tables").mkdir()
     published().to_parquet(tmp_path / "tables/trials.parquet", index=False)
     started = time.monotonic()

@@ -5,8 +5,9 @@ import json
 
 import numpy as np
 
-from helpers.commands import PUBLISHED, uncrossed
+from helpers.commands import uncrossed
 from helpers.pages import words
+from helpers.published_2021 import published_folder
 from uncrossed.results.diagnosis import chance_interval
 
 
@@ -28,7 +29,7 @@ def test_published_models_at_chance_had_trained_in_densenet_and_not_in_vgg(publi
 
 
 def test_the_published_command_says_so(published, tmp_path):
-    said = uncrossed("published", "--folder", PUBLISHED, "--output", tmp_path / "out").stdout
+    said = uncrossed("published", "--folder", published_folder(), "--output", tmp_path / "out").stdout
     assert "resnet50     random    160  +0.041 [" in said
     captions = json.loads((tmp_path / "out/figures/captions.json").read_text())
     scatter = captions["accuracy-scatter"]

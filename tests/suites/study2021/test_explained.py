@@ -4,16 +4,16 @@ import math
 
 import pandas as pd
 
-from helpers.commands import PUBLISHED, REPOSITORY, need, uncrossed
+from helpers.commands import REPOSITORY, uncrossed
+from helpers.published_2021 import published_folder
 
 STUDY = REPOSITORY / "config/published-explained.yaml"
 MANIFEST = REPOSITORY / "config/manifests/published-explained.csv"
 
 
 def test_the_committed_pairs_are_what_the_command_makes(tmp_path):
-    need(PUBLISHED.is_dir(), "the published tables (../shared/data/published)")
     output = tmp_path / "m.csv"
-    command = ["manifest", "explain-published", "--folder", PUBLISHED, "--study", STUDY, "--output", output]
+    command = ["manifest", "explain-published", "--folder", published_folder(), "--study", STUDY, "--output", output]
     said = uncrossed(*command, "--seed", 2021).stdout
     assert "densenet121: 40 PyTorch and 72 TensorFlow trainings; " in said
     assert said.endswith("209 trials (136 densenet121, 68 resnet50, 5 vgg16)\n")

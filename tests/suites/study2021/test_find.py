@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 import uncrossed as package
-from helpers.commands import PUBLISHED, need
+from helpers.published_2021 import published_folder
 from uncrossed.common.errors import InputError
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 
 
 def test_every_published_trial_is_found_by_its_hyperparameters():
-    need(PUBLISHED.is_dir(), "the published tables (../shared/data/published)")
-    data = package.open_published(PUBLISHED)
+    data = package.open_published(published_folder())
     assert set(data.versions.values()) == {"cleaned"}
     twins = {"densenet121-9d7adbce", "densenet121-b3eeede4"}
     for row in data.trials.to_dict("records"):

@@ -5,7 +5,8 @@ import csv
 import pandas as pd
 import pytest
 
-from helpers.commands import PUBLISHED, REPOSITORY, need, uncrossed
+from helpers.commands import REPOSITORY, uncrossed
+from helpers.published_2021 import published_folder
 from uncrossed.study import manifest
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.mechanisms import resolve
@@ -15,9 +16,8 @@ MANIFEST = REPOSITORY / "config/manifests/published.csv"
 
 
 def test_the_committed_manifest_is_what_the_command_makes(tmp_path):
-    need(PUBLISHED.is_dir(), "the published tables (../shared/data/published)")
     options = ["--output", tmp_path / "m.csv", "--reference", tmp_path / "r.parquet"]
-    said = uncrossed("manifest", "import-published", "--folder", PUBLISHED, *options).stdout
+    said = uncrossed("manifest", "import-published", "--folder", published_folder(), *options).stdout
     assert (tmp_path / "m.csv").read_bytes() == MANIFEST.read_bytes()
     assert said.endswith("1200 trials (400 densenet121, 400 resnet50, 400 vgg16); 0 of 1200 published ones refused\n")
     for known in (
@@ -32,10 +32,9 @@ def test_the_committed_manifest_is_what_the_command_makes(tmp_path):
 
 
 def test_every_published_number_is_in_the_manifest():
-    need(PUBLISHED.is_dir(), "the published tables (../shared/data/published)")
     rows = manifest.read(MANIFEST, examples=50_000)
     for source in published_tables.SOURCES:
-        with open(PUBLISHED / source.name, encoding="utf-8", newline="") as stream:
+        with open(published_folder() / source.name, encoding="utf-8", newline="") as stream:
             for line in csv.DictReader(stream):
                 row = rows.pop(f"{source.architecture}-{line['Name'].removeprefix('dual_train_')}")
                 assert row.semantics == resolve("published")

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.commands import PUBLISHED, REPOSITORY, need, uncrossed
+from helpers.commands import REPOSITORY, uncrossed
 from helpers.published import write
+from helpers.published_2021 import published_folder
 from uncrossed.analysis import groups, statistics
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.job import twins
@@ -218,8 +219,9 @@ def test_the_study_of_repeats_has_what_verdicts_need():
 
 
 def test_the_committed_repeats_are_what_the_command_makes(tmp_path, published):
-    need(PUBLISHED.is_dir(), "the published tables (../shared/data/published)")
-    said = uncrossed("manifest", "repeat-published", "--folder", PUBLISHED, "--output", tmp_path / "m.csv").stdout
+    said = uncrossed(
+        "manifest", "repeat-published", "--folder", published_folder(), "--output", tmp_path / "m.csv"
+    ).stdout
     assert said.endswith("267 trials (89 densenet121, 89 resnet50, 89 vgg16), of 33 published ones\n")
     made = (tmp_path / "m.csv").read_bytes()
     assert made == (REPOSITORY / "config/manifests/published-repeats.csv").read_bytes()

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.commands import PUBLISHED
+from helpers.published_2021 import published_folder
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.space import PUBLISHED as SPACE
 from uncrossed.study2021 import effects, points, sampling, summary
@@ -44,7 +44,7 @@ def test_each_architecture_has_ten_random_points_in_sixteen_boxes(published):
 
 def test_the_random_rows_of_a_box_were_its_first_ten_and_in_the_same_order(published):
     created = pd.concat(
-        pd.read_csv(PUBLISHED / f"{name}_cifar10_wandb_export.csv")[["Name", "Created"]].assign(
+        pd.read_csv(published_folder() / f"{name}_cifar10_wandb_export.csv")[["Name", "Created"]].assign(
             architecture=architecture
         )
         for name, architecture in zip(("vgg", "resnet", "densenet"), ARCHITECTURES, strict=True)
