@@ -192,6 +192,11 @@ def environment(framework):
     return f"../../envs/{name}.yaml"
 
 
+def image(framework):
+    """The container image of a framework's jobs, which `apptainer build` makes of the definition beside it."""
+    return f"{workflow.basedir}/envs/{framework}.sif"
+
+
 def preflight_files(framework):
     """What has to be there before a training on a GPU, as a function of wildcards.
 

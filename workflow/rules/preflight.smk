@@ -12,6 +12,8 @@ for framework in FRAMEWORKS:
         retries: 0
         conda:
             environment(framework)
+        container:
+            image(framework)
         threads: STUDY.settings.threads
         resources:
             gpu=GPUS,

@@ -18,6 +18,8 @@ for framework in FRAMEWORKS:
             log_of(f"trials/{{trial}}/{framework}"),
         conda:
             environment(framework)
+        container:
+            image(framework)
         threads: STUDY.settings.threads
         resources:
             gpu=gpus(framework),

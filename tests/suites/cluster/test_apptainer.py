@@ -1,0 +1,14 @@
+"""With `--sdm apptainer` each framework's jobs run in its image."""
+
+from helpers.commands import PATH, REPOSITORY, STAND_IN
+from helpers.studies import Folder
+
+
+def test_a_training_runs_in_its_frameworks_image(tmp_path):
+    folder, said = Folder(tmp_path), tmp_path / "said"
+    target = "results/tiny/trials/first/pytorch.h5"
+    options = ["--sdm", "apptainer", "--apptainer-args=--nv"]
+    folder.snakemake(target, *options, PATH=f"{STAND_IN}:{PATH}", APPTAINER_SAID=str(said))
+    assert (folder.path / target).exists()
+    assert said.read_text() == f"{REPOSITORY}/envs/pytorch.sif\n"
+    assert folder.planned(target) == []
