@@ -42,6 +42,14 @@ bench: .venv/ready ## all benchmarks: training, planning, jobs, files, report, g
 	python tests/benchmarks/scale.py
 	python tests/benchmarks/coverage.py
 
-# Without .venv/ready: pyproject.toml envs/venv.txt
+# Without .venv/ready: on a machine with GPUs the frameworks may be there already, in PYTHON's environment.
+gpu: ## the first GPU: what is promised, and speed (ten minutes per framework; DEVICE=cpu: a rehearsal)
+	$(PYTHON) tests/benchmarks/gpu.py --device $(or $(DEVICE),gpu) $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
+
+clean: ## remove the virtual environment and caches, never results
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis *.egg-info workflow/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: pyproject.toml envs/venv.txt
 	@$(PYTHON) envs/install.py
 	@touch $@
