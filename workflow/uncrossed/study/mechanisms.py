@@ -113,8 +113,8 @@ OF_OPTIMIZERS = frozenset().union(*(optimizers.load(name).TOUCHING for name in o
 
 NATIVE = {name: mechanism.settings[0] for name, mechanism in MECHANISMS.items()}
 
-# The factors of a factorial: what is aligned together. Initial weights can be shared only where both sides draw from one
-# distribution, and masks only where both have dropout; the epsilons are together to save trainings. A factor of one
+# The factors of a factorial: what is aligned together. Initial weights can be shared only where both sides draw from
+# one distribution, and masks only where both have dropout; the epsilons are together to save trainings. A factor of one
 # mechanism is called like it.
 FACTORS: dict[str, tuple[str, ...]] = {
     "initialisation": ("initializer", "initial_weights"),
