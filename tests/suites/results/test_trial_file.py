@@ -42,7 +42,7 @@ def test_the_last_epoch_is_the_largest_number_and_not_the_last_text(tmp_path):
     assert list(trial_file.read(tmp_path / "a.h5").weights) == [9_999, 10_000]
     with trial_file.opened(tmp_path / "a.h5") as file:
         assert trial_file.kept_epochs(file) == [9_999, 10_000]
-        assert max(file["weights"], key=int) == "10000"  # as README has it
+        assert max(file["weights"], key=int) == "10000"  # as docs/reading.md has it
 
 
 def test_metadata_lie_before_the_data(tmp_path):

@@ -122,6 +122,22 @@ def test_the_command_refuses_with_one_line_and_exit_code_2(tmp_path):
     assert told("manifest", "check", tmp_path / "none.csv", code=2).count("\n") == 1
 
 
+def test_the_command_names_every_fault_of_every_row(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER + "a,smallcnn,0,32,1,0\nb,vgg61,0.1,32,1,3\nc,smallcnn,0.1\nb,smallcnn,0.1,32,1,3\n")
+    lines = uncrossed("manifest", "check", path, code=2).stdout.splitlines()
+    named = [
+        ("row 1 (line 2)", "'learning_rate': found '0'"),
+        ("row 1 (line 2)", "'epochs': found '0'"),
+        ("row 2 (line 3)", "did you mean 'vgg16'?"),
+        ("row 3 (line 4)", "found 3 values"),
+        ("row 4 (line 5)", "'b' is already in row 2 (line 3)"),
+    ]
+    assert len(lines) == len(named)
+    for line, parts in zip(lines, named, strict=True):
+        assert all(part in line for part in (str(path), *parts)), line
+
+
 def test_a_study_file_is_no_manifest():
     study = REPOSITORY / "config/demo.yaml"
     assert "needs a FILE, or --study" in told("manifest", "check", code=2)

@@ -45,7 +45,7 @@ def test_every_combination_survives_spelling():
 
 
 def test_the_documentation_has_the_table_of_mechanisms():
-    assert table() in (REPOSITORY / "README.md").read_text()
+    assert table() in (REPOSITORY / "docs/mechanisms.md").read_text()
 
 
 def test_views_are_the_other_combinations_of_what_touches_an_architecture():

@@ -47,6 +47,18 @@ def test_another_build_below_a_path_with_a_space_and_an_accent_has_the_same_chec
     run("sha256sum", "-c", "RELEASE_SHA256SUMS", folder=other.results)
 
 
+@pytest.mark.long
+def test_two_environments_with_one_framework_each_make_the_same_files(built, tmp_path):
+    folder = Folder(tmp_path)
+    for framework, lacking in (("pytorch", "tensorflow"), ("tensorflow", "torch")):
+        path = environment(tmp_path / f".venv-{framework}")
+        (site,) = tmp_path.glob(f".venv-{framework}/lib/python*/site-packages")
+        (site / f"{lacking}.py").write_text(f"raise ImportError('{lacking} is not in this environment')\n")
+        folder.snakemake(framework, PATH=path)
+    folder.snakemake(PATH=path)
+    assert (folder.results / "SHA256SUMS").read_bytes() == (built.results / "SHA256SUMS").read_bytes()
+
+
 def test_the_tables_say_what_the_files_hold(built):
     trials = pd.read_csv(built.results / "tables/trials.csv")
     pd.testing.assert_frame_equal(trials, pd.read_parquet(built.results / "tables/trials.parquet"))

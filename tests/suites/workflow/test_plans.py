@@ -96,7 +96,7 @@ def test_a_full_home_folder_does_not_matter(tmp_path):
     arguments = ["-n", "-q", "rules", "--configfile", REPOSITORY / "config/demo.yaml", "--directory", tmp_path]
     command = ["snakemake", "--profile", REPOSITORY / "profiles/local", *arguments]
     (tmp_path / "home").mkdir()
-    # As the README's troubleshooting says: Snakemake's own cache is in the home folder.
+    # As docs/troubleshooting.md says: Snakemake's own cache is in the home folder.
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     run("unshare", "-rm", "sh", "-c", script, "sh", tmp_path / "home", *command, folder=REPOSITORY, **cache)
 

@@ -57,7 +57,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--compare", action="store_true", help="compare what is recorded; needs no framework")
     command.set_defaults(run=trace_row)
 
-    command = commands.add_parser("prove", help="prove that nothing is left when every mechanism is aligned")
+    command = commands.add_parser("prove", help="prove that both frameworks train alike with all mechanisms aligned")
     command.add_argument("--architecture", action="append", metavar="NAME", help="or FILE.py; default: all")
     command.add_argument("--threads", type=int, default=1)
     command.add_argument("--json", type=Path, help="write all gates here too")

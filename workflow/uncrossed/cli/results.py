@@ -1,10 +1,12 @@
 """Commands about a study's results: `tables`, `checksums`, `show`, `compare`, `verify`."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
 from uncrossed.cli.words import add_own_architectures, counted, json_object, own_architectures
+from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError, nearest
 
 
@@ -21,7 +23,7 @@ def add_commands(commands: Any) -> None:
     command.set_defaults(run=write_checksums)
 
     command = commands.add_parser("show", help="print a study's pairs, or one pair")
-    command.add_argument("trial", nargs="?")
+    command.add_argument("trial", nargs="?", help="its name; or a study's folder, as by --study")
     command.add_argument("--study", type=Path, default=Path("results/cifar10"), help="its folder (%(default)s)")
     command.set_defaults(run=show)
 
@@ -70,8 +72,10 @@ def show(options: argparse.Namespace) -> None:
     """Print the table of a study, or all that is known of one pair."""
     from uncrossed.results import tables
 
-    table = tables.read(options.study)
-    if options.trial is None:
+    # No trial's name is a path with a slash or a dot.
+    place = options.trial and not re.fullmatch(NAME, options.trial)
+    table = tables.read(options.trial if place else options.study)
+    if place or options.trial is None:
         print(tables.printed(table))
         return
     rows = table[table["trial"] == options.trial]

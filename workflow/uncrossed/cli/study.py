@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from uncrossed.common.errors import InputError, nearest
+from uncrossed.cli.words import fail
+from uncrossed.common.errors import InputError, UnreadableError, nearest
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.study import factorial, manifest, resources, trainings
 from uncrossed.study.architectures import PACKAGED
@@ -112,13 +113,22 @@ def add_commands(commands: Any) -> None:
     command.set_defaults(run=update_speeds)
 
 
-def check(options: argparse.Namespace) -> None:
-    """Check a manifest and say what it holds."""
+def check(options: argparse.Namespace) -> int:
+    """Check a manifest and say what it holds, or every fault of every row."""
     file = options.file or options.study
     if file and file == options.study and (study := _study(options)).search:
         print(f"{file}: {_of_search(study.search)}")
-    else:
-        print(f"{file}: {_of_rows(_rows(options).values())}")
+        return 0
+    try:
+        rows = _rows(options)
+    except UnreadableError:
+        raise
+    except InputError as error:
+        for fault in error.faults:
+            fail(fault, 2)
+        return 2
+    print(f"{file}: {_of_rows(rows.values())}")
+    return 0
 
 
 def print_row(options: argparse.Namespace) -> None:

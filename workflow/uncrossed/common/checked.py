@@ -28,7 +28,7 @@ class Model(BaseModel):
             field: what an error calls a field, for example `column`.
 
         Raises:
-            InputError: the first fault, with where it is, what was found and what is allowed.
+            InputError: the first fault, with where it is, what was found and what is allowed; its `faults` are all.
         """
         try:
             return cls.model_validate(values)
@@ -45,7 +45,8 @@ class Model(BaseModel):
         told = {path[:length] for path in messages for length in range(len(path) + 1)}
         told |= {path[:length] for path in unions for length in range(len(path))}
         first, *others = [*messages.values(), *(text for path, text in unions.items() if path not in told)]
-        raise InputError(f"{where}: {first}" + (f" (and {len(others)} more)" if others else ""))
+        faults = [f"{where}: {text}" for text in (first, *others)]
+        raise InputError(faults[0] + (f" (and {len(others)} more)" if others else ""), faults)
 
 
 class _Place(NamedTuple):

@@ -9,18 +9,28 @@ LONGEST = 600
 
 
 class InputError(ValueError):
-    """Bad input. The message is one line of at most LONGEST characters: where, what was found, what is allowed."""
+    """Bad input. The message is one line of at most LONGEST characters: where, what was found, what is allowed.
 
-    def __init__(self, message: object):
+    Attributes:
+        faults: the message; where it speaks of the first of several faults, a message for each of them.
+    """
+
+    def __init__(self, message: object, faults: Iterable[object] = ()):
         """Make one printable line of a message, for it may quote anything that stands in a file.
 
         Args:
             message: of one too long the middle is left out.
+            faults: each of several, if it speaks of the first alone.
         """
-        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(str(message).split()))
-        if len(line) > LONGEST:
-            line = f"{line[: LONGEST // 2]} ... {line[5 - LONGEST // 2 :]}"
+        line = _line(message)
         super().__init__(line)
+        self.faults = tuple(map(_line, faults)) or (line,)
+
+
+def _line(message: object) -> str:
+    """A message as one printable line of at most LONGEST characters."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(str(message).split()))
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[5 - LONGEST // 2 :]}"
 
 
 def shown(value: object) -> str:

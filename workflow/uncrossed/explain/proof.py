@@ -375,7 +375,7 @@ def _aligned(pair: Pair) -> dict[str, float]:
 
 
 def _worst(gates: Mapping[str, float]) -> tuple[str, float]:
-    """The gate that fails most clearly."""
+    """The gate whose value is the furthest above its limit."""
     return max(gates.items(), key=lambda gate: gate[1] / max(GATE_LIMITS[gate[0]], float(np.finfo(np.float64).tiny)))
 
 

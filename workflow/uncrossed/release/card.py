@@ -1,5 +1,7 @@
 """The dataset card: what a study is, how it was made, numbers, known defects, licence, citation."""
 
+import textwrap
+
 import pandas as pd
 
 from uncrossed.analysis import statistics
@@ -15,6 +17,18 @@ CITATION = f"""@article{{crossedwires,
   journal = {{arXiv:2108.12768}},
   year = {{2021}}
 }}"""
+
+# What whoever feeds a model or reads its arrays has to know.
+INPUTS = (
+    "A model's inputs are the dataset's images divided by 255, and nothing else: numbers from 0 to 1, as examples x "
+    "channels x height x width in PyTorch (NCHW) and examples x height x width x channels in TensorFlow (NHWC). Its "
+    "outputs are logits, before any softmax."
+)
+LAYOUTS = (
+    "Kernels of convolutions are output x input channels x height x width in PyTorch, and height x width x input x "
+    "output channels in TensorFlow; those of dense layers are outputs x inputs in PyTorch, inputs x outputs in "
+    "TensorFlow."
+)
 
 
 def description(study: Study) -> str:
@@ -102,7 +116,10 @@ with h5py.File("{example}") as file:
     weights = file["weights"][last]  # PyTorch's names and layouts; in tensorflow.h5 Keras' own
 ```
 
-Curves are means over examples, defined alike on both sides. The semantics `native` leaves each framework as it ships.
+Curves are means over examples, defined alike on both sides: losses are cross-entropies in nats, accuracies shares from
+0 to 1. The semantics `native` leaves each framework as it ships. `{layout.CROISSANT}` describes every column.
+
+{textwrap.fill(f"{INPUTS} {LAYOUTS}", 120)}
 
 ## Known defects
 

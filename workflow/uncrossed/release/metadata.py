@@ -55,17 +55,36 @@ CONTEXT = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
+CURVE_DESCRIPTIONS = {
+    "train_loss": "mean cross-entropy of the training examples, each before the step that takes it, in nats",
+    "train_accuracy": "share of training examples whose largest logit is that of their class, likewise",
+    "test_loss": "mean cross-entropy of the test examples after the epoch, in nats",
+    "test_accuracy": "share of test examples whose largest logit is that of their class, after the epoch",
+}
 COLUMN_DESCRIPTIONS = {name: known.axis for name, known in (HYPERPARAMETERS | FURTHER).items()} | {
     "trial": "the trial's name, and its folder in trials/",
+    "architecture": "the network: one of the package's, or one of the study's own",
+    "seed": "what all random draws of the trial follow from",
     "semantics": "which differences between the frameworks are aligned; native: each does what it ships with",
     "optimizer": "both frameworks' own of that name; Adam where a study has no such column",
     "nesterov": "whether SGD's momentum is Nesterov's",
     "space": "the subspace of the search box that the row was drawn from",
     "base": "the trial that the row was made from",
     "origin": "where the row's hyperparameters come from: random, or guided by the results of other rows",
+    "framework": "pytorch or tensorflow",
+    "epoch": "the number of the epoch, from 1; none after a training diverged",
     trials_table.DIFFERENCE: "PyTorch's test accuracy minus TensorFlow's",
     trials_table.BOTH_COMPLETED: "false where a side diverged or is missing: leave these pairs out",
     trials_table.DIAGNOSIS: f"what became of the pair: that of its worse side, of {', '.join(DIAGNOSES)}",
+}
+COLUMN_DESCRIPTIONS |= CURVE_DESCRIPTIONS
+COLUMN_DESCRIPTIONS |= dict.fromkeys(
+    trials_table.STATUSES, "completed, diverged (a training loss was not finite) or missing (there is no result)"
+)
+COLUMN_DESCRIPTIONS |= {
+    trials_table.curve_column(framework, curve): f"{about}; of the last epoch"
+    for framework in FRAMEWORKS
+    for curve, about in CURVE_DESCRIPTIONS.items()
 }
 COLUMN_DESCRIPTIONS |= dict.fromkeys(
     trials_table.SIDE_DIAGNOSES, f"what became of the training, by its losses and accuracies: {', '.join(DIAGNOSES)}"
@@ -104,7 +123,7 @@ def croissant(study: Study, table: pd.DataFrame, listed: Mapping[str, str]) -> d
     curves = {"trial": "sc:Text", "framework": "sc:Text", "epoch": "sc:Integer"}
     curves |= dict.fromkeys(trial_file.CURVES, "sc:Float")
     models = {"@type": "cr:FileSet", "@id": "models", "name": "models", "encodingFormat": "application/x-hdf5"}
-    models |= {"description": "one HDF5 file per trial and framework"}
+    models |= {"description": f"one HDF5 file per trial and framework. {card.INPUTS} {card.LAYOUTS}"}
     models |= {"includes": [layout.trial_file("*", framework) for framework in FRAMEWORKS]}
     return {
         "@context": CONTEXT,

@@ -94,9 +94,14 @@ def printed(table: pd.DataFrame) -> str:
         notes = [f"{framework}: {word}" for framework, word in said if word not in ("completed", diagnosis.TRAINED)]
         pytorch, tensorflow = (row[name] for name in ACCURACIES)
         note = f"  ({', '.join(notes)})" if notes else ""
-        numbers = f"{pytorch:8.4f} {tensorflow:10.4f} {row[DIFFERENCE]:+10.4f}"
+        numbers = f"{_number(pytorch, '8.4f')} {_number(tensorflow, '10.4f')} {_number(row[DIFFERENCE], '+10.4f')}"
         lines.append(f"{row['trial']:32} {row['architecture']:12} {numbers}{note}")
     return "\n".join(lines)
+
+
+def _number(value: float, form: str) -> str:
+    """A number, or a dash of the same width where there is none."""
+    return f"{value:{form}}" if not np.isnan(value) else f"{'-':>{int(form.strip('+').partition('.')[0])}}"
 
 
 def _diagnosis(row: Mapping[str, Any], framework: str) -> str:
@@ -126,7 +131,8 @@ def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
     lines.append(f"{'diagnosis':16} " + ", ".join(f"{name}: {_diagnosis(row, name)}" for name in FRAMEWORKS))
     for name in reversed(trial_file.CURVES):
         first, second = (row[curve_column(framework, name)] for framework in FRAMEWORKS)
-        lines.append(f"{name.replace('_', ' '):16} {first:11.4f} {second:11.4f} {first - second:+11.4f}")
+        numbers = f"{_number(first, '11.4f')} {_number(second, '11.4f')} {_number(first - second, '+11.4f')}"
+        lines.append(f"{name.replace('_', ' '):16} {numbers}")
     for name in ("test_accuracy", "train_loss"):
         sides = {f: curves[(curves["trial"] == row["trial"]) & (curves["framework"] == f)][name] for f in FRAMEWORKS}
         values = np.concatenate([side.to_numpy() for side in sides.values()])

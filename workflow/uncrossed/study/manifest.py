@@ -45,7 +45,8 @@ def read(
         The rows by trial name, in the file's order.
 
     Raises:
-        InputError: the first fault, naming file, row, column, what was found and what is allowed.
+        InputError: the first fault, naming file, row, column, what was found and what is allowed; its `faults` are
+            all of all rows.
     """
     if Path(path).suffix in (".yaml", ".yml", ".json"):
         raise InputError(f"{path}: a manifest is a CSV file; a study is given with --study")
@@ -63,28 +64,39 @@ def read(
         raise InputError(f"{path}: no rows below the header; a manifest has at least one trial")
     rows: dict[str, Trial] = {}
     places: dict[str, str] = {}
+    faulty: list[InputError] = []
     for number, (line, values) in enumerate(lines[1:], start=1):
         place = f"row {number} (line {line})"
-        if len(values) != len(header):
-            raise InputError(
-                f"{path}: {place}: found {len(values)} values; the header has {len(header)} columns"
-                + _why_other_count(values, len(header))
-            )
-        row = _parse(dict(zip(header, (value.strip() for value in values), strict=True)), f"{path}: {place}", semantics)
-        if row.trial in rows:
-            raise InputError(f"{path}: {place}, column 'trial': '{row.trial}' is already in {places[row.trial]}")
         try:
-            if architectures is not None and row.architecture not in architectures:
-                allowed = nearest(row.architecture, list(architectures))
-                raise InputError(f"column 'architecture': found '{row.architecture}'; {allowed}")
-            if architectures is not None and examples is not None:
-                row.check_examples(examples, architectures[row.architecture])
-            if architectures is not None and settings is not None:
-                settings.check_row(row, architectures[row.architecture])
+            row = _parse(header, values, f"{path}: {place}", semantics)
+            if row.trial in rows:
+                raise InputError(f"{path}: {place}, column 'trial': '{row.trial}' is already in {places[row.trial]}")
+            # Also where the rest of the row is refused, so that a name that comes again is seen.
+            rows[row.trial], places[row.trial] = row, place
+            _check_row(row, f"{path}: {place}", examples, architectures, settings)
         except InputError as error:
-            raise InputError(f"{path}: {place}, {error}") from error
-        rows[row.trial], places[row.trial] = row, place
+            faulty.append(error)
+    if faulty:
+        raise InputError(faulty[0], [fault for error in faulty for fault in error.faults])
     return rows
+
+
+def _check_row(
+    row: Trial, where: str, examples: int | None, architectures: Architectures | None, settings: Settings | None
+) -> None:
+    """Check a row against what it is built with; see `read`."""
+    if architectures is None:
+        return
+    try:
+        if row.architecture not in architectures:
+            allowed = nearest(row.architecture, list(architectures))
+            raise InputError(f"column 'architecture': found '{row.architecture}'; {allowed}")
+        if examples is not None:
+            row.check_examples(examples, architectures[row.architecture])
+        if settings is not None:
+            settings.check_row(row, architectures[row.architecture])
+    except InputError as error:
+        raise InputError(f"{where}, {error}") from error
 
 
 def _why_other_count(values: list[str], columns: int) -> str:
@@ -116,9 +128,16 @@ def _check_header(header: list[str], path: str | os.PathLike[str]) -> None:
             raise InputError(f"{path}: missing column '{name}'; required: {', '.join(REQUIRED)}")
 
 
-def _parse(values: dict[str, str], where: str, semantics: Mapping[str, str] | None) -> Trial:
-    needed = {*REQUIRED} - ({ADAM_EPSILON} if values.get("optimizer") else set())
-    filled: dict[str, object] = {name: value for name, value in values.items() if value or name in needed}
+def _parse(header: list[str], values: list[str], where: str, semantics: Mapping[str, str] | None) -> Trial:
+    """The row that a line of the file is."""
+    if len(values) != len(header):
+        raise InputError(
+            f"{where}: found {len(values)} values; the header has {len(header)} columns"
+            + _why_other_count(values, len(header))
+        )
+    found = dict(zip(header, (value.strip() for value in values), strict=True))
+    needed = {*REQUIRED} - ({ADAM_EPSILON} if found.get("optimizer") else set())
+    filled: dict[str, object] = {name: value for name, value in found.items() if value or name in needed}
     if "semantics" in filled:
         try:
             filled["semantics"] = resolve(str(filled["semantics"]), semantics)
@@ -127,7 +146,8 @@ def _parse(values: dict[str, str], where: str, semantics: Mapping[str, str] | No
     try:
         return Trial.check(filled, where, "column")
     except InputError as error:
-        raise InputError(f"{error}{_advice(values.values())}") from error
+        advice = _advice(found.values())
+        raise InputError(f"{error}{advice}", [f"{fault}{advice}" for fault in error.faults]) from error
 
 
 def _advice(values: Iterable[str]) -> str:

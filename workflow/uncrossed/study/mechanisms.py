@@ -113,8 +113,9 @@ OF_OPTIMIZERS = frozenset().union(*(optimizers.load(name).TOUCHING for name in o
 
 NATIVE = {name: mechanism.settings[0] for name, mechanism in MECHANISMS.items()}
 
-# The factors of a factorial: what is aligned together. Shared weights need one initializer and shared masks dropout on
-# both sides; the epsilons are together to save trainings. A factor of one mechanism is called like it.
+# The factors of a factorial: what is aligned together. Initial weights can be shared only where both sides draw from
+# one distribution, and masks only where both have dropout; the epsilons are together to save trainings. A factor of one
+# mechanism is called like it.
 FACTORS: dict[str, tuple[str, ...]] = {
     "initialisation": ("initializer", "initial_weights"),
     "dropout": ("dropout", "dropout_masks"),
@@ -202,7 +203,7 @@ def spell(settings: Mapping[str, str], but: Collection[str] = ()) -> str:
 
 def flipped(mechanism: str) -> str:
     """`aligned` with one mechanism left as it ships, as text."""
-    # Shared weights need one initializer: where that is native they cannot be shared.
+    # Weights cannot be shared where each side draws from a distribution of its own.
     together = ";initial_weights=independent" if mechanism == "initializer" else ""
     return f"aligned;{mechanism}={NATIVE[mechanism]}{together}"
 
