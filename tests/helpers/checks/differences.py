@@ -1,0 +1,43 @@
+"""What is found in small pairs: JSON, causes and layers by case; `differences.py [CASE ...]`."""
+
+import json
+import time
+import sys
+
+from helpers import small_pairs
+from uncrossed.explain.differences import examine, pair_file
+
+examine.start(threads=1)
+found = {}
+t0 = time.time()
+cases = small_pairs.cases()
+for name in sys.argv[1:] or cases:
+    case = cases[name]
+
+    def model(side, case=case):
+        made = case.steps()
+        if isinstance(made, tuple):
+            return made[side != "pytorch"]()
+        return small_pairs.build(made, side, case.shape, "VOCABULARY" in case.constants)
+
+    constants = dict(case.constants)
+    pair = pair_file.PairFile(
+        name,
+        {side: lambda shape, classes, side=side: model(side) for side in pair_file.SIDES},
+        case.shape,
+        5,
+        constants.get("VOCABULARY"),
+        len(case.shape) >= 3,
+        {},
+        {key: value for key, value in constants.items() if key in pair_file.TRAINING},
+    )
+    report = examine.examine(pair)
+    found[name] = {
+        "differences": [difference.plain() for difference in report.differences],
+        "partings": report.partings,
+        "agreed": report.agreed,
+        "unknown": report.unknown,
+        "notes": report.notes,
+    }
+    print(name, round(time.time() - t0), [(d["cause"], d["layers"], d["measured"]) for d in found[name]["differences"]], file=sys.stderr)
+print(json.dumps(found))

@@ -1,0 +1,272 @@
+"""The whole comparison of one pair, from two functions to a report."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from uncrossed.common.errors import InputError
+from uncrossed.explain.differences.pair_file import FEW, PairFile, keras_model, told
+from uncrossed.study.trial import Settings
+from uncrossed.training import backends
+
+
+@dataclass
+class Report:
+    """All that is found of one pair.
+
+    Attributes:
+        name: of the pair.
+        inputs: what one input is, in words.
+        parameters: the number of trained parameters of each side.
+        pairs: PyTorch's name, Keras' name, kind, and whether it has arrays, of each pair of operations.
+        ambiguous: layers that could be paired otherwise as well.
+        flattened: dense layers whose inputs the two flatten in another order.
+        unknown: operations that are not compared by configuration.
+        differences: in the order in which one would mend them.
+        partings: where the two part, and because of what.
+        agreed: how far apart the outputs are once all differences are taken away.
+        notes: what could not be compared.
+    """
+
+    name: str
+    inputs: str
+    parameters: dict[str, int]
+    pairs: list[dict[str, Any]]
+    ambiguous: list[tuple[str, str]]
+    flattened: list[tuple[str, tuple[int, int, int]]]
+    unknown: list[dict[str, str]]
+    differences: list[Any] = field(default_factory=list)
+    partings: list[dict[str, Any]] = field(default_factory=list)
+    agreed: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def plain(self) -> dict[str, Any]:
+        """As data for JSON."""
+        return vars(self) | {"differences": [difference.plain() for difference in self.differences]}
+
+
+def start(threads: int = 1) -> None:
+    """Import and set up both frameworks, for float64 on a CPU.
+
+    Raises:
+        InputError: one is not installed.
+    """
+    settings = Settings(precision="float64", threads=threads)
+    # PyTorch first: imported after TensorFlow it crashes the process.
+    for framework in ("pytorch", "tensorflow"):
+        try:
+            backends.load(framework, settings).configure(settings)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"{framework} cannot be imported here ({error}): the comparison needs both frameworks in one "
+                "environment, as pip install 'uncrossed[pytorch,tensorflow]' makes it"
+            ) from error
+
+
+def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -> Report:
+    """Compare a pair; `start` was called before.
+
+    Args:
+        pair: the pair.
+        report: called with each step before it is taken.
+
+    Raises:
+        InputError: a side cannot be built or run, or is no model of its framework.
+    """
+    import keras
+    import torch
+
+    from uncrossed.explain.differences import (
+        configuration,
+        function,
+        initial,
+        keras_calls,
+        operations,
+        pairing,
+        pytorch_calls,
+        sharing,
+    )
+
+    report("both models are built")
+    torch.manual_seed(0)
+    ours = pair.model("pytorch")
+    if not isinstance(ours, torch.nn.Module):
+        raise InputError(f"{pair.name}: pytorch() gives {type(ours).__name__}; allowed: a torch.nn.Module")
+    ours = ours.double()
+    theirs = keras_model(pair)
+    x, y = pair.inputs()
+    report("both are run and read")
+    with _told(pair, "pytorch", x.shape[1:]):
+        seen = pytorch_calls.record(ours, x[:FEW], False, {}, None)
+        _raise(seen)
+    with _told(pair, "tensorflow", y.shape[1:]):
+        other = keras_calls.record(theirs, y[:FEW], False)
+        _raise(other)
+    arrays = {name: tensor.detach().numpy() for name, tensor in [*ours.named_parameters(), *ours.named_buffers()]}
+    trained = [name for name, _ in ours.named_parameters()]
+    weights = {variable.path: variable.numpy() for variable in theirs.weights}
+    trained_there = [variable.path for variable in theirs.trainable_variables]
+    left = operations.read(seen, "pytorch", arrays, trained)
+    right = operations.read(other, "keras", weights, trained_there)
+    forms: dict[str, tuple[int, ...]] = {}
+    for model, side, known in ((left, "pytorch", arrays), (right, "keras", weights)):
+        shapes = {name: tuple(array.shape) for name, array in known.items()}
+        for operation in model.operations:
+            forms |= sharing.form(operation, side, shapes)
+    pairs = pairing.pair(left, right, forms, pair.pairs)
+    entries = sharing.shared(pairs.pairs)
+
+    report("initial weights are drawn and measured")
+    initials = initial.differences(pair, entries, arrays, weights)
+
+    report("both are given the same weights")
+    unshared = _share(ours, theirs, entries, arrays, trained, weights, trained_there)
+    comparison = function.Comparison((ours, theirs), (x, y), (left, right), pairs, entries, unshared)
+    measured_variances(comparison)
+    found = configuration.differences(pairs, forms)
+    report("partings are looked for and explained")
+    functions, unexplained = function.explain(comparison, found)
+    found = [*_sure(found, functions, pairs, unexplained), *unexplained, *initials]
+    places = {id(operation): place for place, (operation, _) in enumerate(pairs.pairs)}
+
+    def order(difference: configuration.Difference) -> tuple[int, int]:
+        firsts = [places.get(id(operation), len(places)) for operation, _ in difference.pairs]
+        return configuration.STAGES.index(difference.where), min(firsts, default=len(places))
+
+    notes = list(functions.notes)
+    notes += [f"PyTorch's {name} is not used in evaluation, and was not compared" for name in left.unused]
+    notes += [f"Keras' {name} is not used in evaluation, and was not compared" for name in right.unused]
+    return Report(
+        pair.name,
+        f"{' x '.join(map(str, pair.shape))}" + (f", numbers below {pair.vocabulary}" if pair.vocabulary else ""),
+        {
+            "pytorch": sum(arrays[name].size for name in trained),
+            "tensorflow": sum(weights[name].size for name in trained_there),
+        },
+        [
+            {"pytorch": a.name, "tensorflow": b.name, "kind": a.kind, "arrays": a.weighted}
+            for a, b in pairs.pairs
+        ],
+        [(a.name, b.name) for a, b in pairs.ambiguous],
+        [(a.name, shape) for a, b in pairs.pairs if a.kind == "dense" and (shape := sharing.flattened((a, b)))],
+        _unknown(pairs),
+        sorted(found, key=order),
+        functions.partings,
+        functions.agreed,
+        notes,
+    )  # fmt: skip
+
+
+def _raise(seen: Any) -> None:
+    if seen.error:
+        raise RuntimeError(f"{seen.error[0]} (at {seen.error[1].partition('|')[0] or 'its start'})")
+
+
+@contextlib.contextmanager
+def _told(pair: PairFile, side: str, shape: tuple[int, ...]) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise InputError(
+            f"{pair.name}: {side}() cannot be run on inputs of {shape} ({told(error)}); SHAPE, --shape says another"
+        ) from error
+
+
+def _share(
+    ours: Any,
+    theirs: Any,
+    entries: Any,
+    arrays: dict[str, np.ndarray],
+    trained: list[str],
+    weights: dict[str, np.ndarray],
+    trained_there: list[str],
+) -> list[str]:
+    """Draw numbers for both models, and put PyTorch's into Keras'; the arrays that have another shape there."""
+    import torch
+
+    from uncrossed.explain.differences import sharing
+
+    drawn = sharing.drawn(arrays, trained)
+    with torch.no_grad():
+        for name, tensor in [*ours.named_parameters(), *ours.named_buffers()]:
+            if name in drawn:
+                tensor.copy_(torch.from_numpy(np.asarray(drawn[name])))
+    made, unshared = sharing.drawn(weights, trained_there, seed=5), []
+    for entry in entries:
+        try:
+            parts = [np.asarray(drawn.get(name, arrays[name])) for name in entry.pytorch]
+            made[entry.keras] = sharing.to_keras(entry, parts, weights[entry.keras].shape)
+        except ValueError:
+            unshared.append(entry.keras)
+    for variable in theirs.weights:
+        if variable.path in made:
+            variable.assign(made[variable.path])
+    return unshared
+
+
+def measured_variances(comparison: Any) -> None:
+    """Say of each batch normalisation whether it keeps the biased or the unbiased variance, as its step shows."""
+    if "training" not in comparison.keras:
+        return
+    passes = comparison.pytorch("training"), comparison.keras["training"]
+    before = ({name: buffer.numpy() for name, buffer in comparison.models[0].named_buffers()}, comparison.weights)
+    for pair in comparison.pairs.pairs:
+        if pair[0].kind != "batchnorm" or pair[1].kind != "batchnorm":
+            continue
+        for k, (operation, part) in enumerate(zip(pair, ("running_var", "moving_variance"), strict=True)):
+            name = operation.arrays.get(part)
+            source = operation.inputs[0] if operation.inputs else None
+            values = comparison.inputs[k] if source is None else passes[k].values.get(source.key)
+            axis = 1 if k == 0 else -1
+            keep = operation.settings.get("momentum")
+            if name not in passes[k].arrays or values is None or keep is None or keep == 1:
+                continue
+            if values.ndim != len(operation.call.x) or values.shape[axis] != before[k][name].size:
+                continue
+            count = values.size // values.shape[axis]
+            axes = tuple(a for a in range(values.ndim) if a != axis % values.ndim)
+            ratio = np.median((passes[k].arrays[name] - keep * before[k][name]) / (1 - keep) / values.var(axis=axes))
+            if count > 1:
+                unbiased = count / (count - 1)
+                operation.settings["variance"] = (
+                    "biased" if abs(ratio - 1) < 1e-4 * (unbiased - 1) + 1e-9
+                    else "unbiased" if abs(ratio - unbiased) < 1e-4 * (unbiased - 1) + 1e-9
+                    else None
+                )  # fmt: skip
+        if None in (pair[0].settings.get("variance"), pair[1].settings.get("variance")):
+            for operation in pair:
+                operation.settings["variance"] = None
+
+
+def _sure(found: Any, functions: Any, pairs: Any, unexplained: Any) -> list[Any]:
+    """The differences that count: what one side alone has is none where the other does the same in unknown words."""
+    unknown = any(not operation.known for operation in [*pairs.only_pytorch, *pairs.only_keras])
+    sure = []
+    for difference in found:
+        cosmetic = (
+            difference.setting == "missing"
+            and difference.where == "evaluation"
+            and unknown
+            and not unexplained
+            and difference.seen == ["no effect on the numbers that were tried"]
+        )
+        if cosmetic:
+            functions.notes.append(f"{difference.what}: without effect, as the other side does it in other words")
+        else:
+            sure.append(difference)
+    return sure
+
+
+def _unknown(pairs: Any) -> list[dict[str, str]]:
+    found = []
+    for side, operations in (("pytorch", pairs.only_pytorch), ("tensorflow", pairs.only_keras)):
+        found += [{"side": side, "layer": o.name, "kind": o.call.source or o.kind} for o in operations if not o.known]
+    found += [
+        {"side": "both", "layer": f"{a.name} / {b.name}", "kind": a.call.source or a.kind}
+        for a, b in pairs.pairs
+        if not a.known
+    ]
+    return found

@@ -1,0 +1,366 @@
+"""What both models begin with: each array's distribution, drawn by building the models and measured, not read by name.
+
+An array is compared with its counterpart; and all arrays of one part of one kind of layer together with the schemes
+that are known, so that it is said of all convolutions what they draw, where one layer's numbers are too few to tell.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import special, stats
+
+from uncrossed.explain.differences.configuration import Difference
+from uncrossed.explain.differences.kinds import KINDS
+from uncrossed.explain.differences.pair_file import PairFile, keras_model
+from uncrossed.explain.differences.sharing import Shared, to_keras
+
+# What a test must say before two distributions are called different, and how badly a known one may fit.
+UNLIKELY, FITS = 1e-9, 1e-4
+# So many numbers tell apart what schemes draw; small models are built several times to have them, at most so often.
+ENOUGH, BUILDS = 3_000, 12
+LARGE, LARGEST = 5_000_000, 100_000
+# Keras cuts normal distributions at two deviations, and widens them so that their deviation is as named.
+WIDER = 0.87962566103423978
+
+
+@dataclass(frozen=True)
+class Law:
+    """A distribution around zero: `uniform` within ±size, `normal` of this deviation, or `truncated` at twice it."""
+
+    family: str
+    size: float
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        """The share of numbers below x."""
+        if self.family == "uniform":
+            return np.clip((x / self.size + 1) / 2, 0, 1)
+        below = special.ndtr(x / self.size)
+        if self.family == "truncated":
+            low, high = special.ndtr([-2.0, 2.0])
+            return np.clip((below - low) / (high - low), 0, 1)
+        return below
+
+    def likelihood(self, x: np.ndarray) -> float:
+        """The logarithm of the density of all numbers together."""
+        if self.family == "uniform":
+            return float("-inf") if np.abs(x).max() > self.size * (1 + 1e-6) else -len(x) * math.log(2 * self.size)
+        normal = -0.5 * float(np.square(x / self.size).sum()) - len(x) * math.log(self.size * math.sqrt(2 * math.pi))
+        if self.family == "normal":
+            return normal
+        inside = np.abs(x).max() <= 2 * self.size * (1 + 1e-6)
+        return normal - len(x) * math.log(special.erf(math.sqrt(2))) if inside else float("-inf")
+
+    def fits(self, x: np.ndarray) -> bool:
+        """Whether numbers may have been drawn so (Kolmogorov-Smirnov)."""
+        ordered = np.sort(x)
+        steps = np.arange(len(x) + 1) / len(x)
+        below = self.cdf(ordered)
+        largest = max(float((steps[1:] - below).max()), float((below - steps[:-1]).max()))
+        return bool(stats.kstwobign.sf(largest * math.sqrt(len(x))) > FITS)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A scheme by its name: the law for so many inputs and outputs, and how either side writes it."""
+
+    name: str
+    law: Callable[[int, int], Law]
+    pytorch: str
+    keras: str
+
+
+def _scheme(name: str, family: str, size: Callable[[int, int], float], pytorch: str, keras: str) -> Scheme:
+    return Scheme(name, lambda fan_in, fan_out: Law(family, size(fan_in, fan_out)), pytorch, keras)
+
+
+def _truncated(name: str, scale: int, mode: str, keras: str) -> Scheme:
+    fans = {"fan_in": lambda i, o: i, "fan_out": lambda i, o: o, "fan_avg": lambda i, o: (i + o) / 2}[mode]
+    words = {"fan_in": "fan_in", "fan_out": "fan_out", "fan_avg": "((fan_in + fan_out) / 2)"}[mode]
+    written = f"nn.init.trunc_normal_(w, std=s, a=-2 * s, b=2 * s) with s = ({scale} / {words})**0.5 / 0.8796"
+    return _scheme(name, "truncated", lambda i, o: math.sqrt(scale / fans(i, o)) / WIDER, written, keras)
+
+
+def _scaling(scale: str, mode: str, law: str) -> str:
+    return f'keras.initializers.VarianceScaling({scale}, "{mode}", "{law}")'
+
+
+SCHEMES = (
+    _scheme(
+        "U(±1/√fan_in)",
+        "uniform",
+        lambda i, o: 1 / math.sqrt(i),
+        "as PyTorch's layers do: nn.init.uniform_(w, -b, b) with b = fan_in**-0.5",
+        _scaling("1 / 3", "fan_in", "uniform") + ", for a bias RandomUniform(-b, b) with b = fan_in**-0.5",
+    ),
+    _scheme(
+        "U(±√(6/(fan_in + fan_out)))",
+        "uniform",
+        lambda i, o: math.sqrt(6 / (i + o)),
+        "nn.init.xavier_uniform_(w)",
+        '"glorot_uniform"',
+    ),
+    _scheme(
+        "N(0, 2/(fan_in + fan_out))",
+        "normal",
+        lambda i, o: math.sqrt(2 / (i + o)),
+        "nn.init.xavier_normal_(w)",
+        _scaling("1", "fan_avg", "untruncated_normal"),
+    ),
+    _scheme(
+        "N(0, 2/fan_in)",
+        "normal",
+        lambda i, o: math.sqrt(2 / i),
+        'nn.init.kaiming_normal_(w, nonlinearity="relu")',
+        _scaling("2", "fan_in", "untruncated_normal"),
+    ),
+    _scheme(
+        "N(0, 2/fan_out)",
+        "normal",
+        lambda i, o: math.sqrt(2 / o),
+        'nn.init.kaiming_normal_(w, mode="fan_out", nonlinearity="relu")',
+        _scaling("2", "fan_out", "untruncated_normal"),
+    ),
+    _scheme(
+        "N(0, 1/fan_in)",
+        "normal",
+        lambda i, o: math.sqrt(1 / i),
+        'nn.init.kaiming_normal_(w, nonlinearity="linear")',
+        _scaling("1", "fan_in", "untruncated_normal"),
+    ),
+    _truncated("N(0, 2/fan_in) within two deviations", 2, "fan_in", '"he_normal"'),
+    _truncated("N(0, 2/fan_out) within two deviations", 2, "fan_out", _scaling("2", "fan_out", "truncated_normal")),
+    _truncated("N(0, 2/(fan_in + fan_out)) within two deviations", 1, "fan_avg", '"glorot_normal"'),
+    _truncated("N(0, 1/fan_in) within two deviations", 1, "fan_in", '"lecun_normal"'),
+    _scheme(
+        "U(±√(6/fan_in))",
+        "uniform",
+        lambda i, o: math.sqrt(6 / i),
+        'nn.init.kaiming_uniform_(w, nonlinearity="relu")',
+        '"he_uniform"',
+    ),
+    _scheme(
+        "U(±√(3/fan_in))",
+        "uniform",
+        lambda i, o: math.sqrt(3 / i),
+        'nn.init.kaiming_uniform_(w, nonlinearity="linear")',
+        '"lecun_uniform"',
+    ),
+    _scheme(
+        "U(±1/√fan_out)",
+        "uniform",
+        lambda i, o: 1 / math.sqrt(o),
+        "nn.init.uniform_(w, -b, b) with b = fan_out**-0.5",
+        _scaling("1 / 3", "fan_out", "uniform"),
+    ),
+    *(
+        _scheme(
+            f"N(0, {deviation:g}²)",
+            "normal",
+            lambda i, o, deviation=deviation: deviation,
+            f"nn.init.normal_(w, std={deviation:g})",
+            f"keras.initializers.RandomNormal(stddev={deviation:g})",
+        )
+        for deviation in (0.01, 0.02, 0.05, 1.0)
+    ),
+    *(
+        _scheme(
+            f"N(0, {deviation:g}²) within two deviations",
+            "truncated",
+            lambda i, o, deviation=deviation: deviation,
+            f"nn.init.trunc_normal_(w, std={deviation:g}, a={-2 * deviation:g}, b={2 * deviation:g})",
+            f"keras.initializers.TruncatedNormal(stddev={deviation:g})",
+        )
+        for deviation in (0.01, 0.02, 0.05)
+    ),
+    _scheme(
+        "U(±0.05)",
+        "uniform",
+        lambda i, o: 0.05,
+        "nn.init.uniform_(w, -0.05, 0.05)",
+        '"random_uniform"',
+    ),
+)
+
+
+@dataclass
+class Drawn:
+    """What one array began with on both sides, gathered from several models; in Keras' layout, flat."""
+
+    entry: Shared
+    fans: tuple[int, int]
+    ours: np.ndarray
+    theirs: np.ndarray
+
+
+def differences(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: Any) -> list[Difference]:
+    """The arrays that the two models draw otherwise.
+
+    Args:
+        pair: builds the models.
+        entries: the arrays that both have.
+        arrays: PyTorch's first draw, by name.
+        weights: Keras' first draw, by path.
+    """
+    groups: dict[tuple[str, str], list[Drawn]] = {}
+    for drawn in _gathered(pair, entries, arrays, weights):
+        groups.setdefault((drawn.entry.pair[0].kind, drawn.entry.part), []).append(drawn)
+    found: list[Difference] = []
+    for (kind, part), group in groups.items():
+        schemes = tuple(_common([(_side(drawn, side), drawn.fans) for drawn in group]) for side in (0, 1))
+        made: dict[Any, Difference] = {}
+        for drawn in group:
+            if not _differ(drawn, schemes):
+                continue
+            own = tuple(
+                common or _common([(_side(drawn, side), drawn.fans)]) if _random(_side(drawn, side)) else None
+                for side, common in enumerate(schemes)
+            )
+            said = tuple(
+                scheme.name if scheme else _said(_side(drawn, side)) for side, scheme in enumerate(own)
+            )
+            if said not in made:
+                noun = KINDS[kind].noun if kind in KINDS else kind
+                made[said] = Difference(
+                    f"{kind}.initial_{part}",
+                    f"what the {part.replace('_', ' ')} of {noun} begins with",
+                    [],
+                    said[0],
+                    said[1],
+                    own[1].pytorch if own[1] else _write(drawn.theirs, "pytorch"),
+                    own[0].keras if own[0] else _write(drawn.ours, "keras"),
+                    "initial",
+                    [
+                        f"drawn and measured: deviation {drawn.ours.std():.3g} and {drawn.theirs.std():.3g} "
+                        f"in {drawn.entry.pair[0].name}"
+                    ],
+                )
+            made[said].layers.append((drawn.entry.pair[0].name, drawn.entry.pair[1].name))
+            made[said].pairs.append(drawn.entry.pair)
+        found += made.values()
+    return found
+
+
+def _side(drawn: Drawn, side: int) -> np.ndarray:
+    return drawn.theirs if side else drawn.ours
+
+
+def _gathered(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: Any) -> list[Drawn]:
+    """Numbers of each array from several models of either side."""
+    import torch
+
+    if not entries:
+        return []
+    fans = {entry.keras: _fans(entry, weights) for entry in entries}
+    smallest = min(weights[entry.keras].size for entry in entries)
+    small = sum(array.size for array in weights.values()) < LARGE
+    numbers: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {entry.keras: ([], []) for entry in entries}
+    for build in range(min(BUILDS, max(2, -(-ENOUGH // smallest))) if small else 1):
+        if build:
+            torch.manual_seed(build)
+            model = pair.model("pytorch")
+            arrays = {n: t.detach().numpy() for n, t in [*model.named_parameters(), *model.named_buffers()]}
+            weights = {variable.path: variable.numpy() for variable in keras_model(pair, build).weights}
+        for entry in entries:
+            array = weights[entry.keras]
+            parts = [np.asarray(arrays[name], dtype=float) for name in entry.pytorch]
+            if len(parts) > 1 and array.ndim == 1:
+                # Of several arrays that are one in Keras the first one's distribution counts.
+                parts = [parts[0], *(np.zeros_like(part) for part in parts[1:])]
+            try:
+                mine = to_keras(entry, parts, array.shape)
+            except ValueError:  # of another shape
+                continue
+            for values, gathered in zip((mine, array), numbers[entry.keras], strict=True):
+                gathered.append(_few(values))
+    return [
+        Drawn(entry, fans[entry.keras], *map(np.concatenate, numbers[entry.keras]))
+        for entry in entries
+        if numbers[entry.keras][0]
+    ]
+
+
+def _few(array: np.ndarray) -> np.ndarray:
+    flat = np.ravel(np.asarray(array, dtype=float))
+    return flat if flat.size <= LARGEST else flat[:: -(-flat.size // LARGEST)]
+
+
+def _random(values: np.ndarray) -> bool:
+    """Whether numbers were drawn, and are not one or some constants."""
+    return len(np.unique(values[:1000])) > min(8, len(values) // 2)
+
+
+def _differ(drawn: Drawn, schemes: tuple[Scheme | None, Scheme | None]) -> bool:
+    """Whether an array's two draws are of different distributions."""
+    ours, theirs = drawn.ours, drawn.theirs
+    if not _random(ours) or not _random(theirs):
+        # A constant may have been written in float32.
+        values = [np.unique(side.astype(np.float32)) for side in (ours, theirs)]
+        return len(values[0]) != len(values[1]) or not np.allclose(*values, rtol=1e-6, atol=1e-12)
+    if all(schemes):
+        laws = [scheme.law(*drawn.fans) for scheme in schemes if scheme]
+        return laws[0].family != laws[1].family or abs(laws[0].size / laws[1].size - 1) > 1e-6
+    if len(ours) < 20:
+        return False
+    if stats.ks_2samp(ours, theirs, method="asymp").pvalue < UNLIKELY:
+        return True
+    errors = [np.square(side).std() / np.square(side).mean() / math.sqrt(len(side)) for side in (ours, theirs)]
+    ratio = math.log(np.square(ours).mean() / np.square(theirs).mean())
+    return abs(ratio) > 7 * math.hypot(*errors)
+
+
+def _common(draws: Sequence[tuple[np.ndarray, tuple[int, int]]]) -> Scheme | None:
+    """The scheme that all draws of one part of one kind follow, the likeliest of several; None where there is none."""
+    drawn = [(values, fans) for values, fans in draws if _random(values) and len(values) >= 20]
+    if not drawn or len(drawn) < len(draws):
+        return None
+    best: tuple[float, Scheme] | None = None
+    for scheme in SCHEMES:
+        laws = [(scheme.law(*fans), values) for values, fans in drawn]
+        likelihood = sum(law.likelihood(values) for law, values in laws)
+        if np.isfinite(likelihood) and (best is None or likelihood > best[0]) and all(law.fits(v) for law, v in laws):
+            best = likelihood, scheme
+    return best[1] if best else None
+
+
+def _fans(entry: Shared, weights: Mapping[str, np.ndarray]) -> tuple[int, int]:
+    """Inputs and outputs of one of the numbers that a layer gives, as PyTorch counts them."""
+    theirs = entry.pair[1]
+    kernel = weights[theirs.arrays.get("kernel", entry.keras)].shape
+    if len(kernel) < 2:
+        return max(int(np.prod(kernel)), 1), max(int(np.prod(kernel)), 1)
+    area = int(np.prod(kernel[:-2]))
+    inputs, outputs = kernel[-2:]
+    if theirs.call.function.startswith("depthwise"):
+        return area, area * inputs * outputs
+    return area * inputs, area * outputs
+
+
+def _said(values: np.ndarray) -> str:
+    if not _random(values):
+        known = np.unique(values.astype(np.float32))
+        return ("" if len(known) == 1 else "some of ") + ", ".join(f"{value:.6g}" for value in known[:8])
+    deviation = values.std()
+    for family, size, text in (
+        ("normal", deviation, f"N(0, {deviation:.3g}²)"),
+        ("uniform", np.abs(values).max(), f"U(±{np.abs(values).max():.3g})"),
+    ):
+        if Law(family, float(size)).fits(values):
+            return text
+    return f"mean {values.mean():.3g}, deviation {deviation:.3g}, within ±{np.abs(values).max():.3g}"
+
+
+def _write(values: np.ndarray, side: str) -> str:
+    said = _said(values)
+    if np.ptp(values) == 0:
+        constant = f"{values[0]:.6g}"
+        if side == "pytorch":
+            return f"nn.init.constant_(w, {constant})"
+        return {"0": '"zeros"', "1": '"ones"'}.get(constant, f"keras.initializers.Constant({constant})")
+    if said.startswith("N(0"):
+        if side == "pytorch":
+            return f"nn.init.normal_(w, std={values.std():.3g})"
+        return f"keras.initializers.RandomNormal(stddev={values.std():.3g})"
+    return f"draw {said}"

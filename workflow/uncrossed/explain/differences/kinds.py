@@ -1,0 +1,744 @@
+"""Every kind of layer that is compared: what each library calls it and its settings, and what to write to align them.
+
+One entry a kind. A setting is read on either side in one common form, in which it is compared: the momentum of batch
+normalisation as the share of the old statistics that is kept, padding as what the windows touch, a length as a number
+for each direction. What a kind computes is `formulas`' part, how its arrays are laid out `sharing`'s.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from uncrossed.explain.differences import windows
+from uncrossed.explain.differences.calls import Call, plain
+
+Reader = Callable[[Call], Any]
+# Text with the value in braces, or a function of the value and of that side's call.
+Writer = str | Callable[[Any, Call], str]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a kind.
+
+    Attributes:
+        name: its name here, in causes.
+        pytorch: reads it from a call of PyTorch's.
+        keras: reads it from a call of Keras'.
+        in_pytorch: what to write there to have a value.
+        in_keras: what to write there.
+        where: what shows it: `evaluation`, `training`, `statistics` (of batch normalisation after a step), `gradients`,
+            or `configuration` alone.
+    """
+
+    name: str
+    pytorch: Reader
+    keras: Reader
+    in_pytorch: Writer
+    in_keras: Writer
+    where: str = "evaluation"
+
+    def write(self, side: str, value: Any, call: Call) -> str:
+        """What to write on a side."""
+        writer = self.in_pytorch if side == "pytorch" else self.in_keras
+        return writer(value, call) if callable(writer) else writer.format(_text(value))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of layer.
+
+    Attributes:
+        noun: what it is called in a sentence.
+        pytorch: PyTorch's functions and modules of this kind.
+        keras: Keras' layers and functions of this kind.
+        settings: what is compared.
+        parts: Keras' name of each array by PyTorch's.
+        module: how PyTorch's layer is written.
+        layer: how Keras' layer is written.
+    """
+
+    noun: str
+    pytorch: str
+    keras: str
+    settings: tuple[Setting, ...] = ()
+    parts: Mapping[str, str] | None = None
+    module: str = ""
+    layer: str = ""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, tuple) and len(set(value)) == 1:
+        return _text(value[0])
+    return str(value)
+
+
+def _direct(name: str) -> Reader:
+    return lambda call: call.get(name)
+
+
+def _number(name: str, default: float | None = None) -> Reader:
+    def read(call: Call) -> Any:
+        value = call.get(name, default)
+        return None if value is None else float(value)
+
+    return read
+
+
+def directions(call: Call, channels_first: bool) -> tuple[int, ...]:
+    """The sizes of a call's input in each direction that windows move in."""
+    return call.x[2:] if channels_first else call.x[1:-1]
+
+
+def _each(name: str, default: Any = None, alternative: str = "") -> Reader:
+    """A length in each direction; `alternative` holds where there is none."""
+
+    def read(call: Call) -> tuple[int, ...]:
+        value = call.get(name, default)
+        if value is None or value in ((), []):
+            value = call.get(alternative) if alternative else default
+        count = len(call.x) - 2
+        values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
+        return tuple(int(v) for v in (values * count if len(values) == 1 else values))
+
+    return read
+
+
+def _has(part: str) -> Reader:
+    return lambda call: part in call.arrays
+
+
+# Convolutions.
+
+
+def _kernel(call: Call) -> tuple[int, ...]:
+    """The sizes of the window: of the kernel, or of a pooling layer."""
+    for name in ("kernel_size", "pool_size"):
+        if call.get(name) is not None:
+            return _each(name)(call)
+    return tuple(call.says("weight").shape[2:])
+
+
+def _padding_before(call: Call) -> tuple[int, ...]:
+    value = call.get("padding", 0)
+    if value == "valid":
+        value = 0
+    if value == "same":
+        # PyTorch's: stride 1 only, the odd one after, as Keras'.
+        spans = zip(_kernel(call), _each("dilation", 1)(call), strict=True)
+        return tuple(dilation * (kernel - 1) // 2 for kernel, dilation in spans)
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    return values * (len(call.x) - 2) if len(values) == 1 else values
+
+
+def _pytorch_reach(call: Call) -> windows.Reach:
+    stride, dilation = _each("stride", 1, "kernel_size")(call), _each("dilation", 1)(call)
+    return windows.reached(call.x[2:], call.y[2:], _padding_before(call), _kernel(call), stride, dilation)
+
+
+def _keras_reach(call: Call) -> windows.Reach:
+    sizes, outputs = call.x[1:-1], call.y[1:-1]
+    kernel, stride = _kernel(call), _each("strides", 1, "pool_size")(call)
+    dilation = _each("dilation_rate", 1)(call)
+    padding = call.get("padding", "valid")
+    parts = zip(sizes, kernel, stride, dilation, strict=True)
+    before = [windows.same(*part)[0] if padding == "same" else 0 for part in parts]
+    if padding == "causal":
+        before = [dilation[0] * (kernel[0] - 1)]
+    return windows.reached(sizes, outputs, before, kernel, stride, dilation)
+
+
+def _pad_in_pytorch(reach: windows.Reach, call: Call) -> str:
+    stride = _each("stride", 1, "kernel_size")(call)
+    if all(pair == (0, 0) for pair in reach):
+        return "padding=0"
+    if (symmetric := windows.symmetric(reach, stride)) is not None:
+        return f"padding={_text(symmetric)}"
+    amounts = tuple(side for pair in reversed(reach) for side in pair)
+    filled = ", value=-torch.inf" if call.function.startswith("maxpool") else ""
+    return f"F.pad(x, {amounts}{filled}) before it and padding=0"
+
+
+def _pad_in_keras(reach: windows.Reach, call: Call) -> str:
+    sizes, kernel = call.x[1:-1], _kernel(call)
+    stride, dilation = _each("strides", 1, "pool_size")(call), _each("dilation_rate", 1)(call)
+    if all(before == 0 and after <= 0 for before, after in reach):
+        return 'padding="valid"'
+    parts = zip(sizes, kernel, stride, dilation, strict=True)
+    if all(pair == windows.same(*part) for pair, part in zip(reach, parts, strict=True)) and set(stride) == {1}:
+        return 'padding="same"'
+    symmetric = windows.symmetric(reach, stride)
+    amounts = symmetric if symmetric is not None else reach
+    number = len(reach)
+    padded = f'layers.ZeroPadding{number}D({_text(amounts)}) before it and padding="valid"'
+    if "pool" in call.function:
+        padded += " (where values may be negative: padding with -inf)"
+    return padded
+
+
+def _groups(call: Call) -> int:
+    if call.function.startswith("depthwise"):
+        return call.x[-1]
+    return int(call.get("groups", 1))
+
+
+STRIDE = Setting("stride", _each("stride", 1), _each("strides", 1), "stride={}", "strides={}")
+PADDING = Setting("padding", _pytorch_reach, _keras_reach, _pad_in_pytorch, _pad_in_keras)
+DILATION = Setting("dilation", _each("dilation", 1), _each("dilation_rate", 1), "dilation={}", "dilation_rate={}")
+GROUPS = Setting("groups", _groups, _groups, "groups={}", "groups={} (or DepthwiseConv2D, where it is the channels)")
+BIAS = Setting("bias", _has("bias"), _has("bias"), "bias={}", "use_bias={}")
+
+
+def _cropped_by_pytorch(call: Call) -> windows.Reach:
+    padding, extra = _padding_before(call), _each("output_padding", 0)(call)
+    return tuple((p, p - e) for p, e in zip(padding, extra, strict=True))
+
+
+def _cropped_by_keras(call: Call) -> windows.Reach:
+    parts = zip(call.x[1:-1], call.y[1:-1], _kernel(call), _each("strides", 1)(call), strict=True)
+    if call.get("padding") == "same":
+        return tuple(windows.transposed_same(*part) for part in parts)
+    return tuple((0, (size - 1) * stride + kernel - output) for size, output, kernel, stride in parts)
+
+
+def _crop_in_pytorch(reach: windows.Reach, call: Call) -> str:
+    extra = tuple(before - after for before, after in reach)
+    if any(e < 0 for e in extra):
+        return f"padding=0, then x[:, :, {', '.join(f'{b}:{-a or None}' for b, a in reach)}]"
+    return f"padding={_text(tuple(b for b, _ in reach))}, output_padding={_text(extra)}"
+
+
+def _crop_in_keras(reach: windows.Reach, call: Call) -> str:
+    return f'padding="valid", then layers.Cropping{len(reach)}D({_text(reach)})'
+
+
+# Normalisation.
+
+EPSILON = Setting("epsilon", _number("eps"), _number("epsilon"), "eps={}", "epsilon={}")
+SCALED = Setting(
+    "scale",
+    _has("weight"),
+    _has("gamma"),
+    lambda value, call: "affine=True" if value else "no weight: affine=False, and a bias of one's own",
+    "scale={}",
+)
+SHIFTED = Setting(
+    "shift",
+    _has("bias"),
+    _has("beta"),
+    lambda value, call: "bias=True" if value else "no bias: affine=False, and a weight of one's own",
+    "center={}",
+)
+
+
+def _kept(call: Call) -> float | None:
+    momentum = call.get("momentum")
+    return None if momentum is None else float(f"{1 - momentum:.12g}")
+
+
+def _normalised_by_keras(call: Call) -> int:
+    axis = call.get("axis", -1)
+    return math.prod(call.x[a] for a in (axis if isinstance(axis, (list, tuple)) else [axis]))
+
+
+def _groups_of_channels(call: Call) -> int:
+    if call.function == "instancenorm":
+        return call.x[1]
+    return int(call.get("num_groups", 0))
+
+
+def _keras_groups_of_channels(call: Call) -> int:
+    groups, axis = call.get("groups"), call.get("axis", -1)
+    return call.x[axis] if groups == -1 else int(groups)
+
+
+def _rms_epsilon(call: Call) -> float:
+    value = call.get("eps")
+    return 2.0**-52 if value is None else float(value)
+
+
+# Pooling.
+
+
+def _form(call: Call) -> str:
+    if call.function in ("amax", "max"):
+        return "max"
+    return "max" if "max" in call.function else "average"
+
+
+def _filled(reach: windows.Reach, counted: bool) -> str:
+    """What a window sees beyond the input."""
+    if all(before <= 0 and after <= 0 for before, after in reach):
+        return "nothing"
+    return "zeros" if counted else "nothing"
+
+
+def _filled_in_pytorch(call: Call) -> str:
+    if _form(call) == "max":
+        return "nothing"
+    reach, nominal = _pytorch_reach(call), _padding_before(call)
+    counted = bool(call.get("count_include_pad", True))
+    if counted and any(after > before for (_, after), before in zip(reach, nominal, strict=True)):
+        # What `ceil_mode` adds beyond the padding is not counted.
+        return "zeros" if any(nominal) else "nothing"
+    return _filled(reach, counted)
+
+
+# Recurrent layers.
+
+
+def _named(name: str, fixed: str = "") -> Reader:
+    def read(call: Call) -> str:
+        value = call.get(name, fixed) if not fixed else fixed
+        return plain(getattr(value, "__name__", str(value)))
+
+    return read
+
+
+def _biases(call: Call) -> int:
+    return sum(part.startswith("bias_") for part in call.arrays)
+
+
+def _keras_biases(call: Call) -> int:
+    if "bias" not in call.arrays:
+        return 0
+    return 2 if call.function == "gru" and call.get("reset_after") else 1
+
+
+def _recurrent(*settings: Setting) -> tuple[Setting, ...]:
+    return (
+        *settings,
+        Setting(
+            "activation", _named("", "tanh"), _named("activation"), "(PyTorch's is fixed: {})", 'activation="{}"'
+        ),
+        Setting(
+            "biases",
+            _biases,
+            _keras_biases,
+            lambda value, call: "bias=False"
+            if not value
+            else f"PyTorch has two biases, of which only the sum acts: freeze one at zero ({value} in Keras)",
+            lambda value, call: f"use_bias={bool(value)}"
+            + (", reset_after=True" if value == 2 and call.function == "gru" else "")
+            + (" (Keras has one bias: half the step of PyTorch's two)" if value == 2 and call.function != "gru" else ""),
+            "configuration",
+        ),
+        Setting(
+            "backwards",
+            lambda call: False,
+            lambda call: bool(call.get("go_backwards", False)),
+            "(PyTorch reads forwards)",
+            "go_backwards={}",
+        ),
+    )
+
+
+GATES = Setting(
+    "recurrent_activation",
+    _named("", "sigmoid"),
+    _named("recurrent_activation"),
+    "(PyTorch's is fixed: {})",
+    'recurrent_activation="{}"',
+)
+
+# Dropout.
+
+
+def _rate(call: Call) -> float:
+    for name in ("p", "rate", "drop_path_rate", "drop_prob"):
+        value = call.get(name)
+        if value is not None:
+            return float(value)
+    return 0.0
+
+
+def _dropped(call: Call) -> str:
+    if call.function in ("stochasticdepth", "droppath"):
+        return "whole batch" if call.get("mode") == "batch" else "whole examples"
+    if call.function in ("dropout1d", "dropout2d", "dropout3d", "featuredropout") or "spatial" in call.function:
+        return "whole channels"
+    shape = call.get("noise_shape")
+    if shape is not None:
+        ones = [size == 1 for size in shape]
+        if all(ones[1:]):
+            return "whole batch" if ones[0] else "whole examples"
+        if any(ones):
+            return "whole channels" if not ones[-1] else f"noise of shape {tuple(shape)}"
+    return "single numbers"
+
+
+def _dropout_in_pytorch(value: Any, call: Call) -> str:
+    forms = {
+        "whole channels": "nn.Dropout2d",
+        "whole examples": "torchvision.ops.StochasticDepth(mode='row')",
+        "whole batch": "torchvision.ops.StochasticDepth(mode='batch')",
+    }
+    return forms.get(value, "nn.Dropout")
+
+
+def _dropout_in_keras(value: Any, call: Call) -> str:
+    ones = ", 1" * (len(call.x) - 1)
+    forms = {
+        "whole channels": f"layers.SpatialDropout{max(len(call.x) - 2, 1)}D",
+        "whole examples": f"layers.Dropout(rate, noise_shape=(None{ones}))",
+        "whole batch": f"layers.Dropout(rate, noise_shape=(1{ones}))",
+    }
+    return forms.get(value, "layers.Dropout")
+
+
+# Others.
+
+
+def _padded_by_pytorch(call: Call) -> tuple[tuple[int, int], ...]:
+    amounts = list(call.get("pad", ()))
+    pairs = [tuple(amounts[k : k + 2]) for k in range(0, len(amounts), 2)][::-1]
+    return ((0, 0),) * (len(call.x) - 2 - len(pairs)) + tuple(pairs)
+
+
+def _padded_by_keras(call: Call) -> tuple[tuple[int, int], ...]:
+    amounts = call.get("padding", call.get("pad_width"))
+    if call.function == "pad":
+        return tuple(tuple(pair) for pair in amounts)[1:-1]
+    if isinstance(amounts, int) or (len(amounts) == 2 and len(call.x) == 3):
+        amounts = (amounts,)
+    return tuple((pair, pair) if isinstance(pair, int) else tuple(pair) for pair in amounts)
+
+
+def _filling(call: Call) -> str:
+    mode = call.get("mode", "constant")
+    value = call.get("value", call.get("constant_values")) or 0
+    return f"{value:g}" if mode == "constant" else str(mode)
+
+
+def _grown(call: Call, channels_first: bool) -> tuple[float, ...]:
+    sizes = directions(call, channels_first)
+    after = call.y[2:] if channels_first else call.y[1:-1]
+    return tuple(out / size for size, out in zip(sizes, after, strict=True))
+
+
+def _joined(call: Call, channels_first: bool) -> str | None:
+    axis = call.get("dim", 0) if channels_first else call.get("axis", -1)
+    count = len(call.y)
+    if count != 4:  # of sequences it is not known which axis holds the channels
+        return None
+    axis %= count
+    return "channels" if axis == (1 if channels_first else count - 1) else f"direction {axis}"
+
+
+def _merging(call: Call) -> str:
+    words = ("add", "sub", "mul", "div", "max", "min", "average")
+    name = {"iadd": "add", "radd": "add", "truedivide": "div", "realdiv": "div"}.get(call.function, call.function)
+    return next((word for word in words if word in name), name)
+
+
+KINDS: dict[str, Kind] = {
+    "conv": Kind(
+        "convolution",
+        "conv1d conv2d conv3d",
+        "Conv1D Conv2D Conv3D DepthwiseConv1D DepthwiseConv2D",
+        (STRIDE, PADDING, DILATION, GROUPS, BIAS),
+        {"weight": "kernel", "bias": "bias"},
+        "nn.Conv2d",
+        "layers.Conv2D",
+    ),
+    "conv_transpose": Kind(
+        "transposed convolution",
+        "conv_transpose1d conv_transpose2d conv_transpose3d",
+        "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
+        (
+            STRIDE,
+            Setting("padding", _cropped_by_pytorch, _cropped_by_keras, _crop_in_pytorch, _crop_in_keras),
+            DILATION,
+            BIAS,
+        ),
+        {"weight": "kernel", "bias": "bias"},
+        "nn.ConvTranspose2d",
+        "layers.Conv2DTranspose",
+    ),
+    "dense": Kind(
+        "dense layer",
+        "linear",
+        "Dense",
+        (BIAS,),
+        {"weight": "kernel", "bias": "bias"},
+        "nn.Linear",
+        "layers.Dense",
+    ),
+    "batchnorm": Kind(
+        "batch normalisation",
+        "batch_norm",
+        "BatchNormalization UnbiasedBatchNormalization",
+        (
+            EPSILON,
+            SCALED,
+            SHIFTED,
+            Setting(
+                "momentum",
+                _kept,
+                _number("momentum"),
+                lambda value, call: f"momentum={1 - value:.12g}",
+                "momentum={}",
+                "statistics",
+            ),
+            # Measured, not read: `function` fills it in.
+            Setting(
+                "variance",
+                lambda call: None,
+                lambda call: None,
+                "a layer of one's own (docs/your-own-pair.md has it); PyTorch's keeps the unbiased variance",
+                "a layer of one's own (docs/your-own-pair.md has it); Keras' keeps the biased variance",
+                "statistics",
+            ),
+        ),
+        {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"},
+        "nn.BatchNorm2d",
+        "layers.BatchNormalization",
+    ),
+    "layernorm": Kind(
+        "layer normalisation",
+        "layer_norm",
+        "LayerNormalization",
+        (
+            EPSILON,
+            Setting(
+                "over",
+                lambda call: math.prod(call.get("normalized_shape", ())),
+                _normalised_by_keras,
+                "normalized_shape of {} numbers",
+                "axis=..., over {} numbers",
+            ),
+            SCALED,
+            SHIFTED,
+        ),
+        {"weight": "gamma", "bias": "beta"},
+        "nn.LayerNorm",
+        "layers.LayerNormalization",
+    ),
+    "groupnorm": Kind(
+        "group normalisation",
+        "group_norm instance_norm",
+        "GroupNormalization",
+        (
+            EPSILON,
+            Setting("groups", _groups_of_channels, _keras_groups_of_channels, "num_groups={}", "groups={}"),
+            SCALED,
+            SHIFTED,
+        ),
+        {"weight": "gamma", "bias": "beta"},
+        "nn.GroupNorm",
+        "layers.GroupNormalization",
+    ),
+    "rmsnorm": Kind(
+        "RMS normalisation",
+        "rms_norm",
+        "RMSNormalization",
+        (Setting("epsilon", _rms_epsilon, _number("epsilon"), "eps={}", "epsilon={}"),),
+        {"weight": "scale"},
+        "nn.RMSNorm",
+        "layers.RMSNormalization",
+    ),
+    "embedding": Kind(
+        "embedding",
+        "embedding",
+        "Embedding",
+        (
+            Setting(
+                "frozen_row",
+                _direct("padding_idx"),
+                lambda call: None,
+                "padding_idx={}",
+                "(Keras trains every row; set this row's gradient to zero)",
+                "gradients",
+            ),
+            Setting(
+                "mask",
+                lambda call: False,
+                lambda call: bool(call.get("mask_zero", False)),
+                "(PyTorch masks nothing: pack the sequences)",
+                "mask_zero={}",
+                "configuration",
+            ),
+        ),
+        {"weight": "embeddings"},
+        "nn.Embedding",
+        "layers.Embedding",
+    ),
+    "gru": Kind(
+        "GRU",
+        "GRU",
+        "GRU",
+        _recurrent(
+            Setting(
+                "reset_after",
+                lambda call: True,
+                lambda call: bool(call.get("reset_after")),
+                "(PyTorch's GRU resets after the product)",
+                "reset_after={}",
+            ),
+            GATES,
+        ),
+        {},
+        "nn.GRU",
+        "layers.GRU",
+    ),
+    "lstm": Kind("LSTM", "LSTM", "LSTM", _recurrent(GATES), {}, "nn.LSTM", "layers.LSTM"),
+    "rnn": Kind("simple recurrent layer", "RNN", "SimpleRNN", _recurrent(), {}, "nn.RNN", "layers.SimpleRNN"),
+    "scale": Kind("trained factor", "", "LayerScale", (), {"other": "gamma"}, "nn.Parameter", "LayerScale"),
+    "shift": Kind("trained summand", "", "", (), {"other": "bias"}, "nn.Parameter", "add_weight"),
+    "prelu": Kind("PReLU", "prelu", "PReLU", (), {"weight": "alpha"}, "nn.PReLU", "layers.PReLU"),
+    "activation": Kind("activation", "softmax log_softmax", "Softmax LogSoftmax"),
+    "rescaling": Kind("rescaling", "", "Rescaling"),
+    "pool": Kind(
+        "pooling",
+        "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d",
+        "MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D MaxPool AveragePool",
+        (
+            Setting("form", _form, _form, "{} pooling", "{} pooling"),
+            Setting("size", _each("kernel_size"), _each("pool_size"), "kernel_size={}", "pool_size={}"),
+            Setting(
+                "stride",
+                _each("stride", None, "kernel_size"),
+                _each("strides", None, "pool_size"),
+                "stride={}",
+                "strides={}",
+            ),
+            PADDING,
+            Setting(
+                "padded_with",
+                _filled_in_pytorch,
+                lambda call: "nothing",
+                lambda value, call: (
+                    f"count_include_pad={value == 'zeros'}"
+                    if _form(call) == "average"
+                    else "F.pad(x, ...) before it and padding=0, which pads with zeros"
+                ),
+                lambda value, call: (
+                    "layers.ZeroPadding2D before it, whose zeros are counted" if value == "zeros" else 'padding="same"'
+                ),
+            ),
+        ),
+        None,
+        "nn.MaxPool2d",
+        "layers.MaxPooling2D",
+    ),
+    "global_pool": Kind(
+        "global pooling",
+        "",
+        "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D "
+        "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D",
+        (Setting("form", _form, _form, "{} over all positions", "{} over all positions"),),
+        None,
+        "nn.AdaptiveAvgPool2d(1)",
+        "layers.GlobalAveragePooling2D()",
+    ),
+    "dropout": Kind(
+        "dropout",
+        "dropout dropout1d dropout2d dropout3d feature_dropout StochasticDepth DropPath",
+        "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D StochasticDepth DropPath",
+        (
+            Setting("rate", _rate, _rate, "p={}", "rate={}", "configuration"),
+            Setting("drops", _dropped, _dropped, _dropout_in_pytorch, _dropout_in_keras, "configuration"),
+        ),
+        None,
+        "nn.Dropout",
+        "layers.Dropout",
+    ),
+    "pad": Kind(
+        "padding",
+        "pad",
+        "ZeroPadding1D ZeroPadding2D ZeroPadding3D Pad",
+        (
+            Setting(
+                "amounts",
+                _padded_by_pytorch,
+                _padded_by_keras,
+                lambda value, call: f"F.pad(x, {tuple(side for pair in reversed(value) for side in pair)})",
+                lambda value, call: f"layers.ZeroPadding{len(value)}D({value})",
+            ),
+            Setting("filled_with", _filling, _filling, "mode or value {}", "mode or value {}"),
+        ),
+        None,
+        "F.pad",
+        "layers.ZeroPadding2D",
+    ),
+    "upsampling": Kind(
+        "upsampling",
+        "interpolate",
+        "UpSampling1D UpSampling2D UpSampling3D Resizing Resize",
+        (
+            Setting(
+                "factor",
+                lambda call: _grown(call, True),
+                lambda call: _grown(call, False),
+                "scale_factor={}",
+                "size={}",
+            ),
+            Setting(
+                "form",
+                lambda call: str(call.get("mode", "nearest")).removeprefix("bi").removeprefix("tri"),
+                lambda call: str(call.get("interpolation", "nearest")).removeprefix("bi").removeprefix("tri"),
+                lambda value, call: f"mode='{'bi' if value in ('linear', 'cubic') else ''}{value}'",
+                lambda value, call: f'interpolation="{"bi" if value in ("linear", "cubic") else ""}{value}"',
+            ),
+            Setting(
+                "aligned_corners",
+                lambda call: bool(call.get("align_corners") or False),
+                lambda call: False,
+                "align_corners={}",
+                lambda value, call: "(Keras has no aligned corners: a layer of one's own)" if value else "as it is",
+            ),
+        ),
+        None,
+        "nn.Upsample",
+        "layers.UpSampling2D",
+    ),
+    "merge": Kind(
+        "merging",
+        "add sub mul div radd rsub rmul iadd isub imul itruediv truediv multiply subtract divide maximum minimum",
+        "Add Subtract Multiply Divide Average Maximum Minimum TrueDivide AddV2 Sub Mul RealDiv",
+        (Setting("form", _merging, _merging, "{}", "{}"),),
+        None,
+        "an operator",
+        "layers.Add()",
+    ),
+    "concat": Kind(
+        "concatenation",
+        "cat concat concatenate",
+        "Concatenate ConcatV2",
+        (
+            Setting(
+                "axis",
+                lambda call: _joined(call, True),
+                lambda call: _joined(call, False),
+                "dim of {}",
+                "axis of {}",
+            ),
+        ),
+        None,
+        "torch.cat",
+        "layers.Concatenate()",
+    ),
+}
+
+# Calls that move numbers and change none.
+LAYOUTS = {
+    "pytorch": frozenset(
+        "flatten view reshape permute transpose contiguous squeeze unsqueeze clone detach to float double moveaxis "
+        "movedim swapaxes unflatten get identity viewas typeas ravel".split()
+    ),
+    "keras": frozenset(
+        "inputlayer flatten reshape permute transpose squeeze expanddims cast identity copy convert moveaxis "
+        "activityregularization swapaxes ravel stopgradient".split()
+    ),
+}
+WEIGHTED = tuple(name for name, kind in KINDS.items() if kind.parts is not None)
+
+
+def _by_function(side: str) -> dict[str, str]:
+    return {plain(name): kind for kind, entry in KINDS.items() for name in getattr(entry, side).split()}
+
+
+BY_FUNCTION = {side: _by_function(side) for side in ("pytorch", "keras")}

@@ -1,0 +1,175 @@
+"""The same numbers in both models: how each kind's arrays lie, drawn values, and PyTorch's put into Keras' model."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from uncrossed.explain.differences.kinds import KINDS
+from uncrossed.explain.differences.operations import Operation
+from uncrossed.explain.differences.pairing import Pair
+from uncrossed.training.arrays import Layer
+
+Arrays = Mapping[str, np.ndarray]
+# The gates in Keras' order, by their numbers in PyTorch's.
+GATES = {"gru": (1, 0, 2), "lstm": (0, 1, 2, 3), "rnn": (0,)}
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One of Keras' arrays and what it is in PyTorch's model.
+
+    Attributes:
+        pair: the operations.
+        parts: PyTorch's parts that make it; of the gradient the first one counts.
+        pytorch: their names.
+        keras: Keras' path.
+        part: Keras' part.
+    """
+
+    pair: Pair
+    parts: tuple[str, ...]
+    pytorch: tuple[str, ...]
+    keras: str
+    part: str
+
+
+def shared(pairs: Iterable[Pair]) -> list[Shared]:
+    """The arrays that both models have, each once."""
+    found: dict[str, Shared] = {}
+    for ours, theirs in pairs:
+        if ours.kind != theirs.kind or not ours.known:
+            continue
+        for parts, part in _parts(ours, theirs):
+            if part in theirs.arrays and all(name in ours.arrays for name in parts):
+                names = tuple(ours.arrays[name] for name in parts)
+                found.setdefault(theirs.arrays[part], Shared((ours, theirs), parts, names, theirs.arrays[part], part))
+    return list(found.values())
+
+
+def _parts(ours: Operation, theirs: Operation) -> Iterable[tuple[tuple[str, ...], str]]:
+    if ours.kind in GATES:
+        yield ("weight_ih_l0",), "kernel"
+        yield ("weight_hh_l0",), "recurrent_kernel"
+        yield ("bias_ih_l0", "bias_hh_l0"), "bias"
+    elif ours.kind in ("scale", "shift"):
+        (part,) = list(theirs.arrays)[:1] or ["gamma"]
+        yield tuple(list(ours.arrays)[:1]), part
+    else:
+        for part, other in (KINDS[ours.kind].parts or {}).items():
+            yield (part,), other
+
+
+def to_keras(entry: Shared, arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """PyTorch's arrays as the one of Keras'.
+
+    Args:
+        entry: which.
+        arrays: PyTorch's, as `entry.parts` names them.
+        shape: of Keras' array.
+
+    Raises:
+        ValueError: they cannot be laid out in this shape.
+    """
+    ours, theirs = entry.pair
+    kind, (array, *others) = ours.kind, arrays
+    if kind in GATES:
+        made = _gates(kind, array, others, shape)
+    elif kind == "conv" and entry.part == "kernel":
+        spatial = tuple(range(2, array.ndim))
+        if theirs.call.function.startswith("depthwise"):
+            channels = shape[-2]
+            grouped = array.reshape(channels, -1, *array.shape[2:])
+            made = grouped.transpose(*spatial, 0, 1)
+        else:
+            made = array.transpose(*spatial, 1, 0)
+    elif kind == "conv_transpose" and entry.part == "kernel":
+        # inputs x outputs x ..., and Keras' ... x outputs x inputs
+        made = array.transpose(*range(2, array.ndim), 1, 0)
+    elif kind == "dense" and entry.part == "kernel":
+        made = Layer("", "", "dense", flattened(entry.pair)).to_tensorflow("weight", array)
+    elif kind in ("batchnorm", "dense") or array.ndim <= 1:
+        made = array
+    else:
+        made = array.reshape(shape) if array.size == math.prod(shape) else array
+    if made.shape != shape:
+        raise ValueError(f"{made.shape} is not {shape}")
+    return np.ascontiguousarray(made)
+
+
+def _gates(kind: str, array: np.ndarray, others: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    def ordered(values: np.ndarray) -> np.ndarray:
+        parts = np.split(values, len(GATES[kind]))
+        return np.concatenate([parts[k] for k in GATES[kind]])
+
+    if array.ndim == 2:
+        return ordered(array).T
+    both = [ordered(array), *(ordered(other) for other in others)]
+    return np.stack(both) if len(shape) == 2 else np.sum(both, axis=0)
+
+
+def flattened(pair: Pair) -> tuple[int, int, int] | None:
+    """For a dense layer on flattened images: their channels, height and width, where the two flatten differently."""
+    ours, theirs = pair[0].features, pair[1].features
+    if ours is None or theirs is None or len(ours) != 3 or pair[0].moved:
+        return None
+    return ours if (ours[1], ours[2], ours[0]) == theirs else None
+
+
+def form(operation: Operation, side: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+    """The shape of an operation's main array as PyTorch has it, by `weight of KEY`."""
+    parts = {
+        "pytorch": ("weight", "other", "weight_ih_l0"),
+        "keras": ("kernel", "gamma", "embeddings", "scale", "alpha", "bias", "beta"),
+    }[side]
+    name = next((operation.arrays[part] for part in parts if part in operation.arrays), None)
+    if name is None:
+        if operation.kind in ("batchnorm", "groupnorm", "layernorm"):
+            return {f"weight of {operation.key}": (operation.call.x[1 if side == "pytorch" else -1],)}
+        return {}
+    shape: tuple[Any, ...] = shapes[name]
+    if operation.kind in ("conv", "conv_transpose") and side == "keras":
+        *spatial, inputs, outputs = shape
+        if operation.call.function.startswith("depthwise"):
+            inputs, outputs = 1, inputs * outputs
+        shape = (outputs, inputs, *spatial)
+    elif side == "keras" and (operation.kind == "dense" or operation.kind in GATES):
+        shape = shape[::-1]
+    elif operation.kind in ("scale", "shift", "prelu"):
+        shape = (math.prod(shape),)
+    return {f"weight of {operation.key}": tuple(shape)}
+
+
+def drawn(arrays: Arrays, trained: Iterable[str], seed: int = 0) -> dict[str, np.ndarray]:
+    """Numbers for all of a model's arrays: kernels as wide as keeps the values', no factor one and no bias zero.
+
+    What a model begins with hides differences: zero biases, factors of one, statistics of nothing.
+
+    Args:
+        arrays: the model's, by name.
+        trained: which are trained.
+        seed: of the draw.
+    """
+    random = np.random.default_rng(seed)
+    trained, made = set(trained), {}
+    for name, array in arrays.items():
+        if not np.issubdtype(array.dtype, np.floating):
+            continue
+        part = name.rpartition(".")[2].rpartition("/")[2]
+        if part in ("running_var", "moving_variance"):
+            made[name] = random.uniform(0.6, 1.6, array.shape)
+        elif part in ("running_mean", "moving_mean"):
+            made[name] = random.normal(0, 0.3, array.shape)
+        elif name not in trained:
+            continue  # constants
+        elif "bias" in part or part == "beta":
+            made[name] = random.normal(0, 0.3, array.shape)
+        elif array.ndim <= 1 or array.size == max(array.shape):
+            made[name] = random.uniform(0.7, 1.6, array.shape)
+        else:
+            kernel = part == "kernel" or name.endswith("kernel")
+            fan_in = array.size // (array.shape[-1] if kernel else array.shape[0])
+            made[name] = random.normal(0, math.sqrt(1.6 / max(fan_in, 1)), array.shape)
+    return made
