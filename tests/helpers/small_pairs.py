@@ -72,7 +72,9 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, ours: Any 
     pads = [_keras("ZeroPadding2D", kernel // 2)] if kernel > 1 and options["padding"] == "valid" else []
     ours = {"stride": stride, "padding": kernel // 2, **dict(ours)}
     return Step(
-        "conv", _pytorch("Conv2d", inputs, outputs, kernel, **ours), [*pads, _keras("Conv2D", outputs, kernel, **options)]
+        "conv",
+        _pytorch("Conv2d", inputs, outputs, kernel, **ours),
+        [*pads, _keras("Conv2D", outputs, kernel, **options)],
     )
 
 
@@ -357,7 +359,7 @@ def cases() -> dict[str, Case]:
             (7,),
         ),
         "an approximated GELU in a class": Case(
-            lambda: subclassed(approximate=True), {"activation.approximate": "torch gelu"}, (7,)
+            lambda: subclassed(approximate=True), {"activation.approximate": "F.gelu 1"}, (7,)
         ),
         "a ReLU6": Case(
             lambda: [conv(3, 6), step("relu", _pytorch("ReLU6"), _keras("ReLU")), *head(6)],
@@ -369,7 +371,7 @@ def cases() -> dict[str, Case]:
         ),
         "softmax twice": Case(
             lambda: [conv(3, 6), relu(), *head(6), step("softmax", _pytorch("Softmax", dim=1), _keras("Softmax"))],
-            {"loss.softmax": "pytorch"},
+            {"loss.softmax": "the loss"},
             constants={"pytorch_loss": _cross_entropy, "tensorflow_loss": _sparse},
         ),
         "aligned corners": Case(
@@ -394,18 +396,18 @@ def cases() -> dict[str, Case]:
         ),
         "a row without gradient": Case(
             lambda: [_embedding(padding_idx=0), step("flatten", _pytorch("Flatten"), _keras("Flatten")), dense(24, 5)],
-            {"embedding.frozen_row": "embedding1", "embedding.initial_embeddings": "embedding1"},
+            {"embedding.frozen_row": "embedding1"},
             (4,),
             words,
         ),
         "a GRU's reset before the product": Case(
             lambda: [_embedding(), _gru(reset_after=False), dense(5, 5)],
-            {"gru.reset_after": "gru1", "gru.biases": "gru1"},
+            {"gru.reset_after": "gru1.gru", "gru.biases": "gru1.gru"},
             (4,),
             words,
         ),
         "an LSTM's two biases": Case(
-            lambda: [_embedding(), _lstm(), dense(5, 5)], {"lstm.biases": "lstm1"}, (4,), words
+            lambda: [_embedding(), _lstm(), dense(5, 5)], {"lstm.biases": "lstm1.lstm"}, (4,), words
         ),
         "rescaling inside one side": Case(
             lambda: [step("rescaling", None, _keras("Rescaling", 2.0, offset=-1.0)), conv(3, 6), relu(), *head(6)],
@@ -435,7 +437,12 @@ def cases() -> dict[str, Case]:
             {"conv.padding": "conv1", "batchnorm.epsilon": "norm2"},
         ),
         "padding and a bias in one layer": Case(
-            lambda: [conv(3, 6), relu(), conv(6, 6, stride=2, ours={"bias": False}, theirs={"padding": "same"}), *head(6)],
+            lambda: [
+                conv(3, 6),
+                relu(),
+                conv(6, 6, stride=2, ours={"bias": False}, theirs={"padding": "same"}),
+                *head(6),
+            ],
             {"conv.padding": "conv2", "conv.bias": "conv2"},
         ),
         "slope and dropout": Case(
@@ -529,9 +536,15 @@ def ALIGNED() -> dict[str, Case]:  # noqa: N802
     return {
         "aligned: convolutions": Case(
             lambda: [
-                conv(3, 6), norm(6), relu(), pool(), conv(6, 8, stride=2), relu(),
-                step("flatten", _pytorch("Flatten"), _keras("Flatten")), dense(32, 5),
-            ]  # fmt: skip
+                conv(3, 6),
+                norm(6),
+                relu(),
+                pool(),
+                conv(6, 8, stride=2),
+                relu(),
+                step("flatten", _pytorch("Flatten"), _keras("Flatten")),
+                dense(32, 5),
+            ]
         ),
         "aligned: a stride on an odd size": Case(
             lambda: [conv(3, 6, stride=2, theirs={"padding": "same"}), relu(), *head(6)], {}, (9, 9, 3)
@@ -539,10 +552,11 @@ def ALIGNED() -> dict[str, Case]:  # noqa: N802
         "aligned: depthwise": Case(lambda: [conv(3, 6), depthwise(6), conv(6, 6, 1), *head(6)]),
         "aligned: zeros after a ReLU": Case(
             lambda: [
-                conv(3, 6), relu(),
+                conv(3, 6),
+                relu(),
                 step("pool", _pytorch("MaxPool2d", 3, 2, 1), _keras("ZeroPadding2D", 1), _keras("MaxPooling2D", 3, 2)),
                 *head(6),
-            ]  # fmt: skip
+            ]
         ),
         "aligned: functions and branches": Case(lambda: block()),
         "aligned: a class": Case(lambda: subclassed(), {}, (7,)),
@@ -601,3 +615,128 @@ def _pieces(x: Any) -> Any:
     import keras
 
     return keras.ops.relu6(x + 3.0) / 6.0
+
+
+# Optimizers and losses.
+
+
+@dataclass
+class Trained:
+    """Optimizers or losses of both sides.
+
+    Attributes:
+        functions: as a user's file has them.
+        expected: the causes.
+    """
+
+    functions: dict[str, Any]
+    expected: set[str]
+
+
+def trained() -> dict[str, Trained]:
+    """Optimizers and losses, by what is planted."""
+    import keras
+    import torch
+    from keras import losses, optimizers
+    from torch import nn
+
+    def steps(ours: Any, theirs: Any, clip: Any = None) -> dict[str, Any]:
+        found = {"pytorch_optimizer": ours, "tensorflow_optimizer": theirs}
+        return found | ({"pytorch_clip": clip} if clip else {})
+
+    def loss(ours: Any, theirs: Any) -> dict[str, Any]:
+        return {"pytorch_loss": lambda: ours, "tensorflow_loss": lambda: theirs}
+
+    both = {"lr": 0.01, "eps": 1e-7}
+    return {
+        "aligned: SGD": Trained(
+            steps(
+                lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, nesterov=True),
+                lambda: optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+            ),
+            set(),
+        ),
+        "aligned: clipping over all": Trained(
+            steps(
+                lambda p: torch.optim.SGD(p, 0.1),
+                lambda: optimizers.SGD(0.1, global_clipnorm=1.0),
+                lambda p: nn.utils.clip_grad_norm_(p, 1.0),
+            ),
+            set(),
+        ),
+        "aligned: Adadelta": Trained(
+            steps(
+                lambda p: torch.optim.Adadelta(p, 0.1, rho=0.95, eps=1e-7),
+                lambda: optimizers.Adadelta(0.1, rho=0.95, epsilon=1e-7),
+            ),
+            set(),
+        ),
+        "weight decay of Adam": Trained(
+            steps(
+                lambda p: torch.optim.Adam(p, weight_decay=0.01, **both),
+                lambda: optimizers.Adam(0.01, epsilon=1e-7, weight_decay=0.01),
+            ),
+            {"optimizer.weight_decay_form", "optimizer.epsilon_stands"},
+        ),
+        "weight decay of SGD": Trained(
+            steps(lambda p: torch.optim.SGD(p, 0.1, weight_decay=0.01), lambda: optimizers.SGD(0.1, weight_decay=0.01)),
+            {"optimizer.weight_decay_form"},
+        ),
+        "Adam's defaults": Trained(
+            steps(lambda p: torch.optim.Adam(p), lambda: optimizers.Adam()),
+            {"optimizer.epsilon", "optimizer.epsilon_stands"},
+        ),
+        "RMSprop's defaults": Trained(
+            steps(lambda p: torch.optim.RMSprop(p), lambda: optimizers.RMSprop()),
+            {"optimizer.learning_rate", "optimizer.rho", "optimizer.epsilon", "optimizer.epsilon_stands"},
+        ),
+        "Adagrad's defaults": Trained(
+            steps(lambda p: torch.optim.Adagrad(p, 0.01), lambda: optimizers.Adagrad(0.01)),
+            {"optimizer.initial_accumulator", "optimizer.epsilon", "optimizer.epsilon_stands"},
+        ),
+        "momentum and Nesterov": Trained(
+            steps(
+                lambda p: torch.optim.SGD(p, 0.1, momentum=0.9),
+                lambda: optimizers.SGD(0.1, momentum=0.8, nesterov=True),
+            ),
+            {"optimizer.momentum", "optimizer.nesterov"},
+        ),
+        "clipping of each array": Trained(
+            steps(
+                lambda p: torch.optim.SGD(p, 0.1),
+                lambda: optimizers.SGD(0.1, clipnorm=1.0),
+                lambda p: nn.utils.clip_grad_norm_(p, 1.0),
+            ),
+            {"optimizer.clipping"},
+        ),
+        "another optimizer": Trained(
+            steps(lambda p: torch.optim.SGD(p, 0.1), lambda: optimizers.Adam()), {"optimizer.kind"}
+        ),
+        "an optimizer that is not known": Trained(
+            steps(lambda p: torch.optim.NAdam(p), lambda: optimizers.Nadam()), {"optimizer.steps"}
+        ),
+        "aligned: cross-entropy": Trained(
+            loss(nn.CrossEntropyLoss(), losses.SparseCategoricalCrossentropy(from_logits=True)), set()
+        ),
+        "aligned: errors": Trained(loss(nn.MSELoss(), losses.MeanSquaredError()), set()),
+        "logits or probabilities": Trained(
+            loss(nn.CrossEntropyLoss(), losses.SparseCategoricalCrossentropy()), {"loss.softmax"}
+        ),
+        "mean or sum": Trained(
+            loss(nn.CrossEntropyLoss(), losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")),
+            {"loss.reduction"},
+        ),
+        "sums of errors": Trained(
+            loss(nn.MSELoss(reduction="sum"), losses.MeanSquaredError(reduction="sum")), {"loss.reduction"}
+        ),
+        "smoothed labels": Trained(
+            loss(
+                nn.CrossEntropyLoss(label_smoothing=0.1),
+                losses.CategoricalCrossentropy(from_logits=True),
+            ),
+            {"loss.smoothing"},
+        ),
+        "binary logits": Trained(loss(nn.BCEWithLogitsLoss(), losses.BinaryCrossentropy()), {"loss.takes"}),
+        "another loss": Trained(loss(nn.L1Loss(), losses.MeanSquaredError()), {"loss.kind"}),
+        "a function of one's own": Trained(loss(lambda x, y: x.sum(), lambda y, x: keras.ops.sum(x)), set()),
+    }

@@ -1,4 +1,4 @@
-"""The differences that can be read: arrays without counterpart, other shapes, other settings, operations of one side."""
+"""The differences that can be read: other shapes, other settings, and what one side alone has."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,12 +7,22 @@ from typing import Any
 import numpy as np
 
 from uncrossed.explain.differences import curves
-from uncrossed.explain.differences.kinds import KINDS
+from uncrossed.explain.differences.kinds import KINDS, kernel_of
 from uncrossed.explain.differences.operations import Operation, start_or
 from uncrossed.explain.differences.pairing import Pair, Pairs
 
 # In the order in which one would mend them.
-STAGES = ("arrays", "evaluation", "training", "statistics", "gradients", "configuration", "initial", "optimizer", "loss")
+STAGES = (
+    "arrays",
+    "evaluation",
+    "training",
+    "statistics",
+    "gradients",
+    "configuration",
+    "initial",
+    "optimizer",
+    "loss",
+)
 # What can be computed where only Keras' model has it.
 INSERTED = ("activation", "rescaling", "pool", "pad", "batchnorm", "layernorm", "groupnorm")
 # Shape decides them: they are seen in the arrays.
@@ -60,12 +70,20 @@ class Difference:
             "cause": self.cause,
             "what": self.what,
             "layers": [{"pytorch": ours, "tensorflow": theirs} for ours, theirs in self.layers],
-            "pytorch": self.pytorch,
-            "tensorflow": self.tensorflow,
+            "pytorch": _plain(self.pytorch),
+            "tensorflow": _plain(self.tensorflow),
             "write": {"pytorch": self.in_pytorch, "tensorflow": self.in_keras},
             "shown_by": self.where,
             "measured": self.seen,
         }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
 
 
 def differences(pairs: Pairs, shapes: Mapping[str, tuple[int, ...]]) -> list[Difference]:
@@ -109,7 +127,9 @@ def _settings(ours: Operation, theirs: Operation, shapes: Mapping[str, tuple[int
         for name in ("scale", "offset"):
             a, b = ours.settings[name], theirs.settings[name]
             if not np.allclose(a, b, rtol=1e-9, atol=1e-12):
-                texts = [f"x * {_values(s['scale'])} + {_values(s['offset'])}" for s in (ours.settings, theirs.settings)]
+                texts = [
+                    f"x * {_values(s['scale'])} + {_values(s['offset'])}" for s in (ours.settings, theirs.settings)
+                ]
                 what = f"rescaling {name}"
                 yield Difference(
                     f"rescaling.{name}", what, both, a, b, texts[1], texts[0], "evaluation", pairs=[(ours, theirs)]
@@ -120,13 +140,9 @@ def _settings(ours: Operation, theirs: Operation, shapes: Mapping[str, tuple[int
         a, b = ours.settings.get(setting.name), theirs.settings.get(setting.name)
         if _equal(a, b) or (setting.name == "axis" and None in (a, b)):
             continue
-        if setting.name == "padding" and any(
-            not _equal(ours.settings.get(name), theirs.settings.get(name)) for name in ("dilation", "size")
-        ):
-            # How far windows reach follows from these; whether padding differs too is seen once they are aligned.
-            a, b = _same_start(a, b)
-            if _equal(a, b):
-                continue
+        moved = any(not _equal(ours.settings.get(o), theirs.settings.get(o)) for o in ("stride", "dilation", "size"))
+        if setting.name == "padding" and ours.kind != "conv_transpose" and moved and same_start(ours, theirs):
+            continue  # where windows end follows from the others
         name = setting.name
         if ours.kind == "pool" and name == "padding" and ours.plain.get("floored") == b:
             name = "ceil_mode"
@@ -170,10 +186,17 @@ def _written(setting: Any, side: str, value: Any, operation: Operation) -> str:
         return f"{setting.name} of {value}"
 
 
-def _same_start(a: Any, b: Any) -> tuple[Any, Any]:
-    if a is None or b is None:
-        return a, b
-    return tuple(pair[0] for pair in a), tuple(pair[0] for pair in b)
+def same_start(ours: Operation, theirs: Operation) -> bool:
+    """Whether two windows of perhaps other sizes begin alike: the same distance from where their middle is inside."""
+    starts = []
+    for operation in (ours, theirs):
+        reach = operation.settings.get("padding")
+        if reach is None:
+            return False
+        sizes = operation.settings.get("size") or kernel_of(operation.call)
+        dilation = operation.settings.get("dilation") or (1,) * len(sizes)
+        starts.append([b - d * (k - 1) // 2 for (b, _), k, d in zip(reach, sizes, dilation, strict=True)])
+    return starts[0] == starts[1]
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -228,12 +251,16 @@ def written(operation: Operation, side: str) -> str:
     kind = KINDS[operation.kind]
     name = kind.module if side == "pytorch" else kind.layer
     if operation.kind == "dropout":
-        return f"{name}({settings['rate']:g})" + ("" if settings["drops"] == "single numbers" else " of " + settings["drops"])
+        return f"{name}({settings['rate']:g})" + (
+            "" if settings["drops"] == "single numbers" else " of " + settings["drops"]
+        )
     if operation.kind == "pool":
         form = settings["form"]
-        name = ("nn.MaxPool2d" if form == "max" else "nn.AvgPool2d") if side == "pytorch" else (
-            "layers.MaxPooling2D" if form == "max" else "layers.AveragePooling2D"
-        )  # fmt: skip
+        name = (
+            ("nn.MaxPool2d" if form == "max" else "nn.AvgPool2d")
+            if side == "pytorch"
+            else ("layers.MaxPooling2D" if form == "max" else "layers.AveragePooling2D")
+        )
         strides = "stride" if side == "pytorch" else "strides"
         return f"{name}({_one(settings['size'])}, {strides}={_one(settings['stride'])})"
     return name

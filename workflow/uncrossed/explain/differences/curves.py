@@ -108,7 +108,7 @@ SINGLE = {
     "gelu": lambda x, approximate: (
         0.5 * x * (1 + torch.tanh(0.7978845608028654 * (x + float(np.float32(0.044715)) * x**3)))
         if approximate == "tanh"
-        else 0.5 * x * (1 + torch.erf(x / float(np.float32(math.sqrt(2)))))
+        else 0.5 * x * torch.erfc(-x * float(np.float32(math.sqrt(0.5))))
     ),
 }
 IDENTITY = "identity"

@@ -45,7 +45,11 @@ class Report:
 
     def plain(self) -> dict[str, Any]:
         """As data for JSON."""
-        return vars(self) | {"differences": [difference.plain() for difference in self.differences]}
+        # JSON has no infinity, which stands for values of another shape.
+        partings = [p | {"apart": p["apart"] if np.isfinite(p["apart"]) else None} for p in self.partings]
+        agreed = {mode: size if np.isfinite(size) else None for mode, size in self.agreed.items()}
+        differences = [difference.plain() for difference in self.differences]
+        return vars(self) | {"differences": differences, "partings": partings, "agreed": agreed}
 
 
 def start(threads: int = 1) -> None:
@@ -76,7 +80,6 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
     Raises:
         InputError: a side cannot be built or run, or is no model of its framework.
     """
-    import keras
     import torch
 
     from uncrossed.explain.differences import (
@@ -84,7 +87,9 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
         function,
         initial,
         keras_calls,
+        losses,
         operations,
+        optimizers,
         pairing,
         pytorch_calls,
         sharing,
@@ -130,6 +135,12 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
     report("partings are looked for and explained")
     functions, unexplained = function.explain(comparison, found)
     found = [*_sure(found, functions, pairs, unexplained), *unexplained, *initials]
+    optimizer, optimizer_notes = optimizers.differences(pair.training)
+    loss, loss_notes, softmax = losses.differences(pair.training, (left.output, right.output))
+    if softmax:
+        found = _without_softmax(found, left.output, right.output)
+    found += [*optimizer, *loss]
+    functions.notes += [*optimizer_notes, *loss_notes]
     places = {id(operation): place for place, (operation, _) in enumerate(pairs.pairs)}
 
     def order(difference: configuration.Difference) -> tuple[int, int]:
@@ -146,10 +157,7 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
             "pytorch": sum(arrays[name].size for name in trained),
             "tensorflow": sum(weights[name].size for name in trained_there),
         },
-        [
-            {"pytorch": a.name, "tensorflow": b.name, "kind": a.kind, "arrays": a.weighted}
-            for a, b in pairs.pairs
-        ],
+        [{"pytorch": a.name, "tensorflow": b.name, "kind": _kind(b), "arrays": a.weighted} for a, b in pairs.pairs],
         [(a.name, b.name) for a, b in pairs.ambiguous],
         [(a.name, shape) for a, b in pairs.pairs if a.kind == "dense" and (shape := sharing.flattened((a, b)))],
         _unknown(pairs),
@@ -157,7 +165,12 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
         functions.partings,
         functions.agreed,
         notes,
-    )  # fmt: skip
+    )
+
+
+def _kind(theirs: Any) -> str:
+    """The kind, as a name map has it."""
+    return "depthwise" if theirs.call.function.startswith("depthwise") else theirs.kind
 
 
 def _raise(seen: Any) -> None:
@@ -232,10 +245,12 @@ def measured_variances(comparison: Any) -> None:
             if count > 1:
                 unbiased = count / (count - 1)
                 operation.settings["variance"] = (
-                    "biased" if abs(ratio - 1) < 1e-4 * (unbiased - 1) + 1e-9
-                    else "unbiased" if abs(ratio - unbiased) < 1e-4 * (unbiased - 1) + 1e-9
+                    "biased"
+                    if abs(ratio - 1) < 1e-4 * (unbiased - 1) + 1e-9
+                    else "unbiased"
+                    if abs(ratio - unbiased) < 1e-4 * (unbiased - 1) + 1e-9
                     else None
-                )  # fmt: skip
+                )
         if None in (pair[0].settings.get("variance"), pair[1].settings.get("variance")):
             for operation in pair:
                 operation.settings["variance"] = None
@@ -258,6 +273,17 @@ def _sure(found: Any, functions: Any, pairs: Any, unexplained: Any) -> list[Any]
         else:
             sure.append(difference)
     return sure
+
+
+def _without_softmax(found: Any, *ends: Any) -> list[Any]:
+    """Without a softmax at the end of one model alone: with the losses known, it is theirs to say whether it counts."""
+
+    def of_the_loss(difference: Any) -> bool:
+        operations = [operation for pair in difference.pairs for operation in pair if operation is not None]
+        named = all(operation.settings.get("function") in ("softmax", "log_softmax") for operation in operations)
+        return difference.cause == "activation.missing" and named and all(o in ends for o in operations)
+
+    return [difference for difference in found if not of_the_loss(difference)]
 
 
 def _unknown(pairs: Any) -> list[dict[str, str]]:

@@ -16,7 +16,7 @@ import torch
 
 from uncrossed.explain.differences import keras_calls, pytorch_calls
 from uncrossed.explain.differences.calls import Pass
-from uncrossed.explain.differences.configuration import INSERTED, Difference, partner_before
+from uncrossed.explain.differences.configuration import INSERTED, Difference, partner_before, same_start
 from uncrossed.explain.differences.formulas import FORMULAS
 from uncrossed.explain.differences.kinds import KINDS
 from uncrossed.explain.differences.operations import Model, Operation
@@ -25,8 +25,11 @@ from uncrossed.explain.differences.sharing import Shared, flattened, to_keras
 
 # What rounding may do beyond what it does to PyTorch's own numbers when each weight moves by its last digit.
 LEAST, TIMES, ULP = 1e-11, 1000, 2.0**-52
-# Constants that a library keeps in float32, also where it computes in float64, move numbers by less than this.
-ROUNDING, ROUNDED = "rounding", 1e-5
+# Where a library keeps constants in float32, or computes in it, also in float64, numbers move by less than this.
+OUTPUT = "the output"
+ROUNDING, ROUNDED = "rounding", 1e-6
+# Where these differ, the two cannot be given the same weights.
+UNSHARED = ("conv.groups", "conv_transpose.groups")
 # How many differences are tried for one parting.
 TRIED = 12
 
@@ -90,11 +93,8 @@ class Comparison:
         self.places = {id(ours): place for place, (ours, _) in enumerate(pairs.pairs)}
         self.weights = {variable.path: variable.numpy() for variable in models[1].weights}
         self.dropouts = [
-            call.key
-            for operation in sides[0].operations
-            if operation.kind == "dropout"
-            for call in [operation.call]
-        ]  # fmt: skip
+            call.key for operation in sides[0].operations if operation.kind == "dropout" for call in [operation.call]
+        ]
         self.passes: dict[Any, Pass] = {}
         keras_evaluation = keras_calls.record(models[1], inputs[1], training=False)
         self.keras = {"evaluation": keras_evaluation}
@@ -171,8 +171,8 @@ class Comparison:
                     else:
                         name = {"ceil_mode": "padding"}.get(difference.setting, difference.setting)
                         settings[name] = theirs.settings.get(name)
-                        if name in ("dilation", "size", "stride"):
-                            self._reach_again(settings, ours)
+                        if name in ("dilation", "size", "stride") and same_start(ours, theirs):
+                            settings["padding"] = theirs.settings["padding"]
         for ours, theirs, settings in changed.values():
             if ours.kind in FORMULAS:
                 formula = FORMULAS[ours.kind]
@@ -180,31 +180,15 @@ class Comparison:
                     formula = functools.partial(formula, training=training)
                 added = self._arrays_of_keras(ours, theirs)
                 self._replace(plan, ours, functools.partial(_computed, formula, settings, ours, added))
-        for difference in taken_away:
-            for ours, theirs in difference.pairs:
-                if theirs is None and ours is not None:
-                    self._replace(plan, ours, functools.partial(_skipped, self._kept_input(ours)))
-                elif ours is None and theirs is not None:
-                    self._insert(plan, theirs, training)
+        alone = [pair for difference in taken_away for pair in difference.pairs]
+        for ours, theirs in alone:
+            if theirs is None and ours is not None:
+                self._replace(plan, ours, functools.partial(_skipped, self._kept_input(ours)))
+        added = {id(theirs) for ours, theirs in alone if ours is None}
+        for theirs in self.sides[1].operations:  # in order: one may stand after another
+            if id(theirs) in added:
+                self._insert(plan, theirs, training)
         return plan
-
-    @staticmethod
-    def _reach_again(settings: dict[str, Any], ours: Operation) -> None:
-        """After another stride or dilation windows end elsewhere: padding before stays, and after it what is needed."""
-        own = ours.call
-        if "padding" not in settings or ours.kind == "conv_transpose":
-            return
-        sizes = own.x[2:]
-        kernel = settings.get("size") or tuple(own.says("weight").shape[2:])
-        dilation = settings.get("dilation") or (1,) * len(sizes)
-        reach = []
-        for size, k, d, s, (before, _) in zip(
-            sizes, kernel, dilation, settings["stride"], settings["padding"], strict=True
-        ):
-            # Symmetric padding, as PyTorch's.
-            outputs = (size + 2 * before - d * (k - 1) - 1) // s + 1
-            reach.append((before, (outputs - 1) * s + d * (k - 1) + 1 - size - before))
-        settings["padding"] = tuple(reach)
 
     def _replace(self, plan: dict[str, Any], operation: Operation, action: pytorch_calls.Action) -> None:
         *before, last = operation.calls
@@ -228,7 +212,7 @@ class Comparison:
             compute = functools.partial(compute, training=training)
         users = [operation for operation in self.sides[1].operations if source in operation.inputs]
         if len(users) <= 1:
-            key = pytorch_calls.INPUT if before is None else before.key
+            key = pytorch_calls.INPUT if before is None else before.key + pytorch_calls.AFTER
             plan[key] = functools.partial(_then, plan.get(key, _as_it_is), compute)
             return
         for user in self.sides[1].operations:
@@ -270,7 +254,13 @@ class Comparison:
             size = apart(a, b, pair)
             if not size <= self.limit(mode, pair[0].key):
                 return Parting(place, pair, size)
-        return None
+        pair, place = (self.sides[0].output, self.sides[1].output), len(self.pairs.pairs)
+        if ours.error:
+            return Parting(place, pair, float("inf"), ours.error[0])
+        if id(pair[0]) in done or (id(pair[0]) in self.places and self.pairs.of_pytorch(pair[0]) is pair[1]):
+            return None
+        size = min((_size(ours.logits, b) for b in _as(theirs.logits, ours.logits.shape)), default=float("inf"))
+        return Parting(place, pair, size, OUTPUT) if size > self.limit(mode, pair[0].key) else None
 
     def limit(self, mode: str, key: str, of: str = "values") -> float:
         """How far numbers may be apart by rounding."""
@@ -335,10 +325,15 @@ def explain(comparison: Comparison, found: Sequence[Difference]) -> tuple[Functi
     taken: list[Difference] = []
     taken_for_granted: list[Difference] = []
     put: list[Pair] = []
-    for side, passes in (("Keras'", comparison.keras), ("PyTorch's", {m: comparison.pytorch(m) for m in comparison.keras})):
+    for side, passes in (
+        ("Keras'", comparison.keras),
+        ("PyTorch's", {m: comparison.pytorch(m) for m in comparison.keras}),
+    ):
         for mode, one in passes.items():
             if one.error:
-                functions.notes.append(f"{side} model in {mode} ends at {one.error[1].partition('|')[0]}: {one.error[0]}")
+                functions.notes.append(
+                    f"{side} model in {mode} ends at {one.error[1].partition('|')[0]}: {one.error[0]}"
+                )
     if comparison.keras["evaluation"].error:
         return functions, unexplained
     steps: list[tuple[str, Callable[..., Parting | None], tuple[str, ...]]] = [
@@ -362,18 +357,21 @@ def explain(comparison: Comparison, found: Sequence[Difference]) -> tuple[Functi
         while parting is not None:
             open_ = [d for d in found if d not in taken and d.where in acting and _acts(d)]
             chosen, after = _chosen(comparison, measure, parting, open_, taken, put)
-            if not chosen and parting.size < ROUNDED:
+            if not chosen and parting.size < ROUNDED and stage in ("evaluation", "training"):
                 rounded = _rounded(comparison, parting.pair)
                 after = measure([*taken, rounded], put)
                 if _better(measure, comparison, parting, after):
                     taken.append(rounded)
-                    names = f"{parting.pair[0].name} / {parting.pair[1].name}"
-                    functions.notes.append(
-                        f"{names} and what is like it: Keras computes it with constants of single precision, also in "
-                        f"float64: {stage} differs by {parting.size:.1e}, which is rounding"
-                    )
-                    parting = after
-                    continue
+                else:
+                    put.append(parting.pair)
+                    after = measure(taken, put)
+                names = f"{parting.pair[0].name} / {parting.pair[1].name}"
+                functions.notes.append(
+                    f"{names}{' and what is like it' if len(rounded.pairs) > 1 else ''}: one side computes in single "
+                    f"precision here, also in float64; {stage} differs by {parting.size:.1e}, which is rounding"
+                )
+                parting = after
+                continue
             record = {
                 "mode": stage,
                 "pytorch": parting.pair[0].name,
@@ -397,7 +395,7 @@ def explain(comparison: Comparison, found: Sequence[Difference]) -> tuple[Functi
                 taken_for_granted += blocked
             else:
                 unexplained.append(_unexplained(stage, parting, comparison))
-            if stage not in ("evaluation", "training") or len(put) > 20:
+            if stage not in ("evaluation", "training") or len(put) > 20 or parting.what == OUTPUT:
                 break
             put.append(parting.pair)
             following = measure(taken, put)
@@ -436,7 +434,9 @@ def _acts(difference: Difference) -> bool:
     for ours, theirs in difference.pairs:
         if ours is None and (theirs is None or theirs.kind not in INSERTED):
             return False
-        if ours is not None and theirs is not None and (ours.kind not in FORMULAS or difference.setting == "shape"):
+        if ours is not None and theirs is not None and (ours.kind not in FORMULAS or difference.cause in UNSHARED):
+            return False
+        if difference.setting == "shape":
             return False
         if theirs is None and ours is not None and ours.kind == "concat":
             return False
@@ -500,9 +500,10 @@ def _better(
 ) -> bool:
     if after is None:
         return True
-    if measure == comparison.gradients_part:
-        return after.place < parting.place
-    return after.place > parting.place
+    if after.place == parting.place:
+        # What rounding is left of, where a library computes in single precision.
+        return after.size < min(ROUNDED, 1e-3 * parting.size)
+    return (after.place < parting.place) == (measure == comparison.gradients_part)
 
 
 def _blocked(
@@ -512,7 +513,7 @@ def _blocked(
     acting: Sequence[str],
     before: Sequence[Difference],
 ) -> list[Difference]:
-    """Differences right before a parting that cannot be taken away in PyTorch's model, so that they are its likely cause."""
+    """Differences right before a parting that cannot be taken away in PyTorch's model: its likely cause."""
     near = [
         (difference, _position(comparison, difference, parting.place))
         for difference in found
@@ -524,9 +525,7 @@ def _blocked(
     return fresh or [difference for difference, place in near if place == last][:1]
 
 
-def _sentence(
-    stage: str, parting: Parting, after: Parting | None, together: int, without: str | None = None
-) -> str:
+def _sentence(stage: str, parting: Parting, after: Parting | None, together: int, without: str | None = None) -> str:
     mode = {
         "evaluation": "in evaluation the two part",
         "training": "in training the two part",
@@ -537,9 +536,12 @@ def _sentence(
     then = (
         "they agree to the end"
         if after is None
+        else f"the next parting is at {OUTPUT}"
+        if after.what == OUTPUT
         else f"the next parting is at {after.pair[0].name} / {after.pair[1].name}"
     )
-    place = f"{mode} at {parting.pair[0].name} / {parting.pair[1].name} by {_number(parting.size)}"
+    where = OUTPUT if parting.what == OUTPUT else f"{parting.pair[0].name} / {parting.pair[1].name}"
+    place = f"{mode} at {where} by {_number(parting.size)}"
     if without:
         return f"{place}; it cannot be taken away alone: what follows was compared {without}"
     return f"{place}; {with_} {then}"
@@ -598,7 +600,11 @@ def _as(values: np.ndarray, shape: tuple[int, ...]) -> Iterable[np.ndarray]:
     squeezed = tuple(size for size in shape if size != 1)
     if len(shape) != values.ndim and tuple(size for size in values.shape if size != 1) == squeezed:
         yield values.reshape(shape)
-    if len(shape) == 3 and values.ndim == 4 and np.moveaxis(values, -1, 1).reshape(*values.shape[::3], -1).shape == shape:
+    if (
+        len(shape) == 3
+        and values.ndim == 4
+        and np.moveaxis(values, -1, 1).reshape(*values.shape[::3], -1).shape == shape
+    ):
         yield np.moveaxis(values, -1, 1).reshape(shape)
     if len(shape) == 3 and values.ndim == 4 and values.reshape(values.shape[0], -1, values.shape[-1]).shape == shape:
         yield values.reshape(shape)

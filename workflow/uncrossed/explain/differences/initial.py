@@ -218,9 +218,7 @@ def differences(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights:
                 common or _common([(_side(drawn, side), drawn.fans)]) if _random(_side(drawn, side)) else None
                 for side, common in enumerate(schemes)
             )
-            said = tuple(
-                scheme.name if scheme else _said(_side(drawn, side)) for side, scheme in enumerate(own)
-            )
+            said = tuple(scheme.name if scheme else _said(_side(drawn, side)) for side, scheme in enumerate(own))
             if said not in made:
                 noun = KINDS[kind].noun if kind in KINDS else kind
                 made[said] = Difference(
@@ -253,6 +251,7 @@ def _gathered(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: A
 
     if not entries:
         return []
+    other_shape: set[int] = set()
     fans = {entry.keras: _fans(entry, weights) for entry in entries}
     smallest = min(weights[entry.keras].size for entry in entries)
     small = sum(array.size for array in weights.values()) < LARGE
@@ -264,6 +263,8 @@ def _gathered(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: A
             arrays = {n: t.detach().numpy() for n, t in [*model.named_parameters(), *model.named_buffers()]}
             weights = {variable.path: variable.numpy() for variable in keras_model(pair, build).weights}
         for entry in entries:
+            if id(entry.pair[0]) in other_shape:
+                continue  # they cannot begin alike
             array = weights[entry.keras]
             parts = [np.asarray(arrays[name], dtype=float) for name in entry.pytorch]
             if len(parts) > 1 and array.ndim == 1:
@@ -271,14 +272,15 @@ def _gathered(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: A
                 parts = [parts[0], *(np.zeros_like(part) for part in parts[1:])]
             try:
                 mine = to_keras(entry, parts, array.shape)
-            except ValueError:  # of another shape
+            except ValueError:
+                other_shape.add(id(entry.pair[0]))
                 continue
             for values, gathered in zip((mine, array), numbers[entry.keras], strict=True):
                 gathered.append(_few(values))
     return [
         Drawn(entry, fans[entry.keras], *map(np.concatenate, numbers[entry.keras]))
         for entry in entries
-        if numbers[entry.keras][0]
+        if numbers[entry.keras][0] and id(entry.pair[0]) not in other_shape
     ]
 
 

@@ -115,7 +115,11 @@ class _Seeing:
         if len(data) == 1 and attributes is not None:
             call.again = _numpy(
                 lambda x: execute.execute(
-                    name.encode(), count, [x if other is None else other for other in fixed], attributes, context.context()
+                    name.encode(),
+                    count,
+                    [x if other is None else other for other in fixed],
+                    attributes,
+                    context.context(),
                 )
             )
 
@@ -168,8 +172,9 @@ class _Seeing:
         variables = getattr(operation, "weights", [])
         call.arrays = {_part(variable): variable.path for variable in variables}
         call.trained = frozenset(_part(variable) for variable in variables if id(variable) in self.trained)
-        paths = {path.rpartition("/")[0] for path in call.arrays.values()}
-        call.name = paths.pop() if len(paths) == 1 else name
+        # A sequential model's arrays are named after it, and it is not its own layer.
+        paths = {path.removeprefix(f"{self.model.name}/").rpartition("/")[0] for path in call.arrays.values()}
+        call.name = paths.pop() if len(paths) == 1 and not _recurrent(operation) else name
         extra = arguments or {}
         call.says = lambda key: extra[key] if key in extra else getattr(operation, key)
         call.again = _numpy(again)
@@ -277,6 +282,11 @@ def _leaf(layer: layers.Layer) -> bool:
     if isinstance(layer, keras.Model):
         return False
     return any(base.__name__ in LEAVES for base in type(layer).__mro__) or not layer._layers
+
+
+def _recurrent(operation: Any) -> bool:
+    """Whether a layer's arrays are named after a cell inside of it."""
+    return isinstance(operation, layers.RNN)
 
 
 def _activated(layer: layers.Layer) -> bool:

@@ -114,7 +114,7 @@ def _has(part: str) -> Reader:
 # Convolutions.
 
 
-def _kernel(call: Call) -> tuple[int, ...]:
+def kernel_of(call: Call) -> tuple[int, ...]:
     """The sizes of the window: of the kernel, or of a pooling layer."""
     for name in ("kernel_size", "pool_size"):
         if call.get(name) is not None:
@@ -128,7 +128,7 @@ def _padding_before(call: Call) -> tuple[int, ...]:
         value = 0
     if value == "same":
         # PyTorch's: stride 1 only, the odd one after, as Keras'.
-        spans = zip(_kernel(call), _each("dilation", 1)(call), strict=True)
+        spans = zip(kernel_of(call), _each("dilation", 1)(call), strict=True)
         return tuple(dilation * (kernel - 1) // 2 for kernel, dilation in spans)
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     return values * (len(call.x) - 2) if len(values) == 1 else values
@@ -136,12 +136,12 @@ def _padding_before(call: Call) -> tuple[int, ...]:
 
 def _pytorch_reach(call: Call) -> windows.Reach:
     stride, dilation = _each("stride", 1, "kernel_size")(call), _each("dilation", 1)(call)
-    return windows.reached(call.x[2:], call.y[2:], _padding_before(call), _kernel(call), stride, dilation)
+    return windows.reached(call.x[2:], call.y[2:], _padding_before(call), kernel_of(call), stride, dilation)
 
 
 def _keras_reach(call: Call) -> windows.Reach:
     sizes, outputs = call.x[1:-1], call.y[1:-1]
-    kernel, stride = _kernel(call), _each("strides", 1, "pool_size")(call)
+    kernel, stride = kernel_of(call), _each("strides", 1, "pool_size")(call)
     dilation = _each("dilation_rate", 1)(call)
     padding = call.get("padding", "valid")
     parts = zip(sizes, kernel, stride, dilation, strict=True)
@@ -163,7 +163,7 @@ def _pad_in_pytorch(reach: windows.Reach, call: Call) -> str:
 
 
 def _pad_in_keras(reach: windows.Reach, call: Call) -> str:
-    sizes, kernel = call.x[1:-1], _kernel(call)
+    sizes, kernel = call.x[1:-1], kernel_of(call)
     stride, dilation = _each("strides", 1, "pool_size")(call), _each("dilation_rate", 1)(call)
     if all(before == 0 and after <= 0 for before, after in reach):
         return 'padding="valid"'
@@ -198,7 +198,7 @@ def _cropped_by_pytorch(call: Call) -> windows.Reach:
 
 
 def _cropped_by_keras(call: Call) -> windows.Reach:
-    parts = zip(call.x[1:-1], call.y[1:-1], _kernel(call), _each("strides", 1)(call), strict=True)
+    parts = zip(call.x[1:-1], call.y[1:-1], kernel_of(call), _each("strides", 1)(call), strict=True)
     if call.get("padding") == "same":
         return tuple(windows.transposed_same(*part) for part in parts)
     return tuple((0, (size - 1) * stride + kernel - output) for size, output, kernel, stride in parts)
@@ -292,7 +292,7 @@ def _filled_in_pytorch(call: Call) -> str:
 
 def _named(name: str, fixed: str = "") -> Reader:
     def read(call: Call) -> str:
-        value = call.get(name, fixed) if not fixed else fixed
+        value = fixed or call.get(name)
         return plain(getattr(value, "__name__", str(value)))
 
     return read
@@ -311,19 +311,25 @@ def _keras_biases(call: Call) -> int:
 def _recurrent(*settings: Setting) -> tuple[Setting, ...]:
     return (
         *settings,
-        Setting(
-            "activation", _named("", "tanh"), _named("activation"), "(PyTorch's is fixed: {})", 'activation="{}"'
-        ),
+        Setting("activation", _named("", "tanh"), _named("activation"), "(PyTorch's is fixed: {})", 'activation="{}"'),
         Setting(
             "biases",
             _biases,
             _keras_biases,
-            lambda value, call: "bias=False"
-            if not value
-            else f"PyTorch has two biases, of which only the sum acts: freeze one at zero ({value} in Keras)",
-            lambda value, call: f"use_bias={bool(value)}"
-            + (", reset_after=True" if value == 2 and call.function == "gru" else "")
-            + (" (Keras has one bias: half the step of PyTorch's two)" if value == 2 and call.function != "gru" else ""),
+            lambda value, call: (
+                "bias=False"
+                if not value
+                else f"PyTorch has two biases, of which only the sum acts: freeze one at zero ({value} in Keras)"
+            ),
+            lambda value, call: (
+                f"use_bias={bool(value)}"
+                + (", reset_after=True" if value == 2 and call.function == "gru" else "")
+                + (
+                    " (Keras has one bias: half the step of PyTorch's two)"
+                    if value == 2 and call.function != "gru"
+                    else ""
+                )
+            ),
             "configuration",
         ),
         Setting(
@@ -724,14 +730,20 @@ KINDS: dict[str, Kind] = {
 }
 
 # Calls that move numbers and change none.
+_MOVING = (
+    *("flatten", "reshape", "permute", "transpose", "squeeze", "moveaxis", "swapaxes", "ravel"),
+    *("identity", "clone", "copy"),
+)
 LAYOUTS = {
     "pytorch": frozenset(
-        "flatten view reshape permute transpose contiguous squeeze unsqueeze clone detach to float double moveaxis "
-        "movedim swapaxes unflatten get identity viewas typeas ravel".split()
+        (
+            *_MOVING,
+            *("view", "viewas", "contiguous", "unsqueeze", "detach", "movedim", "unflatten", "get"),
+            *("to", "float", "double", "typeas"),
+        )
     ),
     "keras": frozenset(
-        "inputlayer flatten reshape permute transpose squeeze expanddims cast identity copy convert moveaxis "
-        "activityregularization swapaxes ravel stopgradient".split()
+        (*_MOVING, "inputlayer", "expanddims", "cast", "convert", "activityregularization", "stopgradient")
     ),
 }
 WEIGHTED = tuple(name for name, kind in KINDS.items() if kind.parts is not None)

@@ -5,6 +5,7 @@ functions of single numbers are one function where they have a name together, an
 joined at once. What is left are the operations that are paired and compared.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -159,10 +160,9 @@ def _read(call: Call, side: str, inputs: list[Operation | None]) -> Operation:
         return special
     elif kind == "merge" and call.arrays and len(call.inputs) == 1:
         kind = "scale" if "mul" in call.function else "shift" if "add" in call.function else None
-    elif side == "pytorch" and call.function.startswith(("adaptiveavg", "adaptivemax")):
-        if all(size % out == 0 for size, out in zip(call.x[2:], call.y[2:], strict=True)):
-            kind, call = "pool", _as_pool(call)
-            operation.call = call
+    elif side == "pytorch" and _in_equal_windows(call):
+        kind, call = "pool", _as_pool(call)
+        operation.call = call
     if kind in ("gru", "lstm", "rnn") and side == "pytorch" and _deep(call):
         kind = None
     if kind is None:
@@ -199,6 +199,12 @@ def _curve(call: Call, operation: Operation) -> Operation | None:
     except Exception:  # a layer that takes its own shape alone
         found = None
     if found is None:
+        return _softmax(call, operation) or _rescaled(call, operation)
+    # A sum or a softmax over an axis, too, is a function of single numbers where that axis has one.
+    random = np.random.default_rng(0).normal(0, 3, call.x)
+    with np.errstate(all="ignore"):
+        same = np.allclose(call.again(random).reshape(-1), _once(curve(random.reshape(-1))), rtol=1e-6, atol=1e-9)
+    if not same:
         return _softmax(call, operation) or _rescaled(call, operation)
     name, parameters = found
     operation.known = True
@@ -246,7 +252,9 @@ def _rescaled(call: Call, operation: Operation) -> Operation | None:
     scale = one - zero
     if not np.allclose(made, zero + scale * random, rtol=1e-6, atol=1e-9) or not scale.any():
         return None
-    constant = [axis for axis in range(zero.ndim) if np.ptp(zero, axis=axis).max() == np.ptp(scale, axis=axis).max() == 0]
+    constant = [
+        axis for axis in range(zero.ndim) if np.ptp(zero, axis=axis).max() == np.ptp(scale, axis=axis).max() == 0
+    ]
     kept = [axis for axis in range(zero.ndim) if axis not in constant]
     if len(kept) > 1:
         return None
@@ -274,15 +282,31 @@ def _pooled_globally(call: Call, side: str) -> bool:
     return side == "keras" and function.startswith("global")
 
 
+def _in_equal_windows(call: Call) -> bool:
+    """Whether an adaptive pooling's windows are all of one size."""
+    if not call.function.startswith(("adaptiveavg", "adaptivemax")):
+        return False
+    return all(size % out == 0 for size, out in zip(call.x[2:], call.y[2:], strict=True))
+
+
 def _as_pool(call: Call) -> Call:
     """An adaptive pooling whose windows are all of one size, as the pooling that it is."""
     size = tuple(x // y for x, y in zip(call.x[2:], call.y[2:], strict=True))
     arguments = {"kernel_size": size, "stride": size, "padding": 0, "ceil_mode": False, "count_include_pad": True}
     name = "maxpool" if "max" in call.function else "avgpool"
     return Call(
-        call.key, call.name, f"{name}{len(size)}d", arguments.__getitem__, call.inputs, call.arrays, call.trained,
-        call.x, call.y, call.again, call.source,
-    )  # fmt: skip
+        call.key,
+        call.name,
+        f"{name}{len(size)}d",
+        arguments.__getitem__,
+        call.inputs,
+        call.arrays,
+        call.trained,
+        call.x,
+        call.y,
+        call.again,
+        call.source,
+    )
 
 
 def _deep(call: Call) -> bool:
@@ -423,9 +447,11 @@ def _curves_composed(operation: Operation, users: dict[int, int], failed: set[in
             before = [np.asarray(first.settings[name]) for name in ("scale", "offset")]
             together = {"scale": scale * before[0], "offset": scale * before[1] + offset}
             operation.settings = {
-                name: tuple(float(f"{v:.10g}") for v in np.ravel(np.broadcast_to(value, np.broadcast(*together.values()).shape)))
+                name: tuple(
+                    float(f"{v:.10g}") for v in np.ravel(np.broadcast_to(value, np.broadcast(*together.values()).shape))
+                )
                 for name, value in together.items()
-            }  # fmt: skip
+            }
             operation.curve, operation.calls = None, [*first.calls, *operation.calls]
             return first, first.inputs[0]
     if operation.kind == "merge" and len(operation.inputs) == 2 and operation.settings.get("form") == "mul":
@@ -433,9 +459,13 @@ def _curves_composed(operation: Operation, users: dict[int, int], failed: set[in
             if other is None or other.curve is None or users[id(other)] != 1 or not other.inputs:
                 continue
             if other.inputs[0] is one:
-                inner = other.curve
-                return _composed(operation, other, lambda values: values * inner(values), one)
+                product = functools.partial(_product, other.curve)
+                return _composed(operation, other, product, one)
     return None
+
+
+def _product(curve: curves.Curve, values: np.ndarray) -> np.ndarray:
+    return values * curve(values)
 
 
 def _composed(

@@ -7,8 +7,8 @@ architecture's file has them, or without arguments. Besides, it may say
 - `VOCABULARY`: inputs are whole numbers below it, as for an embedding;
 - `CHANNELS_FIRST`: whether PyTorch's model takes inputs with channels first (so it is for images) or as Keras' does;
 - `PAIRS = {"PYTORCH_LAYER": "keras_layer"}`: which layer is which, where that is ambiguous;
-- `pytorch_optimizer(parameters)`, `tensorflow_optimizer()`, `pytorch_loss()`, `tensorflow_loss()`: what they are trained
-  with, and `pytorch_clip(parameters)`, what is done with gradients before a step.
+- `pytorch_optimizer(parameters)`, `tensorflow_optimizer()`, `pytorch_loss()`, `tensorflow_loss()`: what they are
+  trained with, and `pytorch_clip(parameters)`, what is done with gradients before a step.
 
 Nothing else is run.
 """
@@ -87,7 +87,7 @@ class PairFile:
             numbers = random.integers(0, self.vocabulary, (EXAMPLES, *self.shape))
             numbers.reshape(EXAMPLES, -1)[:, 0] = 0  # the number that padding often has
             return numbers, numbers
-        images = random.normal(0.3, 1.0, (EXAMPLES, *self.shape))
+        images = random.normal(0.5, 2.0, (EXAMPLES, *self.shape))
         if not self.channels_first:
             return images, images
         return np.ascontiguousarray(np.moveaxis(images, -1, 1)), images
@@ -110,7 +110,7 @@ def keras_model(pair: PairFile, seed: int = 0) -> Any:
     """
     import keras
 
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
     model = pair.model("tensorflow")
     if not isinstance(model, keras.Model):
@@ -171,11 +171,24 @@ def _sizes(shape: Any) -> bool:
     return isinstance(shape, (tuple, list)) and bool(shape) and all(isinstance(n, int) and n > 0 for n in shape)
 
 
-def _functions(texts: tuple[str, ...]) -> tuple[str, dict[str, Callable[..., Any]], Mapping[str, Any]]:
-    if len(texts) == 2:
-        build = {side: _function(text) for side, text in zip(SIDES, texts, strict=True)}
-        return " and ".join(texts), build, {}
-    (text,) = texts
+def check_named(texts: tuple[str, ...]) -> None:
+    """Refuse what cannot be a pair, before anything is imported.
+
+    Raises:
+        InputError: neither one file nor two functions.
+    """
+    if len(texts) == 1:
+        _path(texts[0])
+        return
+    if len(texts) != 2:
+        raise InputError(f"found {len(texts)} models; allowed: FILE.py, or two functions, PyTorch's first")
+    for text in texts:
+        module, colon, name = text.partition(":")
+        if not colon or not name or not all(part.isidentifier() for part in [*module.split("."), name]):
+            raise InputError(f"'{text}': allowed: package.module:function")
+
+
+def _path(text: str) -> Path:
     path = BUILT_IN_ARCHITECTURES.get(text) or Path(text)
     if path.suffix != ".py":
         raise InputError(
@@ -184,6 +197,14 @@ def _functions(texts: tuple[str, ...]) -> tuple[str, dict[str, Callable[..., Any
         )
     if not path.is_file():
         raise InputError(f"{path}: no such file")
+    return path
+
+
+def _functions(texts: tuple[str, ...]) -> tuple[str, dict[str, Callable[..., Any]], Mapping[str, Any]]:
+    if len(texts) == 2:
+        build = {side: _function(text) for side, text in zip(SIDES, texts, strict=True)}
+        return " and ".join(texts), build, {}
+    path = _path(texts[0])
     module = _run(path)
     for side in SIDES:
         if not callable(getattr(module, side, None)):
@@ -193,7 +214,8 @@ def _functions(texts: tuple[str, ...]) -> tuple[str, dict[str, Callable[..., Any
 
 def _run(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"uncrossed_pair_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -203,9 +225,7 @@ def _run(path: Path) -> ModuleType:
 
 
 def _function(text: str) -> Callable[..., Any]:
-    module_name, colon, name = text.partition(":")
-    if not colon or not name:
-        raise InputError(f"'{text}': allowed: package.module:function")
+    module_name, _, name = text.partition(":")
     if (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)
     try:

@@ -74,10 +74,8 @@ def pair(ours: Model, theirs: Model, shapes: Mapping[str, tuple[int, ...]], sett
     pairs = sorted(((left[i], right[j]) for i, j in first), key=lambda found: order[id(found[0])])
     other = dict(last)
     ambiguous = [
-        (left[i], right[j])
-        for i, j in first
-        if left[i].weighted and other.get(i) != j and id(left[i]) not in known
-    ]  # fmt: skip
+        (left[i], right[j]) for i, j in first if left[i].weighted and other.get(i) != j and id(left[i]) not in known
+    ]
     return Pairs(
         pairs,
         [operation for i, operation in enumerate(left) if i not in paired_left],

@@ -22,6 +22,8 @@ Tensors = list[torch.Tensor]
 Action = Callable[[Callable[[Tensors], Any], Tensors, dict[str, torch.Tensor]], Any]
 Plan = Mapping[str, Action]
 INPUT = "input"
+# After a call's key: what happens to what it gives.
+AFTER = "|after"
 # Functions that Python cannot look into: names of their arguments.
 SIGNATURES = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "input weight bias stride padding dilation groups"),
@@ -38,7 +40,9 @@ SIGNATURES = {
     **dict.fromkeys(
         ("maxpool1d", "maxpool2d", "maxpool3d"), "input kernel_size stride padding dilation ceil_mode return_indices"
     ),
-    **dict.fromkeys(("adaptiveavgpool1d", "adaptivemaxpool1d", "adaptivemaxpool2d", "adaptivemaxpool3d"), "input output_size"),
+    **dict.fromkeys(
+        ("adaptiveavgpool1d", "adaptivemaxpool1d", "adaptivemaxpool2d", "adaptivemaxpool3d"), "input output_size"
+    ),
     **dict.fromkeys(("mean", "sum", "amax"), "input dim keepdim"),
     **dict.fromkeys(("cat", "concat", "concatenate", "stack"), "tensors dim"),
     **dict.fromkeys(("add", "sub", "mul", "div", "radd", "rsub", "rmul", "rdiv", "truediv"), "input other"),
@@ -73,7 +77,7 @@ class _Seeing(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = plain(getattr(func, "__name__", str(func)).strip("_"))
-        if self.inside or name in ("get", "set") and not _makes_tensor(func, args, kwargs):
+        if self.inside or (name in ("get", "set") and not _makes_tensor(func, args, kwargs)):
             return func(*args, **kwargs)
         place = self.places[-1] if self.places else ""
         found = _tensors((args, kwargs))
@@ -95,7 +99,16 @@ class _Seeing(TorchFunctionMode):
         self.counts[place, name] += 1
         shapes = (tuple(data[0].shape) if data else (), tuple(made[0].shape))
         self._keep(self.key, place, name, arguments, data, arrays, shapes, run, made, _written(func))
-        return out
+        return self._after(self.key, out)
+
+    def _after(self, key: str, out: Any) -> Any:
+        """What comes after a call, which stays the one that made it."""
+        if key + AFTER not in self.plan:
+            return out
+        changed = self.plan[key + AFTER](lambda inputs: inputs[0], [out], {})
+        self.makers[id(changed)] = len(self.seen.calls) - 1
+        self.kept.append(changed)
+        return changed
 
     def _parts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[str, torch.Tensor]]:
         return {

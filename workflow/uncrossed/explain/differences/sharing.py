@@ -165,11 +165,11 @@ def drawn(arrays: Arrays, trained: Iterable[str], seed: int = 0) -> dict[str, np
         elif name not in trained:
             continue  # constants
         elif "bias" in part or part == "beta":
-            made[name] = random.normal(0, 0.3, array.shape)
+            made[name] = random.normal(0, 0.7, array.shape)
         elif array.ndim <= 1 or array.size == max(array.shape):
-            made[name] = random.uniform(0.7, 1.6, array.shape)
+            made[name] = random.uniform(0.7, 2.3, array.shape)
         else:
             kernel = part == "kernel" or name.endswith("kernel")
             fan_in = array.size // (array.shape[-1] if kernel else array.shape[0])
-            made[name] = random.normal(0, math.sqrt(1.6 / max(fan_in, 1)), array.shape)
+            made[name] = random.normal(0, math.sqrt(2 / max(fan_in, 1)), array.shape)
     return made
