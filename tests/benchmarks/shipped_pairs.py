@@ -101,14 +101,14 @@ def _page(reports: dict[str, dict[str, Any]]) -> Iterator[str]:
         f"Made by `python tests/benchmarks/shipped_pairs.py` with torchvision {versions['torchvision']} (PyTorch "
         f"{versions['torch']}) and Keras {versions['keras']} on TensorFlow. Each pair was compared as `uncrossed diff` "
         "compares any: layer by layer by what both say, and by what they compute with the same weights in float64, on "
-        "random images of the size that the network is made for. A difference was *taken away* by letting PyTorch's model "
-        "compute that operation as Keras' does; the last column of each table says what that did. Weights that were "
+        "random images of the size that the network is made for. A difference was *taken away* by letting PyTorch's "
+        "model compute that operation as Keras' does; the last column of each table says what that did. Weights that were "
         "trained elsewhere were not looked at, nor preprocessing outside of the models."
     )
     yield ""
     yield from _wrapped(
-        "Of all of them: Keras' models end with a softmax unless they are made with `classifier_activation=None`, as they "
-        "were here; torchvision's end with logits."
+        "Of all of them: Keras' models end with a softmax unless they are made with `classifier_activation=None`, as "
+        "they were here; torchvision's end with logits."
     )
     yield ""
     yield "| network | trained parameters, torchvision | Keras | the same network? | left, all taken away |"

@@ -2,14 +2,12 @@
 
 import json
 import sys
-import time
 
-from helpers import small_pairs
+from helpers import small_pairs, small_trainings
 from uncrossed.explain.differences import examine, losses, optimizers, pair_file
 
 examine.start(threads=1)
 found = {}
-t0 = time.time()
 cases = small_pairs.cases()
 for name in sys.argv[1:] or cases:
     if name not in cases:
@@ -42,18 +40,10 @@ for name in sys.argv[1:] or cases:
         "unknown": report.unknown,
         "notes": report.notes,
     }
-    print(
-        name,
-        round(time.time() - t0),
-        [(d["cause"], d["layers"], d["measured"]) for d in found[name]["differences"]],
-        file=sys.stderr,
-    )
-for name, one in small_pairs.trained().items():
+for name, functions in small_trainings.functions().items():
     if sys.argv[1:] and name not in sys.argv[1:]:
         continue
-    steps, notes = optimizers.differences(one.functions)
-    values, others, _ = losses.differences(one.functions, (None, None))
+    steps, notes = optimizers.differences(functions)
+    values, others, _ = losses.differences(functions, (None, None))
     found[name] = {"differences": [difference.plain() for difference in [*steps, *values]], "notes": [*notes, *others]}
-    causes = [(d["cause"], d["pytorch"], d["tensorflow"], d["measured"]) for d in found[name]["differences"]]
-    print(name, causes, found[name]["notes"], file=sys.stderr)
 print(json.dumps(found))

@@ -351,7 +351,9 @@ def explain(comparison: Comparison, found: Sequence[Difference]) -> tuple[Functi
         ]
     for stage, measure, acting in steps:
         if stage == "gradients" and put:
-            functions.notes.append("gradients were not compared, as a parting before them is not explained")
+            functions.notes.append(
+                "gradients were not compared, as Keras' values stand in the place of PyTorch's somewhere before"
+            )
             continue
         parting = measure(taken, put)
         while parting is not None:

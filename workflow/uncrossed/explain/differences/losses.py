@@ -4,6 +4,7 @@ A loss is tried on a few outputs that are valid as logits and as probabilities a
 them for.
 """
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -125,7 +126,9 @@ def _value(side: str, loss: Callable[..., Any], outputs: np.ndarray, given: np.n
         if side == "pytorch":
             import torch
 
-            found = loss(torch.from_numpy(outputs), torch.from_numpy(given))
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # targets of another shape than it takes
+                found = loss(torch.from_numpy(outputs), torch.from_numpy(given))
             return found.detach().numpy()
         import tensorflow as tf
 

@@ -14,7 +14,7 @@ from uncrossed.explain.differences.configuration import Difference
 
 STEPS = 6
 # Keras keeps some constants in float32, also where it computes in float64.
-CLOSE = 1e-5
+CLOSE, NOTHING = 1e-5, 1e-12
 FAMILIES = {
     "SGD": "SGD",
     "Adam": "Adam",
@@ -305,9 +305,10 @@ def differences(functions: Mapping[str, Callable[..., Any]]) -> tuple[list[Diffe
             continue  # PyTorch decays nothing: the amount alone differs
         moved = apart(base, steps(changed, weights, gradients, False))
         rest = apart(steps(changed, weights, gradients, False), taken[1])
-        text = (
-            f"{measured} {apart(*taken):.1e} of the way; this alone does {moved:.1e}, and without it {rest:.1e} is left"
-        )
+        if name in ("weight_decay_form", "epsilon_stands") and moved < NOTHING:
+            continue  # another form of the same
+        text = f"{measured} {apart(*taken):.1e} of the way"
+        text += f"; this alone does {moved:.1e}, and with it aligned {rest:.1e} is left"
         found.append(_difference(name, value, other, [text]))
     if not found and apart(*taken) > CLOSE:
         found.append(_difference("steps", *names, [f"{measured} {apart(*taken):.1e} of the way; no setting says why"]))

@@ -32,8 +32,8 @@ from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES
 
 SIDES = ("pytorch", "tensorflow")
 TRAINING = ("pytorch_optimizer", "tensorflow_optimizer", "pytorch_loss", "tensorflow_loss", "pytorch_clip")
-# How many examples: enough for batch normalisation of single numbers.
-EXAMPLES = 6
+# How many examples: enough for batch normalisation of single numbers; of large inputs fewer, which is as good.
+EXAMPLES, LARGE, EXAMPLES_OF_LARGE = 6, 10_000, 2
 # A pass that shows which calls there are needs few.
 FEW = 2
 
@@ -83,11 +83,12 @@ class PairFile:
     def inputs(self) -> tuple[np.ndarray, np.ndarray]:
         """The same random inputs for PyTorch's and for Keras' model, float64 or whole numbers."""
         random = np.random.default_rng(1)
+        examples = EXAMPLES if np.prod(self.shape) < LARGE else EXAMPLES_OF_LARGE
         if self.vocabulary is not None:
-            numbers = random.integers(0, self.vocabulary, (EXAMPLES, *self.shape))
-            numbers.reshape(EXAMPLES, -1)[:, 0] = 0  # the number that padding often has
+            numbers = random.integers(0, self.vocabulary, (examples, *self.shape))
+            numbers.reshape(examples, -1)[:, 0] = 0  # the number that padding often has
             return numbers, numbers
-        images = random.normal(0.5, 2.0, (EXAMPLES, *self.shape))
+        images = random.normal(0.5, 2.0, (examples, *self.shape))
         if not self.channels_first:
             return images, images
         return np.ascontiguousarray(np.moveaxis(images, -1, 1)), images
