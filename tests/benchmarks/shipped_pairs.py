@@ -102,8 +102,8 @@ def _page(reports: dict[str, dict[str, Any]]) -> Iterator[str]:
         f"{versions['torch']}) and Keras {versions['keras']} on TensorFlow. Each pair was compared as `uncrossed diff` "
         "compares any: layer by layer by what both say, and by what they compute with the same weights in float64, on "
         "random images of the size that the network is made for. A difference was *taken away* by letting PyTorch's "
-        "model compute that operation as Keras' does; the last column of each table says what that did. Weights that were "
-        "trained elsewhere were not looked at, nor preprocessing outside of the models."
+        "model compute that operation as Keras' does; the last column of each table says what that did. Weights "
+        "that were trained elsewhere were not looked at, nor preprocessing outside of the models."
     )
     yield ""
     yield from _wrapped(

@@ -1,6 +1,7 @@
 """What differs between two models is found and explained: the right layer, the right cause, and nothing else."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -17,7 +18,9 @@ READ_ALONE = {"dropout", "gru.biases", "lstm.biases"}
 @pytest.fixture(scope="module")
 def found():
     """What is found in each pair."""
-    return json.loads(run(sys.executable, CHECKS / "differences.py").stdout.splitlines()[-1])
+    path = os.pathsep.join(filter(None, [str(CHECKS.parents[1]), os.environ.get("PYTHONPATH")]))
+    output = run(sys.executable, CHECKS / "differences.py", PYTHONPATH=path).stdout
+    return json.loads(output.splitlines()[-1])
 
 
 def test_enough_is_planted():
