@@ -110,8 +110,21 @@ def differences(pairs: Pairs, shapes: Mapping[str, tuple[int, ...]]) -> list[Dif
         for operation in operations:
             if operation.known:
                 difference = _missing(side, operation, pairs)
-                add((difference.cause, side, str(operation.settings)), difference)
+                # Rates of stochastic depth grow from layer to layer.
+                alike = {name: value for name, value in operation.settings.items() if name != "rate"}
+                add((difference.cause, side, str(alike)), difference)
+    for difference in found.values():
+        _say_rates(difference)
     return list(found.values())
+
+
+def _say_rates(difference: Difference) -> None:
+    """Of dropout that one side alone has, and that drops more in one layer than in another, say so."""
+    rates = {o.settings["rate"] for pair in difference.pairs for o in pair if o is not None and "rate" in o.settings}
+    if difference.setting == "missing" and len(rates) > 1:
+        said = f"rates from {min(rates):.3g} to {max(rates):.3g}"
+        side = "pytorch" if difference.tensorflow is None else "tensorflow"
+        setattr(difference, side, f"{getattr(difference, side)} and others: {said}")
 
 
 def _settings(ours: Operation, theirs: Operation, shapes: Mapping[str, tuple[int, ...]]) -> Iterable[Difference]:

@@ -241,14 +241,17 @@ def measured_variances(comparison: Any) -> None:
                 continue
             count = values.size // values.shape[axis]
             axes = tuple(a for a in range(values.ndim) if a != axis % values.ndim)
-            ratio = np.median((passes[k].arrays[name] - keep * before[k][name]) / (1 - keep) / values.var(axis=axes))
+            seen = values.var(axis=axes)
+            best = int(seen.argmax())  # of a channel without variance nothing is seen
+            kept = passes[k].arrays[name][best] - keep * before[k][name][best]
+            ratio = kept / (1 - keep) / max(seen[best], 1e-300)
             if count > 1:
                 unbiased = count / (count - 1)
                 operation.settings["variance"] = (
                     "biased"
-                    if abs(ratio - 1) < 1e-4 * (unbiased - 1) + 1e-9
+                    if abs(ratio - 1) < 0.1 * (unbiased - 1)
                     else "unbiased"
-                    if abs(ratio - unbiased) < 1e-4 * (unbiased - 1) + 1e-9
+                    if abs(ratio - unbiased) < 0.1 * (unbiased - 1)
                     else None
                 )
         if None in (pair[0].settings.get("variance"), pair[1].settings.get("variance")):

@@ -20,7 +20,7 @@ from uncrossed.explain.differences.sharing import Shared, to_keras
 # What a test must say before two distributions are called different, and how badly a known one may fit.
 UNLIKELY, FITS = 1e-9, 1e-4
 # So many numbers tell apart what schemes draw; small models are built several times to have them, at most so often.
-ENOUGH, BUILDS = 3_000, 12
+ENOUGH, BUILDS = 3_000, 6
 LARGE, LARGEST = 5_000_000, 100_000
 # Keras cuts normal distributions at two deviations, and widens them so that their deviation is as named.
 WIDER = 0.87962566103423978
@@ -204,11 +204,12 @@ def differences(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights:
         arrays: PyTorch's first draw, by name.
         weights: Keras' first draw, by path.
     """
-    groups: dict[tuple[str, str], list[Drawn]] = {}
+    groups: dict[tuple[str, str, bool], list[Drawn]] = {}
     for drawn in _gathered(pair, entries, arrays, weights):
-        groups.setdefault((drawn.entry.pair[0].kind, drawn.entry.part), []).append(drawn)
+        depthwise = drawn.entry.pair[1].call.function.startswith("depthwise")
+        groups.setdefault((drawn.entry.pair[0].kind, drawn.entry.part, depthwise), []).append(drawn)
     found: list[Difference] = []
-    for (kind, part), group in groups.items():
+    for (kind, part, depthwise), group in groups.items():
         schemes = tuple(_common([(_side(drawn, side), drawn.fans) for drawn in group]) for side in (0, 1))
         made: dict[Any, Difference] = {}
         for drawn in group:
@@ -220,7 +221,7 @@ def differences(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights:
             )
             said = tuple(scheme.name if scheme else _said(_side(drawn, side)) for side, scheme in enumerate(own))
             if said not in made:
-                noun = KINDS[kind].noun if kind in KINDS else kind
+                noun = ("depthwise " if depthwise else "") + (KINDS[kind].noun if kind in KINDS else kind)
                 made[said] = Difference(
                     f"{kind}.initial_{part}",
                     f"what the {part.replace('_', ' ')} of {noun} begins with",
@@ -318,13 +319,15 @@ def _common(draws: Sequence[tuple[np.ndarray, tuple[int, int]]]) -> Scheme | Non
     drawn = [(values, fans) for values, fans in draws if _random(values) and len(values) >= 20]
     if not drawn or len(drawn) < len(draws):
         return None
-    best: tuple[float, Scheme] | None = None
-    for scheme in SCHEMES:
-        laws = [(scheme.law(*fans), values) for values, fans in drawn]
-        likelihood = sum(law.likelihood(values) for law, values in laws)
-        if np.isfinite(likelihood) and (best is None or likelihood > best[0]) and all(law.fits(v) for law, v in laws):
-            best = likelihood, scheme
-    return best[1] if best else None
+
+    def likelihood(scheme: Scheme) -> float:
+        return sum(scheme.law(*fans).likelihood(values) for values, fans in drawn)
+
+    likely = sorted(((likelihood(scheme), scheme) for scheme in SCHEMES), key=lambda found: -found[0])
+    for value, scheme in likely:
+        if np.isfinite(value) and all(scheme.law(*fans).fits(values) for values, fans in drawn):
+            return scheme
+    return None
 
 
 def _fans(entry: Shared, weights: Mapping[str, np.ndarray]) -> tuple[int, int]:

@@ -261,8 +261,7 @@ def _rescaled(call: Call, operation: Operation) -> Operation | None:
     index = tuple(slice(None) if axis in kept else 0 for axis in range(zero.ndim))
     operation.kind, operation.known = "rescaling", True
     operation.settings = {
-        name: tuple(float(f"{v:.12g}") for v in np.ravel(values[index]))
-        for name, values in (("scale", scale), ("offset", zero))
+        name: tuple(map(float, np.ravel(values[index]))) for name, values in (("scale", scale), ("offset", zero))
     }
     operation.arrays = {}
     return operation
@@ -446,11 +445,9 @@ def _curves_composed(operation: Operation, users: dict[int, int], failed: set[in
             scale, offset = (np.asarray(operation.settings[name]) for name in ("scale", "offset"))
             before = [np.asarray(first.settings[name]) for name in ("scale", "offset")]
             together = {"scale": scale * before[0], "offset": scale * before[1] + offset}
+            shape = np.broadcast_shapes(*(value.shape for value in together.values()))
             operation.settings = {
-                name: tuple(
-                    float(f"{v:.10g}") for v in np.ravel(np.broadcast_to(value, np.broadcast(*together.values()).shape))
-                )
-                for name, value in together.items()
+                name: tuple(map(float, np.ravel(np.broadcast_to(value, shape)))) for name, value in together.items()
             }
             operation.curve, operation.calls = None, [*first.calls, *operation.calls]
             return first, first.inputs[0]

@@ -317,7 +317,7 @@ def _bound(func: Any, name: str, args: Iterable[Any], kwargs: Mapping[str, Any])
     names = SIGNATURES.get(name, "").split()
     if not names:
         try:
-            bound = inspect.signature(func).bind(*args, **kwargs)
+            bound = _signature(func).bind(*args, **kwargs)
         except (TypeError, ValueError):
             return {**{str(k): value for k, value in enumerate(args)}, **kwargs}
         bound.apply_defaults()
@@ -326,6 +326,11 @@ def _bound(func: Any, name: str, args: Iterable[Any], kwargs: Mapping[str, Any])
     if name in ("permute", "view", "reshape") and len(args := list(args)) > 2:
         arguments["dims"] = args[1:]
     return {**arguments, **kwargs}
+
+
+@functools.lru_cache(maxsize=256)
+def _signature(func: Any) -> inspect.Signature:
+    return inspect.signature(func)
 
 
 def _tensors(value: Any) -> Tensors:
