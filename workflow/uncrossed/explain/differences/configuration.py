@@ -129,8 +129,8 @@ def _say_rates(difference: Difference) -> None:
 
 def _settings(ours: Operation, theirs: Operation, shapes: Mapping[str, tuple[int, ...]]) -> Iterable[Difference]:
     kind = KINDS.get(ours.kind)
-    if kind is None or not ours.known:
-        return
+    if kind is None or not ours.known or ours.kind != theirs.kind or not theirs.known:
+        return  # what is not known is named elsewhere, and compared by what it computes
     both = [(ours.name, theirs.name)]
     if ours.kind == "activation":
         yield from _activations(ours, theirs)

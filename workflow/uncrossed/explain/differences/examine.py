@@ -122,7 +122,8 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
         for operation in model.operations:
             forms |= sharing.form(operation, side, shapes)
     pairs = pairing.pair(left, right, forms, pair.pairs)
-    entries = sharing.shared(pairs.pairs)
+    shapes = {name: tuple(array.shape) for name, array in [*arrays.items(), *weights.items()]}
+    entries = sharing.shared(pairs.pairs, shapes)
 
     report("initial weights are drawn and measured")
     initials = initial.differences(pair, entries, arrays, weights)
@@ -296,6 +297,6 @@ def _unknown(pairs: Any) -> list[dict[str, str]]:
     found += [
         {"side": "both", "layer": f"{a.name} / {b.name}", "kind": a.call.source or a.kind}
         for a, b in pairs.pairs
-        if not a.known
+        if not (a.known and b.known and a.kind == b.kind)
     ]
     return found

@@ -24,6 +24,7 @@ LEAVES = ("Bidirectional", "RNN", "GRU", "LSTM", "SimpleRNN", "MultiHeadAttentio
 # Layers whose activation comes after all else that they do.
 ACTIVATED = (layers.Dense, layers.EinsumDense)
 CONVOLUTIONS = ("Conv", "Depthwise", "Separable")
+SHIPPED = {name for name, value in vars(layers).items() if isinstance(value, type)} - {"Layer", "Wrapper", "RNN"}
 # What drops at random; with these off both sides can be compared in training.
 DROPPING = ("Dropout", "DropPath", "StochasticDepth", "GaussianNoise")
 
@@ -168,7 +169,7 @@ class _Seeing:
         if any(id(tensor) in {id(other) for other in data} for tensor in made):
             # The same tensor comes out again: a new one, so that it is known who made it.
             out = self._run(lambda: tf.identity(made[0]))
-        call = self._call(name, plain(type(operation).__name__), data, out)
+        call = self._call(name, plain(_class(operation)), data, out)
         variables = getattr(operation, "weights", [])
         call.arrays = {_part(variable): variable.path for variable in variables}
         call.trained = frozenset(_part(variable) for variable in variables if id(variable) in self.trained)
@@ -282,6 +283,15 @@ def _leaf(layer: layers.Layer) -> bool:
     if isinstance(layer, keras.Model):
         return False
     return any(base.__name__ in LEAVES for base in type(layer).__mro__) or not layer._layers
+
+
+def _class(operation: Any) -> str:
+    """The name of its class, or of Keras' layer that it is derived from."""
+    classes = type(operation).__mro__
+    own = classes[0].__name__
+    if own in SHIPPED or classes[0].__module__.startswith("keras."):
+        return own
+    return next((c.__name__ for c in classes if c.__module__.startswith("keras.") and c.__name__ in SHIPPED), own)
 
 
 def _recurrent(operation: Any) -> bool:

@@ -476,7 +476,7 @@ KINDS: dict[str, Kind] = {
     "batchnorm": Kind(
         "batch normalisation",
         "batch_norm",
-        "BatchNormalization UnbiasedBatchNormalization",
+        "BatchNormalization",
         (
             EPSILON,
             SCALED,

@@ -36,17 +36,45 @@ class Shared:
     part: str
 
 
-def shared(pairs: Iterable[Pair]) -> list[Shared]:
-    """The arrays that both models have, each once."""
+def alike(ours: Operation, theirs: Operation) -> bool:
+    """Whether a pair is of one kind, which is known."""
+    return ours.kind == theirs.kind and ours.known and theirs.known
+
+
+def shared(pairs: Iterable[Pair], shapes: Mapping[str, tuple[int, ...]]) -> list[Shared]:
+    """The arrays that both models have, each once.
+
+    Args:
+        pairs: the pairs of operations; of a pair whose kind is not known arrays belong together by their shapes.
+        shapes: of all arrays of both models, by name.
+    """
     found: dict[str, Shared] = {}
     for ours, theirs in pairs:
-        if ours.kind != theirs.kind or not ours.known:
+        if not alike(ours, theirs):
+            for path, part, other in _by_shape(ours, theirs, shapes):
+                found.setdefault(path, Shared((ours, theirs), (part,), (ours.arrays[part],), path, other))
             continue
         for parts, part in _parts(ours, theirs):
             if part in theirs.arrays and all(name in ours.arrays for name in parts):
                 names = tuple(ours.arrays[name] for name in parts)
                 found.setdefault(theirs.arrays[part], Shared((ours, theirs), parts, names, theirs.arrays[part], part))
     return list(found.values())
+
+
+def _by_shape(
+    ours: Operation, theirs: Operation, shapes: Mapping[str, tuple[int, ...]]
+) -> Iterable[tuple[str, str, str]]:
+    free = [part for part in ours.arrays if part in ours.call.trained or not ours.known]
+    for other, path in theirs.arrays.items():
+        fitting = [part for part in free if _laid(shapes[ours.arrays[part]], shapes[path]) is not None]
+        if len(fitting) == 1:
+            yield path, fitting[0], other
+
+
+def _laid(ours: tuple[int, ...], theirs: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The axes in which an array of one shape has the other; where none change they stay."""
+    axes = [tuple(range(len(ours))), (1, 0), (2, 3, 1, 0), (2, 1, 0)]
+    return next((a for a in axes if len(a) == len(ours) and tuple(ours[k] for k in a) == theirs), None)
 
 
 def _parts(ours: Operation, theirs: Operation) -> Iterable[tuple[tuple[str, ...], str]]:
@@ -75,7 +103,10 @@ def to_keras(entry: Shared, arrays: Sequence[np.ndarray], shape: tuple[int, ...]
     """
     ours, theirs = entry.pair
     kind, (array, *others) = ours.kind, arrays
-    if kind in GATES:
+    if not alike(ours, theirs):
+        axes = _laid(array.shape, shape)
+        made = array if axes is None else array.transpose(axes)
+    elif kind in GATES:
         made = _gates(kind, array, others, shape)
     elif kind == "conv" and entry.part == "kernel":
         spatial = tuple(range(2, array.ndim))
