@@ -5,6 +5,7 @@ one side. Frameworks are imported when a pair is built.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 SIZE = 8
@@ -16,8 +17,8 @@ class Step:
 
     Attributes:
         kind: a word for its name.
-        pytorch: the module, or None.
-        keras: the layers, the last of which gets the name; none where the side has none.
+        pytorch: makes the module, or None.
+        keras: make the layers, the last of which gets the name; none where the side has none.
     """
 
     kind: str
@@ -45,13 +46,13 @@ class Case:
 def _pytorch(kind: str, *arguments: Any, **options: Any) -> Any:
     from torch import nn
 
-    return getattr(nn, kind)(*arguments, **options)
+    return partial(getattr(nn, kind), *arguments, **options)
 
 
 def _keras(kind: str, *arguments: Any, **options: Any) -> Any:
     from keras import layers
 
-    return getattr(layers, kind)(*arguments, **options)
+    return partial(getattr(layers, kind), *arguments, **options)
 
 
 def drawn(fan_in: int, bias: bool = True) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def norm(channels: int, ours: Any = (), theirs: Any = (), stock: bool = False) -
 
     kind = layers.BatchNormalization if stock else UnbiasedBatchNormalization
     options = {"momentum": 0.9, "epsilon": 1e-5, **dict(theirs)}
-    return Step("norm", _pytorch("BatchNorm2d", channels, **dict(ours)), [kind(**options)])
+    return Step("norm", _pytorch("BatchNorm2d", channels, **dict(ours)), [partial(kind, **options)])
 
 
 def dense(inputs: int, outputs: int, theirs: Any = ()) -> Step:
@@ -140,34 +141,21 @@ def build(steps: list[Step], side: str, shape: tuple[int, ...], vocabulary: bool
         from torch import nn
 
         return nn.Sequential(
-            OrderedDict((n, s.pytorch) for n, s in zip(names, steps, strict=True) if s.pytorch is not None)
+            OrderedDict((n, s.pytorch()) for n, s in zip(names, steps, strict=True) if s.pytorch is not None)
         )
     import keras
 
     x = inputs = keras.Input(shape, dtype="int64" if vocabulary else None)
     for name, one in zip(names, steps, strict=True):
-        for layer in one.keras:
-            if layer is one.keras[-1]:
-                layer.name = name
-            x = layer(x)
+        for make in one.keras:
+            x = make(name=name)(x) if make is one.keras[-1] else make()(x)
     return keras.Model(inputs, x)
 
 
 # Layers of the tests' own.
 
 
-def last() -> Any:
-    """Of a recurrent module's output the last step."""
-    from torch import nn
-
-    class Last(nn.Module):
-        def forward(self, found: Any) -> Any:
-            return found[0][:, -1]
-
-    return Last()
-
-
-def block(theirs_other_order: bool = False) -> Any:
+def block() -> Any:
     """A residual block with a projection, written with functions."""
     import keras
     import torch
@@ -514,7 +502,7 @@ def _gru(**theirs: Any) -> Step:
         def forward(self, x: Any) -> Any:
             return self.gru(x)[0][:, -1]
 
-    return Step("gru", Gru(), [_keras("GRU", 5, **_recurrent(5), **theirs)])
+    return Step("gru", Gru, [_keras("GRU", 5, **_recurrent(5), **theirs)])
 
 
 def _lstm() -> Step:
@@ -528,7 +516,7 @@ def _lstm() -> Step:
         def forward(self, x: Any) -> Any:
             return self.lstm(x)[0][:, -1]
 
-    return Step("lstm", Lstm(), [_keras("LSTM", 5, unit_forget_bias=False, **_recurrent(5))])
+    return Step("lstm", Lstm, [_keras("LSTM", 5, unit_forget_bias=False, **_recurrent(5))])
 
 
 def ALIGNED() -> dict[str, Case]:  # noqa: N802

@@ -84,7 +84,6 @@ def diff(options: argparse.Namespace) -> int:
     """Print what differs between two models; exit 1 when something does."""
     from uncrossed.common import cpus, files
     from uncrossed.explain.differences import examine, pair_file
-    from uncrossed.explain.differences.printed import printed
 
     models = tuple(options.models)
     pair_file.check_named(models)
@@ -96,6 +95,8 @@ def diff(options: argparse.Namespace) -> int:
 
     def report(step: str) -> None:
         print(f"{step} ...", file=sys.stderr, flush=True)
+
+    from uncrossed.explain.differences.printed import printed  # which needs both frameworks
 
     found = examine.examine(pair, report)
     print(printed(found, options.map))

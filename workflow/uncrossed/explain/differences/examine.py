@@ -149,6 +149,12 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
         return configuration.STAGES.index(difference.where), min(firsts, default=len(places))
 
     notes = list(functions.notes)
+    given = {entry.keras for entry in entries} - set(unshared)
+    notes += [
+        f"{a.name} / {b.name}: how their arrays correspond is not known, so they were not given the same numbers"
+        for a, b in pairs.pairs
+        if not sharing.alike(a, b) and b.call.trained and not given & set(b.arrays.values())
+    ]
     notes += [f"PyTorch's {name} is not used in evaluation, and was not compared" for name in left.unused]
     notes += [f"Keras' {name} is not used in evaluation, and was not compared" for name in right.unused]
     return Report(

@@ -483,18 +483,14 @@ def _chosen(
         together = [difference for difference, _ in near[:size]]
         after = measure([*taken, *together], put)
         if _better(measure, comparison, parting, after):
-            # Those without which it is as good are not needed.
+            # Those without which this parting is explained too are not needed for it.
             for difference in list(together):
                 fewer = [other for other in together if other is not difference]
                 again = measure([*taken, *fewer], put)
-                if _better(measure, comparison, parting, again) and _same(after, again):
+                if _better(measure, comparison, parting, again):
                     together, after = fewer, again
             return together, after
     return [], None
-
-
-def _same(a: Parting | None, b: Parting | None) -> bool:
-    return (a is None and b is None) or (a is not None and b is not None and a.place == b.place)
 
 
 def _better(

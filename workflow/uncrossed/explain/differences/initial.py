@@ -21,7 +21,7 @@ from uncrossed.explain.differences.sharing import Shared, to_keras
 UNLIKELY, FITS = 1e-9, 1e-4
 # So many numbers tell apart what schemes draw; small models are built several times to have them, at most so often.
 ENOUGH, BUILDS = 3_000, 6
-LARGE, LARGEST = 5_000_000, 100_000
+LARGE, LARGEST = 5_000_000, 60_000
 # Keras cuts normal distributions at two deviations, and widens them so that their deviation is as named.
 WIDER = 0.87962566103423978
 
@@ -85,6 +85,16 @@ def _truncated(name: str, scale: int, mode: str, keras: str) -> Scheme:
 
 def _scaling(scale: str, mode: str, law: str) -> str:
     return f'keras.initializers.VarianceScaling({scale}, "{mode}", "{law}")'
+
+
+def _normal(deviation: float) -> Scheme:
+    return _scheme(
+        f"N(0, {deviation:g}²)",
+        "normal",
+        lambda i, o: deviation,
+        f"nn.init.normal_(w, std={deviation:g})",
+        f"keras.initializers.RandomNormal(stddev={deviation:g})",
+    )
 
 
 SCHEMES = (
@@ -155,16 +165,7 @@ SCHEMES = (
         "nn.init.uniform_(w, -b, b) with b = fan_out**-0.5",
         _scaling("1 / 3", "fan_out", "uniform"),
     ),
-    *(
-        _scheme(
-            f"N(0, {deviation:g}²)",
-            "normal",
-            lambda i, o, deviation=deviation: deviation,
-            f"nn.init.normal_(w, std={deviation:g})",
-            f"keras.initializers.RandomNormal(stddev={deviation:g})",
-        )
-        for deviation in (0.01, 0.02, 0.05, 1.0)
-    ),
+    *map(_normal, (0.01, 0.02, 0.05, 0.1, 1.0)),
     *(
         _scheme(
             f"N(0, {deviation:g}²) within two deviations",
@@ -210,6 +211,8 @@ def differences(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights:
         groups.setdefault((drawn.entry.pair[0].kind, drawn.entry.part, depthwise), []).append(drawn)
     found: list[Difference] = []
     for (kind, part, depthwise), group in groups.items():
+        if not any(_differ(drawn, (None, None)) for drawn in group):
+            continue
         schemes = tuple(_common([(_side(drawn, side), drawn.fans) for drawn in group]) for side in (0, 1))
         made: dict[Any, Difference] = {}
         for drawn in group:
@@ -257,7 +260,8 @@ def _gathered(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: A
     smallest = min(weights[entry.keras].size for entry in entries)
     small = sum(array.size for array in weights.values()) < LARGE
     numbers: dict[str, tuple[list[np.ndarray], list[np.ndarray]]] = {entry.keras: ([], []) for entry in entries}
-    for build in range(min(BUILDS, max(2, -(-ENOUGH // smallest))) if small else 1):
+    builds = min(BUILDS, max(2, -(-ENOUGH // smallest))) if small else 1
+    for build in range(builds):
         if build:
             torch.manual_seed(build)
             model = pair.model("pytorch")
@@ -277,7 +281,7 @@ def _gathered(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: A
                 other_shape.add(id(entry.pair[0]))
                 continue
             for values, gathered in zip((mine, array), numbers[entry.keras], strict=True):
-                gathered.append(_few(values))
+                gathered.append(_few(values, LARGEST // builds))
     return [
         Drawn(entry, fans[entry.keras], *map(np.concatenate, numbers[entry.keras]))
         for entry in entries
@@ -285,9 +289,9 @@ def _gathered(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: A
     ]
 
 
-def _few(array: np.ndarray) -> np.ndarray:
+def _few(array: np.ndarray, most: int) -> np.ndarray:
     flat = np.ravel(np.asarray(array, dtype=float))
-    return flat if flat.size <= LARGEST else flat[:: -(-flat.size // LARGEST)]
+    return flat if flat.size <= most else flat[:: -(-flat.size // most)]
 
 
 def _random(values: np.ndarray) -> bool:
@@ -296,7 +300,12 @@ def _random(values: np.ndarray) -> bool:
 
 
 def _differ(drawn: Drawn, schemes: tuple[Scheme | None, Scheme | None]) -> bool:
-    """Whether an array's two draws are of different distributions."""
+    """Whether an array's two draws are of different distributions.
+
+    Args:
+        drawn: the draws.
+        schemes: what all arrays like it follow, on either side, or None for what their numbers alone say.
+    """
     ours, theirs = drawn.ours, drawn.theirs
     if not _random(ours) or not _random(theirs):
         # A constant may have been written in float32.
@@ -327,7 +336,10 @@ def _common(draws: Sequence[tuple[np.ndarray, tuple[int, int]]]) -> Scheme | Non
     for value, scheme in likely:
         if np.isfinite(value) and all(scheme.law(*fans).fits(values) for values, fans in drawn):
             return scheme
-    return None
+    # No scheme that is known: perhaps one deviation for all.
+    deviation = float(f"{math.sqrt(np.mean([np.square(values).mean() for values, _ in drawn])):.2g}")
+    scheme = _normal(deviation)
+    return scheme if all(scheme.law(*fans).fits(values) for values, fans in drawn) else None
 
 
 def _fans(entry: Shared, weights: Mapping[str, np.ndarray]) -> tuple[int, int]:

@@ -362,6 +362,9 @@ def _rate(call: Call) -> float:
 
 
 def _dropped(call: Call) -> str:
+    for word, form in (("alpha", "single numbers, for SELU"), ("gaussian", "nothing, but multiplies with noise")):
+        if word in call.function:
+            return form
     if call.function in ("stochasticdepth", "droppath"):
         return "whole batch" if call.get("mode") == "batch" else "whole examples"
     if call.function in ("dropout1d", "dropout2d", "dropout3d", "featuredropout") or "spatial" in call.function:
@@ -642,8 +645,8 @@ KINDS: dict[str, Kind] = {
     ),
     "dropout": Kind(
         "dropout",
-        "dropout dropout1d dropout2d dropout3d feature_dropout StochasticDepth DropPath",
-        "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D StochasticDepth DropPath",
+        "dropout dropout1d dropout2d dropout3d feature_dropout alpha_dropout StochasticDepth DropPath",
+        "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout StochasticDepth DropPath",
         (
             Setting("rate", _rate, _rate, "p={}", "rate={}", "configuration"),
             Setting("drops", _dropped, _dropped, _dropout_in_pytorch, _dropout_in_keras, "configuration"),
