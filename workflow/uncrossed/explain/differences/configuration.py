@@ -336,3 +336,14 @@ def partner_before(operation: Operation | None, pairs: Pairs, ours: bool) -> Ope
 def paired(difference: Difference) -> list[Pair]:
     """The pairs of a difference that both sides have."""
     return [(ours, theirs) for ours, theirs in difference.pairs if ours is not None and theirs is not None]
+
+
+def place(ours: Operation | None, theirs: Operation | None, pairs: Pairs, places: Mapping[int, int]) -> float:
+    """Where a pair, or what one side alone has, stands in the order of PyTorch's execution."""
+    if ours is not None and id(ours) in places:
+        return places[id(ours)]
+    if ours is not None:
+        before = partner_before(ours, pairs, ours=True)
+    else:
+        before = pairs.of_keras(partner_before(theirs, pairs, ours=False))
+    return -0.5 if before is None else places[id(before)] + 0.5

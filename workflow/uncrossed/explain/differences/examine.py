@@ -116,13 +116,19 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
     trained_there = [variable.path for variable in theirs.trainable_variables]
     left = operations.read(seen, "pytorch", arrays, trained)
     right = operations.read(other, "keras", weights, trained_there)
-    forms: dict[str, tuple[int, ...]] = {}
-    for model, side, known in ((left, "pytorch", arrays), (right, "keras", weights)):
-        shapes = {name: tuple(array.shape) for name, array in known.items()}
-        for operation in model.operations:
-            forms |= sharing.form(operation, side, shapes)
-    pairs = pairing.pair(left, right, forms, pair.pairs)
     shapes = {name: tuple(array.shape) for name, array in [*arrays.items(), *weights.items()]}
+
+    def paired() -> tuple[Any, dict[str, tuple[int, ...]]]:
+        forms: dict[str, tuple[int, ...]] = {}
+        for model, side in ((left, "pytorch"), (right, "keras")):
+            for operation in model.operations:
+                forms |= sharing.form(operation, side, shapes)
+        return pairing.pair(left, right, forms, pair.pairs), forms
+
+    pairs, forms = paired()
+    alone = [operations.as_dense(o, side) for o, side in ((pairs.only_pytorch, "pytorch"), (pairs.only_keras, "keras"))]
+    if any(alone):
+        pairs, forms = paired()
     entries = sharing.shared(pairs.pairs, shapes)
 
     report("initial weights are drawn and measured")
@@ -136,17 +142,21 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
     report("partings are looked for and explained")
     functions, unexplained = function.explain(comparison, found)
     found = [*_sure(found, functions, pairs, unexplained), *unexplained, *initials]
-    optimizer, optimizer_notes = optimizers.differences(pair.training)
-    loss, loss_notes, softmax = losses.differences(pair.training, (left.output, right.output))
+    try:
+        optimizer, optimizer_notes = optimizers.differences(pair.training)
+        loss, loss_notes, softmax = losses.differences(pair.training, (left.output, right.output))
+    except Exception as error:  # whatever its author's code raises
+        names = ", ".join(pair.training)
+        raise InputError(f"{pair.name}: of {names} one cannot be used ({told(error)})") from error
     if softmax:
         found = _without_softmax(found, left.output, right.output)
     found += [*optimizer, *loss]
     functions.notes += [*optimizer_notes, *loss_notes]
     places = {id(operation): place for place, (operation, _) in enumerate(pairs.pairs)}
 
-    def order(difference: configuration.Difference) -> tuple[int, int]:
-        firsts = [places.get(id(operation), len(places)) for operation, _ in difference.pairs]
-        return configuration.STAGES.index(difference.where), min(firsts, default=len(places))
+    def order(difference: configuration.Difference) -> tuple[int, float]:
+        stage = configuration.STAGES.index(difference.where)
+        return stage, min((configuration.place(a, b, pairs, places) for a, b in difference.pairs), default=0)
 
     notes = list(functions.notes)
     given = {entry.keras for entry in entries} - set(unshared)

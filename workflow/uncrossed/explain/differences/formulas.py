@@ -46,7 +46,8 @@ def conv_transpose(x: Tensor, arrays: Tensors, settings: Settings, operation: Op
 
 def dense(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation) -> Tensor:
     """A dense layer."""
-    return functional.linear(x, arrays["weight"], arrays.get("bias") if settings["bias"] else None)
+    weight, bias = arrays["weight"], arrays.get("bias") if settings["bias"] else None
+    return functional.conv2d(x, weight, bias) if weight.ndim == 4 else functional.linear(x, weight, bias)
 
 
 def batchnorm(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation, training: bool) -> Tensor:

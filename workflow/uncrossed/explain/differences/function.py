@@ -16,7 +16,7 @@ import torch
 
 from uncrossed.explain.differences import keras_calls, pytorch_calls
 from uncrossed.explain.differences.calls import Pass
-from uncrossed.explain.differences.configuration import INSERTED, Difference, partner_before, same_start
+from uncrossed.explain.differences.configuration import INSERTED, Difference, partner_before, place, same_start
 from uncrossed.explain.differences.formulas import FORMULAS
 from uncrossed.explain.differences.kinds import KINDS
 from uncrossed.explain.differences.operations import Model, Operation
@@ -243,24 +243,24 @@ class Comparison:
         """The first operation whose values are apart."""
         ours, theirs = self.pytorch(mode, taken_away, put), self.keras[mode]
         done = {id(pair[0]) for pair in put}
-        for place, pair in enumerate(self.pairs.pairs):
+        for number, pair in enumerate(self.pairs.pairs):
             if id(pair[0]) in done or pair[1].key not in theirs.values:
                 continue
             a, b = ours.values.get(pair[0].key), theirs.values[pair[1].key]
             if a is None:
                 if ours.error:
-                    return Parting(place, pair, float("inf"), ours.error[0])
+                    return Parting(number, pair, float("inf"), ours.error[0])
                 continue
             size = apart(a, b, pair)
             if not size <= self.limit(mode, pair[0].key):
-                return Parting(place, pair, size)
-        pair, place = (self.sides[0].output, self.sides[1].output), len(self.pairs.pairs)
+                return Parting(number, pair, size)
+        pair, number = (self.sides[0].output, self.sides[1].output), len(self.pairs.pairs)
         if ours.error:
-            return Parting(place, pair, float("inf"), ours.error[0])
+            return Parting(number, pair, float("inf"), ours.error[0])
         if id(pair[0]) in done or (id(pair[0]) in self.places and self.pairs.of_pytorch(pair[0]) is pair[1]):
             return None
         size = min((_size(ours.logits, b) for b in _as(theirs.logits, ours.logits.shape)), default=float("inf"))
-        return Parting(place, pair, size, OUTPUT) if size > self.limit(mode, pair[0].key) else None
+        return Parting(number, pair, size, OUTPUT) if size > self.limit(mode, pair[0].key) else None
 
     def limit(self, mode: str, key: str, of: str = "values") -> float:
         """How far numbers may be apart by rounding."""
@@ -445,21 +445,10 @@ def _acts(difference: Difference) -> bool:
     return True
 
 
-def _position(comparison: Comparison, difference: Difference, limit: float) -> int:
+def _position(comparison: Comparison, difference: Difference, limit: float) -> float:
     """The last place, at most `limit`, where a difference acts; -1 where it acts later only."""
-    found = -1
-    for ours, theirs in difference.pairs:
-        if ours is not None and id(ours) in comparison.places:
-            place = comparison.places[id(ours)]
-        elif ours is not None:
-            source = partner_before(ours, comparison.pairs, ours=True)
-            place = 0 if source is None else comparison.places[id(source)] + 1
-        else:
-            source = partner_before(theirs, comparison.pairs, ours=False)
-            place = 0 if source is None else comparison.places[id(comparison.pairs.of_keras(source))] + 1
-        if place <= limit + 1:
-            found = max(found, place)
-    return found
+    places = [place(ours, theirs, comparison.pairs, comparison.places) for ours, theirs in difference.pairs]
+    return max((one for one in places if one <= limit), default=-1)
 
 
 def _chosen(
@@ -474,7 +463,7 @@ def _chosen(
     # On the way back everything lies before.
     limit = len(comparison.pairs.pairs) if measure == comparison.gradients_part else parting.place
     near = [(difference, _position(comparison, difference, limit)) for difference in open_]
-    near = sorted((entry for entry in near if entry[1] >= 0), key=lambda entry: -entry[1])[:TRIED]
+    near = sorted((entry for entry in near if entry[1] > -1), key=lambda entry: -entry[1])[:TRIED]
     for difference, _ in near:
         after = measure([*taken, difference], put)
         if _better(measure, comparison, parting, after):
@@ -517,10 +506,10 @@ def _blocked(
         for difference in found
         if difference.where in acting and not _acts(difference)
     ]
-    near = [entry for entry in near if entry[1] >= 0]
-    last = max((place for _, place in near), default=-1)
-    fresh = [difference for difference, place in near if place == last and difference not in before]
-    return fresh or [difference for difference, place in near if place == last][:1]
+    near = [entry for entry in near if entry[1] > -1]
+    last = max((at for _, at in near), default=-1)
+    fresh = [difference for difference, at in near if at == last and difference not in before]
+    return fresh or [difference for difference, at in near if at == last][:1]
 
 
 def _sentence(stage: str, parting: Parting, after: Parting | None, together: int, without: str | None = None) -> str:

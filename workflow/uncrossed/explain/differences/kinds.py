@@ -646,7 +646,8 @@ KINDS: dict[str, Kind] = {
     "dropout": Kind(
         "dropout",
         "dropout dropout1d dropout2d dropout3d feature_dropout alpha_dropout StochasticDepth DropPath",
-        "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout StochasticDepth DropPath",
+        "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout StochasticDepth "
+        "DropPath",
         (
             Setting("rate", _rate, _rate, "p={}", "rate={}", "configuration"),
             Setting("drops", _dropped, _dropped, _dropout_in_pytorch, _dropout_in_keras, "configuration"),

@@ -6,7 +6,7 @@ joined at once. What is left are the operations that are paired and compared.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from uncrossed.explain.differences import curves
 from uncrossed.explain.differences.calls import MODEL_INPUT, Call, Pass
-from uncrossed.explain.differences.kinds import BY_FUNCTION, KINDS, LAYOUTS, WEIGHTED
+from uncrossed.explain.differences.kinds import BY_FUNCTION, KINDS, LAYOUTS, WEIGHTED, kernel_of
 
 START = "the input"
 # Keeps what is not negative so.
@@ -344,7 +344,7 @@ def _ceil_mode(call: Call, side: str, operation: Operation) -> None:
 
 
 def _simplified(operations: list[Operation], output: Operation | None) -> list[Operation]:
-    changed, failed = True, set()
+    changed, failed = True, set[tuple[int, int]]()
     while changed:
         changed = False
         users = _users(operations)
@@ -356,13 +356,12 @@ def _simplified(operations: list[Operation], output: Operation | None) -> list[O
                 or _lists_joined(operation)
             )
             if replaced is not None:
-                gone, instead = replaced
-                if gone is not None:
-                    for other in operations:
-                        other.inputs = [instead if source is gone else source for source in other.inputs]
-                    operations = [other for other in operations if other is not gone]
-                    if output is gone:
-                        output = instead
+                gone, instead = {id(one) for one in replaced[0]}, replaced[1]
+                operations = [other for other in operations if id(other) not in gone]
+                for other in operations:
+                    other.inputs = [instead if id(source) in gone else source for source in other.inputs]
+                if id(output) in gone:
+                    output = instead
                 changed = True
                 break
     for operation in operations:
@@ -390,14 +389,15 @@ def _users(operations: list[Operation]) -> dict[int, int]:
     return counts
 
 
-Replaced = tuple[Operation | None, Operation | None] | None
+# The operations that go, and what stands in their place.
+Replaced = tuple[list[Operation], Operation | None] | None
 
 
 def _without_nothing(operation: Operation) -> Replaced:
     """Dropout that drops nothing, and functions that change nothing."""
     nothing = operation.kind == curves.IDENTITY or (operation.kind == "dropout" and operation.settings["rate"] == 0)
     nothing |= operation.kind == "pad" and not np.any(operation.settings.get("amounts") or 0)
-    return (operation, operation.inputs[0]) if nothing else None
+    return ([operation], operation.inputs[0]) if nothing else None
 
 
 def _pad_folded(operation: Operation, users: dict[int, int]) -> Replaced:
@@ -423,21 +423,12 @@ def _pad_folded(operation: Operation, users: dict[int, int]) -> Replaced:
         reached = any(before > 0 or after > 0 for before, after in operation.settings["padding"])
         operation.settings["padded_with"] = "zeros" if reached and filled == "0" else "nothing"
     operation.calls = [*pad.calls, *operation.calls]
-    return pad, pad.inputs[0]
+    return [pad], pad.inputs[0]
 
 
-def _curves_composed(operation: Operation, users: dict[int, int], failed: set[int]) -> Replaced:
+def _curves_composed(operation: Operation, users: dict[int, int], failed: set[tuple[int, int]]) -> Replaced:
     """Functions of single numbers after one another, or multiplied with their source, as one that has a name."""
-    if id(operation) in failed:
-        return None
-    if operation.curve is not None and operation.inputs and operation.inputs[0] is not None:
-        first = operation.inputs[0]
-        if first.curve is None or users[id(first)] != 1:
-            return None
-        inner, outer = first.curve, operation.curve
-        replaced = _composed(operation, first, lambda values: outer(inner(values)), first.inputs[0])
-        if replaced is None:
-            failed.add(id(operation))
+    if operation.curve is not None and (replaced := _chain_composed(operation, users, failed)):
         return replaced
     if operation.kind == "rescaling" and operation.inputs and operation.inputs[0] is not None:
         first = operation.inputs[0]
@@ -450,35 +441,59 @@ def _curves_composed(operation: Operation, users: dict[int, int], failed: set[in
                 name: tuple(map(float, np.ravel(np.broadcast_to(value, shape)))) for name, value in together.items()
             }
             operation.curve, operation.calls = None, [*first.calls, *operation.calls]
-            return first, first.inputs[0]
+            operation.name = f"{first.name} and {operation.name}"
+            return [first], first.inputs[0]
     if operation.kind == "merge" and len(operation.inputs) == 2 and operation.settings.get("form") == "mul":
         for one, other in (operation.inputs, operation.inputs[::-1]):
             if other is None or other.curve is None or users[id(other)] != 1 or not other.inputs:
                 continue
             if other.inputs[0] is one:
                 product = functools.partial(_product, other.curve)
-                return _composed(operation, other, product, one)
+                return ([other], one) if _composed(operation, [other], product, one) else None
     return None
+
+
+def _chain_composed(operation: Operation, users: dict[int, int], failed: set[tuple[int, int]]) -> Replaced:
+    """The longest chain of functions of single numbers up to this one that has a name."""
+    chain = [operation]
+    while chain[-1].inputs and (before := chain[-1].inputs[0]) is not None:
+        if before.curve is None or users[id(before)] != 1:
+            break
+        chain.append(before)
+    if len(chain) == 1 or (id(operation), len(chain)) in failed:
+        return None
+    for length in range(len(chain), 1, -1):
+        part = chain[:length]
+        curve = functools.partial(_one_after_another, [one.curve for one in reversed(part)])
+        if _composed(operation, part[1:], curve, part[-1].inputs[0]):
+            return part[1:], operation.inputs[0]
+    failed.add((id(operation), len(chain)))
+    return None
+
+
+def _one_after_another(chain: list[curves.Curve], values: np.ndarray) -> np.ndarray:
+    for curve in chain:
+        values = curve(values)
+    return values
 
 
 def _product(curve: curves.Curve, values: np.ndarray) -> np.ndarray:
     return values * curve(values)
 
 
-def _composed(
-    operation: Operation, gone: Operation, curve: Callable[[np.ndarray], np.ndarray], source: Operation | None
-) -> Replaced:
+def _composed(operation: Operation, gone: list[Operation], curve: curves.Curve, source: Operation | None) -> bool:
+    """Make an operation the function that it is together with those before it, the nearest first, if it has a name."""
     found = curves.identify(curve)
     if found is None:
-        return None
+        return False
     name, parameters = found
     kind = {curves.IDENTITY: curves.IDENTITY, curves.RESCALING: "rescaling"}.get(name, "activation")
     operation.kind, operation.known = kind, True
     operation.settings = parameters if kind != "activation" else {"function": name, **parameters}
     operation.curve, operation.not_negative = curve, curves.nonnegative(curve)
-    operation.calls = [*gone.calls, *operation.calls]
+    operation.calls = [key for one in [*reversed(gone), operation] for key in one.calls]
     operation.inputs = [source]
-    return gone, source
+    return True
 
 
 def _lists_joined(operation: Operation) -> Replaced:
@@ -488,10 +503,23 @@ def _lists_joined(operation: Operation) -> Replaced:
     for k, source in enumerate(operation.inputs):
         if source is not None and source.kind == "concat" and source.settings == operation.settings:
             operation.inputs[k : k + 1] = source.inputs
-            return None, None
+            return [], None
     return None
 
 
 def start_or(operation: Operation | None) -> str:
     """How a sentence names an operation or, for None, the model's input."""
     return START if operation is None else operation.label()
+
+
+def as_dense(operations: Iterable[Operation], side: str) -> bool:
+    """Make convolutions over single positions the dense layers that they are; whether there was one."""
+    found = False
+    for operation in operations:
+        sizes = operation.call.x[2:] if side == "pytorch" else operation.call.x[1:-1]
+        if operation.kind == "conv" and set(sizes) == {1} and operation.settings.get("groups") == 1:
+            outputs = operation.call.y[2:] if side == "pytorch" else operation.call.y[1:-1]
+            if set(outputs) == {1} and set(kernel_of(operation.call)) == {1}:
+                operation.kind, operation.settings = "dense", {"bias": operation.settings["bias"]}
+                found = True
+    return found

@@ -119,6 +119,9 @@ def to_keras(entry: Shared, arrays: Sequence[np.ndarray], shape: tuple[int, ...]
     elif kind == "conv_transpose" and entry.part == "kernel":
         # inputs x outputs x ..., and Keras' ... x outputs x inputs
         made = array.transpose(*range(2, array.ndim), 1, 0)
+    elif kind == "dense" and entry.part == "kernel" and (array.ndim > 2 or len(shape) > 2):
+        # One of the two is a convolution over single positions.
+        made = array.reshape(array.shape[:2]).T.reshape(shape)
     elif kind == "dense" and entry.part == "kernel":
         made = Layer("", "", "dense", flattened(entry.pair)).to_tensorflow("weight", array)
     elif kind in ("batchnorm", "dense") or array.ndim <= 1:
@@ -166,7 +169,9 @@ def form(operation: Operation, side: str, shapes: Mapping[str, tuple[int, ...]])
         if operation.call.function.startswith("depthwise"):
             inputs, outputs = 1, inputs * outputs
         shape = (outputs, inputs, *spatial)
-    elif side == "keras" and (operation.kind == "dense" or operation.kind in GATES):
+    elif operation.kind == "dense":
+        shape = shape[:2] if side == "pytorch" else shape[-2:][::-1]
+    elif side == "keras" and operation.kind in GATES:
         shape = shape[::-1]
     elif operation.kind in ("scale", "shift", "prelu"):
         shape = (math.prod(shape),)
