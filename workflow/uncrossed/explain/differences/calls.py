@@ -56,7 +56,7 @@ class Pass:
         calls: in order.
         output: the number of the call that made the model's output; None where none was seen, or the pass ended early.
         values: the output of each call, by its key.
-        arrays: the model's arrays after it, by name, where they were asked for.
+        statistics: the arrays that are not trained, after it, by name.
         gradients: of the loss with respect to each trained array, by name, where they were asked for.
         logits: the model's output.
         error: what ended it early, and at which call.
@@ -65,7 +65,7 @@ class Pass:
     calls: list[Call] = field(default_factory=list)
     output: int | None = None
     values: dict[str, np.ndarray] = field(default_factory=dict)
-    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    statistics: Mapping[str, np.ndarray] = field(default_factory=dict)
     gradients: Mapping[str, np.ndarray] = field(default_factory=dict)
     logits: np.ndarray | None = None
     error: tuple[str, str] | None = None

@@ -136,6 +136,11 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
 
     report("both are given the same weights")
     unshared = _share(ours, theirs, entries, arrays, trained, weights, trained_there)
+    parameters = {
+        "pytorch": sum(arrays[name].size for name in trained),
+        "tensorflow": sum(weights[name].size for name in trained_there),
+    }
+    del arrays, weights  # they may be large
     comparison = function.Comparison((ours, theirs), (x, y), (left, right), pairs, entries, unshared)
     measured_variances(comparison)
     found = configuration.differences(pairs, forms)
@@ -170,10 +175,7 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
     return Report(
         pair.name,
         f"{' x '.join(map(str, pair.shape))}" + (f", numbers below {pair.vocabulary}" if pair.vocabulary else ""),
-        {
-            "pytorch": sum(arrays[name].size for name in trained),
-            "tensorflow": sum(weights[name].size for name in trained_there),
-        },
+        parameters,
         [{"pytorch": a.name, "tensorflow": b.name, "kind": _kind(b), "arrays": a.weighted} for a, b in pairs.pairs],
         [(a.name, b.name) for a, b in pairs.ambiguous],
         [(a.name, shape) for a, b in pairs.pairs if a.kind == "dense" and (shape := sharing.flattened((a, b)))],
@@ -252,7 +254,7 @@ def measured_variances(comparison: Any) -> None:
             values = comparison.inputs[k] if source is None else passes[k].values.get(source.key)
             axis = 1 if k == 0 else -1
             keep = operation.settings.get("momentum")
-            if name not in passes[k].arrays or values is None or keep is None or keep == 1:
+            if name not in passes[k].statistics or values is None or keep is None or keep == 1:
                 continue
             if values.ndim != len(operation.call.x) or values.shape[axis] != before[k][name].size:
                 continue
@@ -260,7 +262,7 @@ def measured_variances(comparison: Any) -> None:
             axes = tuple(a for a in range(values.ndim) if a != axis % values.ndim)
             seen = values.var(axis=axes)
             best = int(seen.argmax())  # of a channel without variance nothing is seen
-            kept = passes[k].arrays[name][best] - keep * before[k][name][best]
+            kept = passes[k].statistics[name][best] - keep * before[k][name][best]
             ratio = kept / (1 - keep) / max(seen[best], 1e-300)
             if count > 1:
                 unbiased = count / (count - 1)

@@ -91,7 +91,8 @@ class Comparison:
         self.models, self.inputs, self.sides, self.pairs = models, inputs, sides, pairs
         self.entries, self.unshared = entries, set(unshared)
         self.places = {id(ours): place for place, (ours, _) in enumerate(pairs.pairs)}
-        self.weights = {variable.path: variable.numpy() for variable in models[1].weights}
+        # Kernels are large, and none of them is asked for.
+        self.weights = {v.path: v.numpy() for v in models[1].weights if len(v.shape) <= 1}
         self.dropouts = [
             call.key for operation in sides[0].operations if operation.kind == "dropout" for call in [operation.call]
         ]
@@ -279,7 +280,7 @@ class Comparison:
             return self._ended(ours)
         for entry in self.entries:
             if entry.pair[0].kind == "batchnorm" and entry.parts[0].startswith("running"):
-                a, b = ours.arrays.get(entry.pytorch[0]), theirs.arrays.get(entry.keras)
+                a, b = ours.statistics.get(entry.pytorch[0]), theirs.statistics.get(entry.keras)
                 place = self.places[id(entry.pair[0])] + (0.5 if entry.parts[0] == "running_var" else 0)
                 if a is not None and b is not None and _size(a, b) > self.limit("training", entry.pair[0].key):
                     return Parting(place, entry.pair, _size(a, b), entry.parts[0])

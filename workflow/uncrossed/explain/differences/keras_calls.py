@@ -195,7 +195,8 @@ def record(
         training: in training mode.
         loss: of the output, whose gradients are wanted.
     """
-    before = [variable.numpy() for variable in model.variables]
+    changing = model.non_trainable_variables
+    before = [variable.numpy() for variable in changing]
     seeing = _Seeing(model)
     seen = seeing.seen
     tensor = tf.constant(x)
@@ -215,11 +216,11 @@ def record(
                 for variable, gradient in zip(model.trainable_variables, found, strict=True)
                 if gradient is not None
             }
-        seen.arrays = {variable.path: variable.numpy() for variable in model.weights}
+        seen.statistics = {variable.path: variable.numpy() for variable in model.non_trainable_weights}
     except Exception as error:  # whatever the model's author's code raises
         seen.error = f"{type(error).__name__}: {error}", seeing.key
     finally:
-        for variable, array in zip(model.variables, before, strict=True):
+        for variable, array in zip(changing, before, strict=True):
             variable.assign(array)
     return seen
 

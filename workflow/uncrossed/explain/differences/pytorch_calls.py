@@ -222,7 +222,7 @@ def record(
         plan: what happens otherwise, by key.
         loss: of the output, whose gradients are wanted.
     """
-    before = {name: tensor.detach().clone() for name, tensor in _arrays(model)}
+    before = {name: tensor.detach().clone() for name, tensor in model.named_buffers()}
     modes = {module: module.training for module in model.modules()}
     # Dropout inside of layers that are seen as one.
     rates = {module: module.dropout for module in model.modules() if isinstance(module, DROPPING)}
@@ -247,11 +247,12 @@ def record(
                 model.zero_grad(set_to_none=True)
                 loss(out).backward()
                 seen.gradients = {
-                    name: parameter.grad.numpy().copy()
+                    name: parameter.grad.numpy()
                     for name, parameter in model.named_parameters()
                     if parameter.grad is not None
                 }
-        seen.arrays = {name: tensor.detach().numpy().copy() for name, tensor in _arrays(model)}
+                model.zero_grad(set_to_none=True)
+        seen.statistics = {name: tensor.detach().numpy().copy() for name, tensor in model.named_buffers()}
     except Exception as error:  # whatever the model's author's code, or a shape that no longer fits, raises
         seen.error = f"{type(error).__name__}: {error}", seeing.key
     finally:
@@ -262,7 +263,7 @@ def record(
         for module, rate in rates.items():
             module.dropout = rate
         with torch.no_grad():
-            for name, tensor in _arrays(model):
+            for name, tensor in model.named_buffers():
                 tensor.copy_(before[name])
     _name(seen)
     return seen
