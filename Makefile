@@ -34,12 +34,13 @@ lint: .venv/ready ## check format and style of code and workflow
 lock: .venv/ready ## resolve pyproject.toml into envs/ (UPGRADE=1 takes newer versions)
 	python envs/lock.py $(if $(UPGRADE),--upgrade)
 
-bench: .venv/ready ## all benchmarks: training, planning, jobs, files, report, growth (an hour and a half)
+bench: .venv/ready ## all benchmarks: training, planning, jobs, files, report, growth, intervals (an hour and a half)
 	uncrossed bench --json results/bench.json
 	python tests/benchmarks/planning.py
 	python tests/benchmarks/around.py
 	python tests/benchmarks/report.py
 	python tests/benchmarks/scale.py
+	python tests/benchmarks/coverage.py
 
 # Without .venv/ready: on a machine with GPUs the frameworks may be there already, in PYTHON's environment.
 gpu: ## the first GPU: what is promised, and speed (ten minutes per framework; DEVICE=cpu: a rehearsal)

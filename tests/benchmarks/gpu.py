@@ -7,11 +7,16 @@ For each framework that is installed, and each architecture, on images of noise:
     preflight   driver, card and memory suit, and a step runs
     twice       two trainings give the same file
     stopped     one that gets SIGTERM after an epoch and is started again gives the same file
-    shared      one beside a process that leaves 5,000 MB of the GPU's memory gives the same file
+    views       one that carries views gives the same file
+    imitating   two that do as the other framework in everything, and carry views, give the same files
+    shared      one with batches of 1,000, the default study's largest, gives the same file beside a process that
+                leaves 5,000 MB of the GPU's memory
+    graphs      PyTorch's steps as CUDA graphs have the bits of eager ones, also where a training is resumed
     speed       images per second beside the bare step and the plain program; PyTorch in both memory formats
 
 It takes the frameworks as they are, of whatever version. What does not fit into the time is named as skipped. Exits
-with 1 where something was not as promised.
+with 1 where something was not as promised. `graphs` promises nothing: it decides whether a study on such a card may
+have `cuda_graphs: true`.
 """
 
 import argparse
@@ -24,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
@@ -35,7 +41,7 @@ sys.path.insert(0, str(REPOSITORY / "workflow"))
 
 import numpy as np  # noqa: E402 - the package comes before what is installed
 
-from uncrossed.bench import Case, machine  # noqa: E402
+from uncrossed.bench import Case, graphs_text, machine  # noqa: E402
 from uncrossed.common import files  # noqa: E402
 from uncrossed.common.errors import InputError  # noqa: E402
 from uncrossed.datasets import dataset_file  # noqa: E402
@@ -43,11 +49,16 @@ from uncrossed.datasets.definition import DatasetIdentity  # noqa: E402
 from uncrossed.job.preflight import MEMORY_MB  # noqa: E402
 from uncrossed.results.compare import compare  # noqa: E402
 from uncrossed.study.architectures import PACKAGED  # noqa: E402
+from uncrossed.study.layout import views_beside  # noqa: E402
 from uncrossed.study.trial import FRAMEWORKS  # noqa: E402
 
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow")}
+PYTHON_PATH = os.pathsep.join([str(REPOSITORY / "workflow"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+ENVIRONMENT = os.environ | {"PYTHONPATH": PYTHON_PATH}
+CHECKS = ("twice", "stopped", "views", "imitating", "shared", "graphs", "speed")
+# Everything as the other framework does it.
+IMITATING = {"pytorch": "aligned-tensorflow", "tensorflow": "aligned"}
 MODULES = {"pytorch": "torch", "tensorflow": "tensorflow"}
-EXAMPLES, BATCH, TRAINED_EPOCHS = {"train": 500, "test": 200}, 50, 6
+EXAMPLES, BATCH, TRAINED_EPOCHS = {"train": 1000, "test": 200}, 50, 6
 # A process that takes a GPU's memory but so many MB, says so, and keeps it until its input ends.
 HOLDER = """
 import sys, torch
@@ -63,6 +74,14 @@ from uncrossed import bench
 from uncrossed.training.backends import pytorch
 pytorch.memory_formats = lambda *_: (torch.contiguous_format, torch.contiguous_format)
 bench.main("measure", sys.argv[1])
+"""
+# All of CUDA graphs but the capture, for a rehearsal.
+UNCAPTURED = """
+import sys
+from uncrossed import bench
+from uncrossed.training.backends import pytorch_graphs
+pytorch_graphs.aside, pytorch_graphs.captured = (lambda step: step()), (lambda step: step)
+bench.main("graphs", sys.argv[1])
 """
 
 
@@ -120,7 +139,7 @@ class Report:
         places = dict.fromkeys((found["framework"], found["architecture"]) for found in self.results)
         for framework, architecture in places:
             cells = {
-                found["check"]: f"{found['speed']['loop']:,.0f}" if "speed" in found else found["verdict"]
+                found["check"]: found.get("cell", found["verdict"])
                 for found in self.results
                 if (found["framework"], found["architecture"]) == (framework, architecture)
             }
@@ -159,20 +178,24 @@ class Trainings:
     def __init__(self, report: Report, framework: str, architecture: str, device: str, dataset: Path):
         """Keep what all have in common."""
         self.report, self.folder = report, dataset.parent / framework / architecture
-        row = {"trial": "gpu", "architecture": architecture, "learning_rate": 1e-3, "batch_size": BATCH}
-        row |= {"adam_epsilon": 1e-7, "epochs": TRAINED_EPOCHS}
-        self.words = ["-m", "uncrossed", "train", framework, "--row", json.dumps(row), "--dataset", str(dataset)]
-        self.words += ["--settings", json.dumps({"device": device, "threads": 1}), "--checkpoint-seconds", "0"]
+        self.row = {"trial": "gpu", "architecture": architecture, "learning_rate": 1e-3, "adam_epsilon": 1e-7}
+        self.row |= {"epochs": TRAINED_EPOCHS}
+        self.words = ["-m", "uncrossed", "train", framework, "--dataset", str(dataset), "--checkpoint-seconds", "0"]
+        self.words += ["--settings", json.dumps({"device": device, "threads": 1})]
 
-    def train(self, name: str) -> Path:
+    def command(self, name: str, batch: int, *options: str, **row: str) -> list[str]:
+        """The words of a training after Python's."""
+        words = [*self.words, "--row", json.dumps(self.row | {"batch_size": batch} | row)]
+        return [*words, "--output", str(self.folder / f"{name}.h5"), *options]
+
+    def train(self, name: str, batch: int = BATCH, *options: str, **row: str) -> Path:
         """Train, or go on, and return the trial file."""
-        output = self.folder / f"{name}.h5"
-        python(self.report, *self.words, "--output", output)
-        return output
+        python(self.report, *self.command(name, batch, *options, **row))
+        return self.folder / f"{name}.h5"
 
     def stop(self, name: str) -> None:
         """Train, and send SIGTERM after the first epoch."""
-        command = [sys.executable, *self.words, "--output", str(self.folder / f"{name}.h5")]
+        command = [sys.executable, *self.command(name, BATCH)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
             said = ""
             for said in process.stderr:
@@ -216,10 +239,21 @@ def speed(report: Report, case: Case, contiguous: bool, found: dict[str, Any]) -
     """Measure one case."""
     words = ["-c", CONTIGUOUS] if contiguous else ["-m", "uncrossed.bench", "measure"]
     found["speed"] = measured = json.loads(python(report, *words, json.dumps(asdict(case))).splitlines()[-1])
+    found["cell"] = f"{measured['loop']:,.0f}"
     found["said"] = (
         f"{measured['loop']:,.0f} images/s, {measured['loop/bare']:.2f} of the bare step, "
         f"{measured['loop/plain']:.2f} x plain"
     )
+
+
+def graphs(report: Report, case: Case, found: dict[str, Any]) -> None:
+    """Compare CUDA graphs with eager steps; where their bits differ, graphs are not for this card."""
+    words = ["-c", UNCAPTURED] if case.device == "cpu" else ["-m", "uncrossed.bench", "graphs"]
+    found["graphs"] = compared = json.loads(python(report, *words, json.dumps(asdict(case))).splitlines()[-1])
+    found["said"] = graphs_text(compared)
+    if not compared["same"]:
+        found["verdict"] = "differ"
+    found["cell"] = f"{found['verdict']}, {compared['graphs/eager']:.2f} x"
 
 
 def look(report: Report, framework: str, options: argparse.Namespace, dataset: Path) -> None:
@@ -227,35 +261,61 @@ def look(report: Report, framework: str, options: argparse.Namespace, dataset: P
     report.begin()
     device, output = options.device, dataset.parent / f"{framework}.json"
     chosen = {name: Trainings(report, framework, name, device, dataset) for name in options.architecture}
-    first: dict[str, Path] = {}
 
     def preflight(found: dict[str, Any]) -> None:
         python(report, "-m", "uncrossed", "preflight", framework, "--device", device, "--output", output)
         found["preflight"] = json.loads(output.read_text())
         found["said"] = found["preflight"]["device"]
 
+    def first(name: str) -> Path:
+        path = chosen[name].folder / "first.h5"
+        return path if path.exists() else chosen[name].train("first")
+
     def twice(name: str, found: dict[str, Any]) -> None:
-        first[name] = chosen[name].train("first")
-        same(first[name], chosen[name].train("second"), found)
+        same(first(name), chosen[name].train("second"), found)
 
     def stopped(name: str, found: dict[str, Any]) -> None:
         chosen[name].stop("stopped")
         resumed = chosen[name].train("stopped")
         if not json.loads(resumed.with_suffix(".json").read_text())["resumed"]:
             raise Failed("it began again instead of going on")
-        same(first[name], resumed, found)
+        same(first(name), resumed, found)
+
+    def views(name: str, found: dict[str, Any]) -> None:
+        same(first(name), chosen[name].train("viewed", BATCH, "--views"), found)
+
+    def imitating(name: str, found: dict[str, Any]) -> None:
+        one, other = (
+            chosen[name].train(f"imitating {number}", BATCH, "--views", semantics=IMITATING[framework])
+            for number in (1, 2)
+        )
+        same(one, other, found)
+        viewed = [views_beside(path) for path in (one, other) if views_beside(path).exists()]
+        if len({path.read_bytes() for path in viewed}) > 1:
+            raise Failed("the views differ")
 
     def shared(name: str, found: dict[str, Any]) -> None:
+        alone = chosen[name].train("alone", EXAMPLES["train"])
         with holder(device) as found["beside"]:
-            same(first[name], chosen[name].train("shared"), found)
+            beside = chosen[name].train("shared", EXAMPLES["train"])
+        try:
+            same(alone, beside, found)
+        except Failed as why:
+            again = compare(alone, chosen[name].train("alone again", EXAMPLES["train"])).verdict
+            raise Failed(f"{why}; two alone: {again}") from None
 
     if not report.check(framework, "preflight", "", preflight):
         return
-    for what, look_at in {"twice": twice, "stopped": stopped, "shared": shared}.items():
-        for name in chosen if what == "twice" else list(first):
+    promises = {"twice": twice, "stopped": stopped, "views": views, "imitating": imitating, "shared": shared}
+    for what, look_at in promises.items():
+        for name in chosen if what in options.check else ():
             report.check(framework, what, name, partial(look_at, name))
+    for size in options.batch_size if framework == "pytorch" and "graphs" in options.check else ():
+        for name in chosen:
+            case = Case(framework, name, size, True, device, 1, options.rounds, options.seconds)
+            report.check(framework, f"graphs, batch {size}", name, partial(graphs, report, case))
     formats = {", channels last": False, ", contiguous": True} if framework == "pytorch" else {"": False}
-    for size in options.batch_size:
+    for size in options.batch_size if "speed" in options.check else ():
         for label, contiguous in formats.items():
             for name in chosen:
                 case = Case(framework, name, size, True, device, 1, options.rounds, options.seconds)
@@ -268,13 +328,15 @@ def main() -> int:
     parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu")
     parser.add_argument("--framework", action="append", choices=FRAMEWORKS, help="default: those that are installed")
     parser.add_argument("--architecture", action="append", choices=list(PACKAGED), help="default: all")
-    parser.add_argument("--batch-size", action="append", type=int, help="of the speeds; default: 128 and 10")
+    parser.add_argument("--check", action="append", choices=CHECKS, help="after the preflight; default: all")
+    parser.add_argument("--batch-size", action="append", type=int, help="of graphs and speeds; default: 128 and 10")
     parser.add_argument("--minutes", type=float, default=9.5, help="for each framework (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of each speed (%(default)s)")
     parser.add_argument("--seconds", type=float, default=1, help="of each speed's rounds (%(default)s)")
     parser.add_argument("--json", type=Path, default=REPOSITORY / "results/gpu.json", metavar="FILE")
     options = parser.parse_args()
     options.architecture = options.architecture or list(PACKAGED)
+    options.check = options.check or CHECKS
     options.batch_size = options.batch_size or [128, 10]
     frameworks = options.framework or [name for name, module in MODULES.items() if importlib.util.find_spec(module)]
     if not frameworks:
@@ -291,10 +353,11 @@ def main() -> int:
         for framework in frameworks:
             look(report, framework, options, dataset)
     print(f"\n{report.table()}")
-    counts = {verdict: sum(found["verdict"] == verdict for found in report.results) for verdict in ("ok", "skipped")}
-    failed = len(report.results) - sum(counts.values())
-    print(f"\n{counts['ok']} as promised, {failed} not, {counts['skipped']} skipped; all of it: {options.json}")
-    return 1 if failed else 0
+    counts = Counter(found["verdict"] for found in report.results)
+    print(
+        f"\n{counts['ok']} as promised, {counts['FAILED']} not, {counts['skipped']} skipped; all of it: {options.json}"
+    )
+    return 1 if counts["FAILED"] else 0
 
 
 if __name__ == "__main__":

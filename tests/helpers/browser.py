@@ -142,6 +142,13 @@ class Browser:
                 windowsVirtualKeyCode=ord(text),
             )
 
+    def point(self, x: float, y: float, click: bool = False) -> None:
+        """Move the mouse to a place of the window, and click there."""
+        kinds = ["mouseMoved", *(("mousePressed", "mouseReleased") if click else ())]
+        for kind in kinds:
+            pressed = {} if kind == "mouseMoved" else {"button": "left", "clickCount": 1}
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **pressed)
+
     def screenshot(self, path: Path, whole: bool = False) -> None:
         """Write what is seen, or the whole page, as PNG."""
         image = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)

@@ -1,8 +1,12 @@
-"""A small result of a training."""
+"""A small result of a training, and views."""
+
+from pathlib import Path
 
 import numpy as np
 
-from uncrossed.results import trial_file
+from uncrossed.results import trial_file, views_file
+from uncrossed.study import layout
+from uncrossed.training.result import TEST_CURVES, View
 
 
 def make(**changes: object) -> trial_file.Result:
@@ -31,3 +35,19 @@ def make(**changes: object) -> trial_file.Result:
         np.arange(6, dtype=np.uint8),
         {0: weights, 4: {name: array + 1 for name, array in weights.items()}},
     )
+
+
+VIEWS = ("batchnorm_momentum=pytorch;batchnorm_variance=tensorflow", "batchnorm_variance=pytorch")
+
+
+def carry(path: Path) -> dict[str, View]:
+    """Write made-up views beside a trial file, of each kept epoch's first array; what they are."""
+    result, random = trial_file.read(path), np.random.default_rng(1)
+    for name in VIEWS:
+        result.views[name] = View(
+            {curve: random.random(len(result.curves[curve])) for curve in TEST_CURVES},
+            random.standard_normal(result.logits.shape).astype(np.float32),
+            {epoch: {next(iter(arrays)): random.standard_normal(3)} for epoch, arrays in result.weights.items()},
+        )
+    views_file.write(layout.views_beside(path), result)
+    return result.views

@@ -40,8 +40,19 @@ def identity(examples: int) -> DatasetIdentity:
     return DatasetIdentity(name="made-up", format="cifar10", train_examples=1000, test_examples=examples)
 
 
-def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: int = 10, diverged: str = "") -> None:
-    """Write a study's manifest, trial files and run records; of the trial `diverged` only one epoch has numbers."""
+def write(
+    folder: Path,
+    trials: Sequence[Trial],
+    examples: int = 200,
+    classes: int = 10,
+    diverged: str = "",
+    failed: str = "",
+) -> None:
+    """Write a study's manifest, trial files and run records.
+
+    Of the trial `diverged` only one epoch has numbers; TensorFlow's model of the trial `failed` knows the training
+    examples and guesses the others.
+    """
     manifest.write(folder / "manifest.csv", trials)
     keys = {
         "study": "made",
@@ -56,7 +67,8 @@ def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: i
             labels = np.resize(np.arange(classes, dtype=np.uint8), examples)
             logits = random.standard_normal((examples, classes)).astype(np.float32)
             # PyTorch's side knows more.
-            known = random.random(examples) < (0.9 - 0.6 * k) * random.uniform(0.6, 1)
+            share = (0.9 - 0.6 * k) * random.uniform(0.6, 1)
+            known = random.random(examples) < share * (row.trial != failed or k == 0)
             logits[known, labels[known]] += 8
             accuracy = float((logits.argmax(1) == labels).mean())
             rise = 1 - 0.9 ** np.arange(1, row.epochs + 1)
@@ -64,6 +76,8 @@ def write(folder: Path, trials: Sequence[Trial], examples: int = 200, classes: i
             curves = {
                 name: (2.3 - 2 * rise if name.endswith("loss") else accuracy * rise) for name in trial_file.CURVES
             }
+            if row.trial == failed:
+                curves["train_accuracy"] = 0.95 * rise / rise[-1]
             curves["test_loss"][-1], curves["test_accuracy"][-1] = loop.measure(logits, labels)
             status = "completed"
             if row.trial == diverged:

@@ -16,12 +16,13 @@ shell.prefix(
     f"set -euo pipefail; export {PATHS}; ".replace("{", "{{").replace("}", "}}")
 )
 
-from uncrossed.study import layout, manifest, resources
+from uncrossed.study import factorial, layout, manifest, resources
 from uncrossed.common.checked import NAME
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import ours
-from uncrossed.job import snakemake_records
+from uncrossed.job import snakemake_records, twins
 from uncrossed.job.preflight import BUILDS
+from uncrossed.results import trial_file
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
@@ -65,9 +66,20 @@ SPEEDS = STUDY.path.parent / "speeds.csv"
 if workflow.exec_mode == ExecMode.DEFAULT:
     for line in resources.unmeasured(NAMES, STUDY.settings.device, SPEEDS):
         print(line, file=sys.stderr)
-ABLATION = bool(manifest.ablated(STUDY.rows.values()))
+FACTORIAL = bool(
+    factorial.designs(
+        STUDY.rows.values(),
+        {name: STUDY.architectures[name].touching for name in NAMES},
+    )
+)
 GPUS = 1 if STUDY.settings.device == "gpu" else 0
-TWINS = {framework: STUDY.twins(framework, RESULTS) for framework in FRAMEWORKS}
+try:
+    PLANS = {
+        framework: twins.plan(STUDY, framework, RESULTS) for framework in FRAMEWORKS
+    }
+except InputError as error:
+    raise WorkflowError(str(error))
+TWINS = {framework: PLANS[framework].twins for framework in FRAMEWORKS}
 
 
 def at(name):
@@ -143,13 +155,25 @@ def dataset_file(wildcards):
 
 
 def twin_file(framework):
-    """The trial file to copy from, as a function of wildcards: of a trial that trains to the same weights, if any."""
+    """The trial file to take one from, as a function of wildcards: of a trial that trains to the same weights, if any."""
 
     def twin(wildcards):
         name = TWINS[framework].get(wildcards.trial)
         return [] if name is None else at(layout.trial_file(name, framework))
 
     return twin
+
+
+def views(framework):
+    """The option that has a training carry views for others, as a function of wildcards and output.
+
+    A function of the output is not tracked: that others need views is no reason to train again.
+    """
+
+    def option(wildcards, output):
+        return ["--views"] if wildcards.trial in PLANS[framework].with_views else []
+
+    return option
 
 
 def environment(framework):
@@ -185,7 +209,7 @@ def finished(trial, framework):
     """Whether a trial file is there and is what the study asks for."""
     path = at(layout.trial_file(trial, framework))
     try:
-        return trial in ROWS and snakemake_records.is_wanted(
+        return trial in ROWS and trial_file.is_wanted(
             path, STUDY.attributes(ROWS[trial], framework)
         )
     except InputError as error:
@@ -231,6 +255,7 @@ def needs(framework, wildcards):
                 STUDY.dataset,
                 STUDY.architectures[row.architecture],
                 SPEEDS,
+                with_views=wildcards.trial in PLANS[framework].with_views,
             )
             for row in ([known] if known else STUDY.largest(wildcards.trial))
         ]

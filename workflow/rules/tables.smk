@@ -96,7 +96,7 @@ rule report:
         rules.tables.input,
         rules.tables.output,
         rules.analysis.output,
-        rules.attribution.output if ABLATION else [],
+        rules.attribution.output if FACTORIAL else [],
         rules.trajectory.output if STUDY.search else [],
     output:
         report(at(layout.REPORT), category="Study"),
@@ -115,7 +115,7 @@ rule checksums:
     input:
         rules.tables.input,
         rules.tables.output,
-        rules.attribution.output if ABLATION else [],
+        rules.attribution.output if FACTORIAL else [],
         rules.trajectory.output if STUDY.search else [],
         rules.analysis.output,
         rules.report.output,

@@ -27,6 +27,7 @@ for framework in FRAMEWORKS:
             job=job,
             code=code(framework),
             own=own_architecture,
+            views=views(framework),
             # A function of the output is not tracked: how often a training is saved is no reason to train again.
             seconds=lambda wildcards, output: STUDY.settings.checkpoint_seconds,
             # The shell command is evaluated when its job runs: there the loop's variable has its last value.
@@ -34,7 +35,7 @@ for framework in FRAMEWORKS:
         shell:
             "ln -sf {params.framework}.attempts.log {log:q};"
             " exec python -m uncrossed train {params.framework} --job {params.job:q} --dataset {input.dataset:q}"
-            " --output {output.result:q} --twin {input.twin:q} --row {input.row:q} {params.own:q}"
+            " --output {output.result:q} --twin {input.twin:q} --row {input.row:q} {params.own:q} {params.views:q}"
             " --checkpoint-seconds {params.seconds} >> {log:q} 2>&1"
 
 

@@ -1,6 +1,6 @@
-"""What a TensorFlow step executes, as JSON: `operations.py SEMANTICS ARCHITECTURE...`.
+"""What a TensorFlow step executes, as JSON: `operations.py SEMANTICS ARCHITECTURE...`; SEMANTICS is also `views`.
 
-Without oneDNN, whose operations a GPU has not.
+That is a native training that carries views. Without oneDNN, whose operations a GPU has not.
 """
 
 import json
@@ -20,14 +20,18 @@ backend.configure(settings)
 import tensorflow as tf  # noqa: E402
 
 from uncrossed.bench import operations  # noqa: E402
+from uncrossed.training import views  # noqa: E402
 
 images = {split: np.zeros((4 * SIZE, 32, 32, 3), np.uint8) for split in ("train", "test")}
 labels = {split: np.zeros(4 * SIZE, np.uint8) for split in images}
 found = {}
 for architecture in sys.argv[2:]:
     row = {"architecture": architecture, "learning_rate": 0.001, "batch_size": SIZE, "adam_epsilon": 1e-7, "epochs": 1}
-    trial = Trial(trial="t", **row, semantics=sys.argv[1])
-    learner = backend.Learner(trial, load(architecture).on((32, 32, 3), 10), settings, images, labels)
+    carrying = sys.argv[1] == "views"
+    trial = Trial(trial="t", **row, semantics="native" if carrying else sys.argv[1])
+    network = load(architecture).on((32, 32, 3), 10)
+    ways = views.others("tensorflow", {}, network.architecture.touching) if carrying else {}
+    learner = backend.Learner(trial, network, settings, images, labels, ways)
     start = tf.constant(0)
     functions = [
         learner.traced_step.get_concrete_function(start, SIZE, *learner.masks(SIZE)),

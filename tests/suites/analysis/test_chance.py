@@ -19,7 +19,7 @@ def test_chance_is_that_of_the_datasets_number_of_classes():
     assert statistics.chance_interval(10_000, 100) == pytest.approx((0.01 - 0.00256, 0.01 + 0.00256), abs=2e-4)
     trials = table([(0.12, 0.05), (0.012, 0.5), (0.5, 0.5)])
     assert list(statistics.prepared(trials, 500, 10_000, 100)["state"]) == [
-        *("both trained", "PyTorch at chance", "both trained")
+        *("both above chance", "PyTorch at chance", "both above chance")
     ]
     assert list(statistics.prepared(trials, 500, 10_000, 2)["state"])[2] == "both at chance"
-    assert number(summarise(trials, classes=100), "pairs_both_trained") == 2
+    assert number(summarise(trials, classes=100), "pairs_both_above_chance") == 2

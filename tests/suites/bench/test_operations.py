@@ -11,6 +11,7 @@ from helpers.commands import CHECKS, run
 BUDGETS = {
     "native": {"smallcnn": 192, "vgg16": 359, "resnet18": 1091, "resnet50": 2738, "densenet121": 5917},
     "aligned": {"smallcnn": 200},
+    "views": {"smallcnn": 215, "densenet121": 5940},
 }
 
 
@@ -19,7 +20,9 @@ BUDGETS = {
     [
         ("native", ["smallcnn"]),
         ("aligned", ["smallcnn"]),
+        ("views", ["smallcnn"]),
         pytest.param("native", list(BUDGETS["native"]), marks=pytest.mark.long),
+        pytest.param("views", list(BUDGETS["views"]), marks=pytest.mark.long),
     ],
 )
 def test_every_operation_has_a_kernel_for_gpus_and_they_are_no_more_than_they_were(semantics, architectures):

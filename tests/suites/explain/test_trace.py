@@ -4,9 +4,13 @@ import json
 import subprocess
 import sys
 
+import numpy as np
+
 from helpers.commands import uncrossed
+from uncrossed.explain import trace
+from uncrossed.explain.trace import Trace
 from uncrossed.study.mechanisms import flipped
-from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.study.trial import FRAMEWORKS, Trial
 
 
 def test_the_trace_names_step_layer_and_mechanism(few, tmp_path):
@@ -15,13 +19,24 @@ def test_the_trace_names_step_layer_and_mechanism(few, tmp_path):
     command = ["trace", "--row", row, "--dataset", few, "--steps", 4, "--output", tmp_path]
     output = uncrossed(*command).stdout
     assert "t (smallcnn) as it is: after step 1 in batchnorm" in output
-    assert output.splitlines()[-1] == "the row's first difference is explained by: batchnorm_momentum"
+    assert output.splitlines()[-2] == "what parts the two trainings first: batchnorm_momentum"
     # The comparison needs neither framework.
     blocked = "import sys; sys.modules.update(torch=None, tensorflow=None, keras=None)"
     program = f"{blocked}; from uncrossed.cli.main import main\n"
     program += f"main(['trace', '--compare', '--output', {str(tmp_path)!r}])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.splitlines() == output.splitlines()[-len(done.stdout.splitlines()) :]
+
+
+def test_a_trace_of_a_native_row_says_that_it_parts_trainings_and_not_accuracies():
+    values = {"learning_rate": 0.001, "batch_size": 30, "adam_epsilon": 1e-4, "epochs": 1}
+    row = Trial.check({"trial": "t", "architecture": "smallcnn", **values}, "test")
+    found = [("row", 0), ("initializer", 0), ("initial_weights", 0), ("batchnorm_momentum", 1), ("dropout", None)]
+    differences = np.array([[0.9], [1.1]])
+    traces = [Trace(label, differences, np.zeros(1), step, step and "conv1") for label, step in found]
+    *_, first, caution = trace.printed(row, traces).splitlines()
+    assert first == "what parts the two trainings first: initializer, initial_weights"
+    assert caution == "what puts their accuracies apart is another question: `uncrossed explain t --study ...`"
 
 
 def test_a_trace_says_what_cannot_be_read_and_what_is_damaged(tmp_path):

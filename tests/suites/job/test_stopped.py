@@ -30,6 +30,12 @@ def test_stopped_at_any_moment_it_ends_with_the_same_bytes(framework, few, tmp_p
     run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path)
 
 
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_so_do_the_views_that_it_carries(framework, every, few, tmp_path):
+    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path, every)
+
+
 @pytest.mark.long
 def test_random_kills_change_no_byte():
     output = run(

@@ -13,7 +13,8 @@ from helpers.publishing import LIST, released_files
 from uncrossed.release import metadata, release
 from uncrossed.release.card import TITLE
 from uncrossed.results import tables
-from uncrossed.study import manifest
+from uncrossed.study import factorial
+from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.mechanisms import resolve
 
 
@@ -63,11 +64,11 @@ ODD = ("001", "1e3", "na", "nan", "null", "true")
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory):
-    """A released ablation whose trials and base have names that look like numbers, or like nothing."""
+    """A released factorial whose trials and base have names that look like numbers, or like nothing."""
     root = tmp_path_factory.mktemp("odd")
-    rows = manifest.ablate(synthetic.rows(1, 2, ["smallcnn"]), [0])
-    rows = [row.model_copy(update={"trial": name, "base": "nan"}) for name, row in zip(ODD, rows[:6], strict=True)]
-    rows[-1] = rows[-1].model_copy(update={"semantics": resolve("aligned")})
+    base = synthetic.rows(1, 2, ["smallcnn"])[0].model_copy(update={"semantics": resolve("pytorch")})
+    rows = [*factorial.cross(base, PACKAGED["smallcnn"].touching), *factorial.repeats([base], 2)]
+    rows = [row.model_copy(update={"trial": name, "base": "nan"}) for name, row in zip(ODD, rows, strict=True)]
     return synthetic.released(root, rows)
 
 
@@ -82,14 +83,15 @@ def test_names_that_look_like_numbers_or_nothing_stay_names_in_croissant(odd):
 
 
 def test_names_that_look_like_numbers_or_nothing_stay_names_in_every_command(odd):
-    assert "nan (smallcnn, 1 seeds)" in told("attribution", odd)
+    assert "smallcnn as pytorch" in told("attribution", odd)
+    assert "nan: gap" in told("attribution", odd)
     told("analyse", odd)
     told("report", odd)
     page = (odd / "report.html").read_text()
     data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1])
     assert data["trials"] == list(ODD)
     assert {row[data["parameters"].index("base")] for row in data["settings"]} == {"nan"}
-    assert "In the trial nan" in page, "what the ablation says"
+    assert "In one configuration as pytorch the gap is" in page, "what the factorial says"
     for trial in ODD:
         assert re.search(f"^{trial} ", told("show", "--study", odd), re.MULTILINE)
         assert told("show", trial, "--study", odd).startswith(f"{trial}: smallcnn")

@@ -12,7 +12,8 @@ from uncrossed.analysis import analyse, attribution
 from uncrossed.release import secrets
 from uncrossed.report import report
 from uncrossed.results import tables
-from uncrossed.study import manifest
+from uncrossed.study import factorial
+from uncrossed.study.architectures import PACKAGED
 
 
 def test_the_names_of_study_and_trials_are_searched(folder, monkeypatch):
@@ -65,11 +66,11 @@ def test_a_rare_name_is_found_wherever_it_stands(tmp_path, monkeypatch):
 
 
 def test_every_word_that_a_study_has_of_itself_is_known(tmp_path):
-    """Tables, metadata, figures and report of an ablation: who is called by a word of these is not told by it."""
+    """Tables, metadata, figures and report of a factorial: who is called by a word of these is not told by it."""
     folder = tmp_path / "made"
-    rows = [
-        row.model_copy(update={"trial": f"t{k}"}) for k, row in enumerate(manifest.ablate(synthetic.rows(1, 2), [0]))
-    ]
+    (base,) = synthetic.rows(1, 2)
+    crossed = factorial.cross(base, PACKAGED[base.architecture].touching, [0, 1])
+    rows = [row.model_copy(update={"trial": f"t{k}"}) for k, row in enumerate(crossed)]
     synthetic.write(folder, rows, diverged="t1")
     tables.make(folder)
     attribution.make(folder)
@@ -95,6 +96,16 @@ def test_who_is_called_as_a_column_is_publishes(built, folder, tmp_path):
     output = publish(folder, f"file://{tmp_path}/out", tmp_path / "s.json", code=2, **who).stdout
     for what in ("this machine's name", "this user's name"):
         assert f"trials/resnet50-0001/pytorch.json: line 2: {what}\n" in output
+
+
+def test_a_report_is_searched_but_not_the_library_that_draws_its_plots(folder, tmp_path, monkeypatch):
+    """Who is called as a word of that is not told by it; what stands below it is found in its line."""
+    called(monkeypatch, "sankey", "elsewhere")
+    text = report.make(folder).read_text()
+    assert "sankey" in text
+    assert scanned(tmp_path, "report.html", text) == []
+    line = text.count("\n") + 1
+    assert scanned(tmp_path, "report.html", text + "by sankey") == [f"report.html: line {line}: this user's name"]
 
 
 def test_names_of_user_and_home_are_found_in_attributes(folder, tmp_path):

@@ -10,9 +10,9 @@ from uncrossed.report import report
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
-    """A finished study of seven pairs, one of them diverged, with its report."""
+    """A finished study of seven pairs, of which one diverged and one fails in evaluation, with its report."""
     folder = tmp_path_factory.mktemp("results") / "made-up"
-    synthetic.study(folder, 7, diverged="vgg16-0005")
+    synthetic.study(folder, 7, diverged="vgg16-0005", failed="vgg16-0002")
     report.make(folder)
     return folder
 

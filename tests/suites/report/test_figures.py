@@ -22,5 +22,5 @@ def test_figures_are_images_in_the_page_each_the_bytes_of_its_file(study):
     assert "alert" not in text
     assert "example.org" not in text
     assert text.index("Two &amp; a &#34;&lt;b&gt;caption") < text.index("One.</figcaption>")
-    assert text.count("max-width: 400px") == 1, "300 points"
+    assert text.count("flex-basis: 525px") == 1, "300 points"
     assert '<a href="figures/a%20three.svg">Figure 3</a>' in text

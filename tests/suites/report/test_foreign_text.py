@@ -6,6 +6,7 @@ import re
 import pandas as pd
 
 from helpers.pages import SVG, page
+from uncrossed.analysis.contributions import COLUMNS
 from uncrossed.report import report
 
 
@@ -21,8 +22,9 @@ def test_no_text_of_a_study_is_read_as_html(tmp_path):
     table = pd.DataFrame({"trial": [evil], "architecture": [evil], "semantics": [evil], evil: [evil]})
     table = table.assign(pytorch_test_accuracy=[0.9], tensorflow_test_accuracy=[0.4])
     table.to_parquet(folder / "tables/trials.parquet")
-    alone = {"base": evil, "architecture": evil, "variant": "only", "mechanism": evil, "share": 0.9, "native_gap": 0.5}
-    pd.DataFrame([alone]).to_csv(folder / "tables/attribution.csv", index=False)
+    alone = {"base": "", "architecture": evil, "semantics": evil, "towards": evil, "fraction": evil, "factor": evil}
+    alone |= {"quantity": "shapley", "configurations": 3, "seeds": 1, "value": 0.9, "significant": True}
+    pd.DataFrame([alone], columns=COLUMNS).to_csv(folder / "tables/attribution.csv", index=False)
     summary = {"architecture": evil, "semantics": evil, "statistic": evil, "value": 1.0}
     pd.DataFrame([summary]).to_csv(folder / "tables/summary.csv", index=False)
     for name in ("trajectory", "published"):

@@ -62,6 +62,7 @@ def test_a_partial_table_makes_a_partial_report(study):
         ("tables/summary.csv", "a,b\n1,2\n"),
         ("tables/summary.csv", "architecture,semantics,statistic,value\nvgg16,native,pairs,none\n"),
         ("tables/attribution.csv", ""),
+        ("tables/recalibration.csv", "trial,gap\na,1\n"),
         ("figures/x.svg", "<svg"),
         ("figures/x.svg", "<html/>"),
         ("figures/captions.json", "["),

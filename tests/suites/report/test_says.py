@@ -1,6 +1,7 @@
 """The report says what the tables and files hold."""
 
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,11 @@ import pytest
 from helpers import synthetic
 from helpers.commands import uncrossed
 from helpers.pages import SVG, data, page, words
+from uncrossed.analysis import recalibration
 from uncrossed.common.errors import InputError
-from uncrossed.report import report
+from uncrossed.report import report, script
+from uncrossed.report.data import read as page_of
+from uncrossed.report.sentences import MINUS, NONE
 from uncrossed.results import trial_file
 
 
@@ -20,9 +24,11 @@ def test_the_summary_says_what_the_table_of_trials_holds(made):
     means = trials[trials["both_completed"]].groupby("architecture")["difference"].mean()
     for architecture, mean in means.items():
         assert f"{architecture} With native semantics the mean difference" in text
-        assert f"is +{mean:.4f}" in text
-    assert f"{means.idxmax()} differs most" in text
-    assert "Seed noise was not measured" in text
+        assert f"is +{mean:.3f}" in text
+    order = means.sort_values(ascending=False)
+    others = "".join(f", of {name} {mean:.3f}" for name, mean in order[1:].items())
+    assert f"On average pairs of {order.index[0]} are {order.iloc[0]:.3f} apart{others}. PyTorch is ahead in 6 " in text
+    assert "Not measured in this study: how far another seed alone puts a pair apart and what the differences" in text
     assert "1 more did not complete in both frameworks" in text
 
 
@@ -40,13 +46,13 @@ def test_a_pair_has_its_curves_confusion_matrices_and_identity(made):
                 continue
             assert matrix.sum(axis=1).tolist() == [20] * 10
             assert matrix.trace() / 200 == pytest.approx(result.curves["test_accuracy"][-1])
-            assert side["accuracy"] == pytest.approx(result.curves["test_accuracy"], rel=1e-3)
-            assert side["loss"] == pytest.approx(result.curves["train_loss"], rel=1e-3)
+            for name in ("test_accuracy", "train_accuracy", "train_loss"):
+                assert side[name] == pytest.approx(result.curves[name], rel=1e-3)
 
 
 def test_the_same_results_elsewhere_make_the_same_bytes(made, tmp_path):
     folder = tmp_path / "another place/made-up"
-    synthetic.study(folder, 7, diverged="vgg16-0005")
+    synthetic.study(folder, 7, diverged="vgg16-0005", failed="vgg16-0002")
     uncrossed("report", folder)
     assert (folder / "report.html").read_bytes() == (made / "report.html").read_bytes()
 
@@ -65,56 +71,126 @@ def test_what_an_operating_system_puts_beside_files_changes_neither_report_nor_c
 
 
 def test_a_published_table_alone_works(tmp_path):
-    table = pd.DataFrame({"trial": ["a", "<b>"], "architecture": "vgg16", "learning_rate": [0.1, 0.2]})
+    table = pd.DataFrame({"trial": ["a", "<u>"], "architecture": "vgg16", "learning_rate": [0.1, 0.2]})
     table = table.assign(pytorch_test_accuracy=[0.9, 0.5], tensorflow_test_accuracy=[0.4, 0.5])
     (tmp_path / "tables").mkdir()
     table.to_parquet(tmp_path / "tables/trials.parquet")
     report.make(tmp_path)
-    assert "The 2 pairs of vgg16 are on average 0.2500 [0.0000, 0.5000] apart" in words(tmp_path)
-    assert "<b>" not in page(tmp_path)
+    assert "On average pairs of vgg16 are 0.250 apart. PyTorch is ahead in 1 of 2 pairs." in words(tmp_path)
+    assert "<u>" not in page(tmp_path)
     assert data(tmp_path)["pairs"] == [{}, {}]
-    assert data(tmp_path)["trials"] == ["a", "<b>"]
+    assert data(tmp_path)["trials"] == ["a", "<u>"]
 
 
-def test_semantics_are_called_as_an_ablation_calls_them_in_an_ablation_alone(study):
-    trials = pd.read_parquet(study / "tables/trials.parquet")
-    trials["semantics"] = ["published", "dropout=pytorch"] * 3 + ["native"]
-    trials.assign(architecture="vgg16").to_parquet(study / "tables/trials.parquet")
-    report.make(study)
-    assert "vgg16published3" in words(study)
-    assert "The 3 pairs of vgg16 are on average" in words(study), "the only native pair diverged"
-    assert "vgg16dropout aligned alone" in words(study)
-    (study / "tables/attribution.csv").write_text(
-        "base,architecture,variant,mechanism,share\na,vgg16,only,dropout,0.5\n"
-    )
-    report.make(study)
-    assert "vgg16batchnorm_variance aligned alone3" in words(study)
-
-
-def test_it_takes_floors_bounds_and_causes_from_the_tables_that_have_them(study):
+def test_it_takes_noise_and_bounds_from_the_summary(study):
     lines = ["architecture,semantics,statistic,value,low,high"]
-    lines += ["vgg16,native,difference_mean,0.5,0.41,0.59", "vgg16,native,seed_floor,0.02,0.01,0.03"]
+    lines += ["vgg16,native,difference_mean,0.5,0.41,0.59", "vgg16,native,seed_distance_mean,0.02,0.01,0.03"]
+    lines += ["vgg16,native,beyond_seeds_mean,0.3,0.2,0.4", "vgg16,native,seed_floor,0.05,,"]
     (study / "tables/summary.csv").write_text("\n".join(lines) + "\n")
-    columns = "base,architecture,variant,mechanism,seeds,gap,gap_low,gap_high,native_gap,seed_floor,rounding_floor"
-    columns += ",above_floors,share,share_low,share_high"
-    rows = [
-        "a,resnet50,only,stride,3,0.1,0,0.2,0.5,0.03,0.01,True,0.8,0.7,0.9",
-        "a,resnet50,only,dropout,3,0.1,0,0.2,0.5,0.03,0.01,True,0.1,0.0,0.2",
-        "a,resnet50,without,stride,3,0.1,0,0.2,0.5,0.03,0.01,True,0.85,0.75,0.95",
-        "b,vgg16,only,dropout,3,0.01,0,0.2,0.01,0.03,0.01,False,,,",
-        "c,densenet121,only,initializer,3,0.1,0,0.2,0.5,0.03,0.01,True,0.2,-0.1,0.9",
-    ]
-    (study / "tables/attribution.csv").write_text("\n".join([columns, *rows]) + "\n")
     report.make(study)
     text = words(study)
-    assert "is +0.5000 [+0.4100, +0.5900]" in text
-    assert "beyond seed noise: two seeds of the same framework are on average 0.0200 [0.0100, 0.0300] apart" in text
-    assert "beyond seed noise: two seeds of the same framework are on average 0.0300 apart" in text
+    assert "is +0.500 [+0.410, +0.590]" in text
+    assert "Two seeds of one framework are 0.020, an unknown distance and an unknown distance apart" in text
     assert (
-        "stride explains 80% [70%, 90%] of the difference of +0.5000 when it alone is aligned; when all others" in text
+        "Two seeds of the same framework are on average 0.020 [0.010, 0.030] apart, two seeds of different frameworks "
+        "by +0.300 [+0.200, +0.400] further: that is beyond seed noise." in text
     )
-    assert "In the trial b the difference of +0.0100 is within the floors" in text
-    assert "In the trial c no mechanism alone explains the difference" in text
+    assert "Of differences that are nothing but another seed 95% stay below 0.050." in text
+    assert "Not measured in this study: what the differences come from." in text
+
+
+def test_the_second_answer_says_which_kinds_of_pairs_hold_how_much_of_all_distance(made):
+    trials = pd.read_parquet(made / "tables/trials.parquet").set_index("trial")
+    done = trials[trials["both_completed"]]
+    share = done.loc["vgg16-0002", "difference"] / done["difference"].sum()
+    assert trials.loc["vgg16-0002", "diagnosis"] == "evaluation failure"
+    text = words(made)
+    assert f"{1 - share:.0%} of all distance lies in the 5 of 7 pairs in which both trained" in text
+    difference = done.loc["vgg16-0002", "difference"]
+    assert f"evaluation failure TensorFlow 11+{difference:.3f}{share:.0%}" in text
+    assert f"diverged PyTorch 1, TensorFlow 11{NONE}{NONE}" in text
+
+
+def test_the_third_answer_is_a_sum_of_contributions(study):
+    """Of a factorial of three configurations, and of models that were recalibrated."""
+    columns = "architecture,semantics,towards,fraction,base,configurations,seeds,quantity,factor,value,low,high"
+    columns += ",p,significant,share,share_low,share_high"
+    about = "densenet121,native,pytorch,half,,3,1,"
+    rows = [
+        about + "gap,,0.3,0.2,0.4,,False",
+        about + "shapley,batchnorm_momentum,0.25,0.15,0.35,0.01,True",
+        about + "shapley,initialisation,0.04,-0.01,0.09,0.2,False",
+        about + "remaining,,0.01,0,0.02,,False",
+        about.replace(",,", ",a,") + "gap,,0.9,0.8,1,,False",
+    ]
+    (study / "tables/attribution.csv").write_text("\n".join([columns, *(row + ",,," for row in rows)]) + "\n")
+    lines = [
+        {
+            **{"trial": "vgg16-0002", "architecture": "vgg16", "framework": side, "state": recalibration.RECALIBRATED},
+            "content_sha256": trial_file.read_attributes(study / f"trials/vgg16-0002/{side}.h5")["content_sha256"],
+            **{"test_examples": 100, "test_accuracy": stored, "recalibrated_test_accuracy": exact},
+            **{"test_loss": 1.0, "recalibrated_test_loss": 1.0},
+        }
+        for side, stored, exact in (("pytorch", 0.9, 0.8), ("tensorflow", 0.3, 0.87))
+    ]
+    recalibration.write(recalibration.completed(lines), study / "tables/recalibration.csv")
+    report.make(study)
+    text = words(study)
+    assert "densenet121 +0.300 = batchnorm momentum +0.250, others +0.040, remaining +0.010" in text
+    assert f"vgg16 +0.600 = running statistics +0.670, remaining {MINUS}0.070" in text
+    assert "what the differences come from" not in text
+    assert "initialisation+0.040" in text
+    assert "+0.900" not in text, "one configuration is not the answer"
+    assert "vgg16: 1 recalibrated pair, these alone. densenet121: 3 configurations, half of the combinations." in text
+    assert (
+        "Of it batchnorm momentum contributes +0.250 [+0.150, +0.350]. Not told from chance: initialisation +0.040 "
+        f"[{MINUS}0.010, +0.090]. With all aligned +0.010 [0.000, +0.020] remains."
+    ) in text
+    assert f"the mean difference of 1 pair is {MINUS}0.070 and not +0.600: +0.670 is the running statistics." in text
+    place = data(study)["trials"].index("vgg16-0002")
+    said = "With exact running statistics the test accuracy is 0.800 in PyTorch and 0.870 in TensorFlow: +0."
+    assert said in data(study)["words"][place]
+
+
+@pytest.mark.parametrize(
+    ("pytorch", "tensorflow", "said"),
+    [
+        (("trained", 0.8, 0.95, 0.2), ("trained", 0.7, 0.93, 0.3), "Both trained equally well (training acc"),
+        (
+            ("trained", 0.8, 0.95, 0.2),
+            ("evaluation failure", 0.09, 0.94, 0.2),
+            "Both trained equally well (training accuracy 0.950 and 0.940), but TensorFlow's test accuracy fails, 0.09",
+        ),
+        (
+            ("slow", 0.3, 0.31, 1.9),
+            ("plateau", 0.1, 0.1, 2.303),
+            "PyTorch learnt slowly (training accuracy 0.310); TensorFlow learnt nothing (training accuracy 0.100).",
+        ),
+        (
+            ("trained", 0.8, np.nan, 0.2),
+            ("unknown", 0.1, np.nan, np.nan),
+            "PyTorch trained (training loss 0.200); TensorFlow tests at chance, 0.100, for no known reason.",
+        ),
+        (("diverged", 0, np.nan, np.nan), ("missing", np.nan, np.nan, np.nan), "PyTorch diverged; TensorFlow has no "),
+    ],
+)
+def test_an_opened_pair_says_what_became_of_its_sides(pytorch, tensorflow, said, tmp_path):
+    row = {"trial": "a", "architecture": "vgg16", "diagnosis": "trained"}
+    for name, side in (("pytorch", pytorch), ("tensorflow", tensorflow)):
+        values = zip(("diagnosis", "test_accuracy", "train_accuracy", "train_loss"), side, strict=True)
+        row |= {f"{name}_{column}": value for column, value in values}
+    (tmp_path / "tables").mkdir()
+    pd.DataFrame([row]).to_parquet(tmp_path / "tables/trials.parquet")
+    report.make(tmp_path)
+    assert data(tmp_path)["words"][0].startswith(said)
+
+
+def test_a_pair_names_the_command_that_tells_why_it_differs_and_its_cost(made):
+    read = page_of(made)
+    plan = {"command": "uncrossed explain", "build": "snakemake", "trainings": {"pytorch": 20, "tensorflow": 10}}
+    read.plans = {"vgg16-0002": SimpleNamespace(**plan, minutes=300)}
+    cost = "20 PyTorch and 10 TensorFlow trainings, about 5 hours one after the other"
+    assert script.data(read)["plans"] == {"vgg16-0002": [cost, "uncrossed explain", "snakemake"]}
 
 
 def test_the_study_is_named_by_its_statement_wherever_it_lies(made, tmp_path):
@@ -141,3 +217,28 @@ def test_of_a_hundred_classes_a_pair_shows_those_that_are_confused_most(tmp_path
             matrix = np.reshape(pair[framework]["confusion"], (11, 11))
             assert matrix.sum(axis=1).tolist() == [20] * 10 + [1800]
     assert not any("classes" in pair for pair in data(tmp_path / "few")["pairs"])
+
+
+def test_an_order_of_architectures_is_said_to_be_more_than_chance_only_where_a_test_says_so(tmp_path):
+    random = np.random.default_rng(0)
+    gaps = np.concatenate([random.normal(0.3, 0.05, 30), random.normal(0.1, 0.05, 60), [0.6]])
+    table = pd.DataFrame({"trial": [f"t{k}" for k in range(91)], "learning_rate": np.arange(91) / 1000})
+    table = table.assign(architecture=np.repeat(["far", "near", "other", "few"], [30, 30, 30, 1]))
+    table = table.assign(pytorch_test_accuracy=0.9, tensorflow_test_accuracy=0.9 - gaps)
+    (tmp_path / "tables").mkdir()
+
+    def said(rows):
+        rows.to_parquet(tmp_path / "tables/trials.parquet")
+        report.make(tmp_path)
+        return words(tmp_path)
+
+    whole = said(table[:90])
+    assert "On average pairs of far are" in whole
+    assert "further apart than those of near and other is more than chance" in whole
+    rest = said(table[30:90])
+    assert "it may be chance" in rest
+    assert "more than chance" not in rest
+    single = said(table)
+    assert "On average pairs of few are 0.600 apart" in single
+    assert "Warning: few can hardly be compared with others" in single
+    assert "chance." not in single.split("In which pairs?")[0]

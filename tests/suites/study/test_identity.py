@@ -104,7 +104,11 @@ RETRAIN = {
         *("", ("tensorflow",)),
     ),
     "one framework's imitation": (
-        *("training/backends/pytorch_as_tensorflow.py", "module.eps = epsilon", "module.eps = 0"),
+        *(
+            "training/backends/pytorch_as_tensorflow.py",
+            'eps = architecture.BATCHNORM["t',
+            'eps = architecture.BATCHNORM["p',
+        ),
         *("", ("pytorch",)),
     ),
     "one architecture's initializer": (

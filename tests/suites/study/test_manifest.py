@@ -134,10 +134,10 @@ def test_a_study_file_is_no_manifest():
 
 
 def test_no_command_writes_a_manifest_that_is_refused(tmp_path):
-    bases = REPOSITORY / "config/manifests/ablation-bases.csv"
+    bases = REPOSITORY / "config/manifests/explain-digits-bases.csv"
     output = ["--output", tmp_path / "m.csv"]
-    twice = ["--seeds", "0,0", "--study", REPOSITORY / "config/ablation.yaml"]
-    for command in (["ablate", bases, *twice], ["sample", "--architectures", "vgg16,vgg16"]):
+    twice = ["--seeds", "0,0", "--study", REPOSITORY / "config/explain-digits.yaml"]
+    for command in (["factorial", bases, *twice], ["sample", "--architectures", "vgg16,vgg16"]):
         assert "twice" in told("manifest", *command, *output, code=2)
     assert not list(tmp_path.iterdir())
 

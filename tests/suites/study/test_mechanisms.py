@@ -3,8 +3,9 @@
 import pytest
 
 from helpers.commands import REPOSITORY
-from uncrossed.study.mechanisms import MECHANISMS, NAMED, NATIVE, alone, flipped, resolve, spell, table
+from uncrossed.study.mechanisms import MECHANISMS, NAMED, NATIVE, flipped, resolve, spell, table
 from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.training import views
 from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
 from uncrossed.training.effective import effective
 
@@ -38,10 +39,24 @@ def test_named_semantics_are_what_they_are_called():
 
 
 def test_every_combination_survives_spelling():
-    texts = [*NAMED, *(alone(name) for name in MECHANISMS), *(flipped(name) for name in MECHANISMS)]
+    texts = [*NAMED, *(flipped(name) for name in MECHANISMS)]
     for text in texts:
         assert resolve(spell(resolve(text))) == resolve(text)
 
 
 def test_the_documentation_has_the_table_of_mechanisms():
     assert table() in (REPOSITORY / "README.md").read_text()
+
+
+def test_views_are_the_other_combinations_of_what_touches_an_architecture():
+    for framework in FRAMEWORKS:
+        for name in BUILT_IN_ARCHITECTURES:
+            touching = load(name).touching
+            ways = views.own(framework, effective(resolve("native"), framework, touching), touching)
+            assert set(ways) == {*views.EVALUATION} & touching
+            assert set(ways.values()) <= {framework}
+            found = views.others(framework, effective(resolve("native"), framework, touching), touching)
+            assert len(found) == (2 ** len(ways) - 1)
+            # A name is what a manifest would have, and its row is that view.
+            for text, expected in found.items():
+                assert views.own(framework, effective(resolve(text), framework, touching), touching) == expected

@@ -37,6 +37,18 @@ def test_slow_kernels_have_time(settings):
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_views_have_time(framework):
+    """Tests of three more are a third of the training's work; what moves their statistics is within the margin."""
+    dataset = DatasetIdentity(name="a", format="cifar10", train_examples=100, test_examples=100)
+    row = Trial(trial="a", epochs=10_000, **(VGG16 | {"architecture": "densenet121"}))
+    alone, carrying = (
+        resources.ask(framework, row, Settings(), dataset, load("densenet121"), with_views=views)[0]
+        for views in (False, True)
+    )
+    assert alone * 1.3 < carrying < alone * 2
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_images_have_room_by_their_size(framework):
     row = Trial(trial="a", epochs=4, **VGG16)
     small, large = (

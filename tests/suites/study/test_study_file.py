@@ -119,7 +119,7 @@ def mutated(values: dict, chance: random.Random) -> Any:
     return values[""]
 
 
-@pytest.mark.parametrize("name", ["demo", "ablation", "speeds", "search", "search-digits"])
+@pytest.mark.parametrize("name", ["demo", "explain-digits", "speeds", "search", "search-digits"])
 def test_whatever_is_in_a_study_file_is_a_study_or_one_line(name, tmp_path):
     source, chance = REPOSITORY / f"config/{name}.yaml", random.Random(f"{name} 1")
     values = yaml.safe_load(source.read_text())

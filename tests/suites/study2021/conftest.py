@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from helpers.commands import PUBLISHED, need
 from helpers.published import write
 from helpers.published_files import small, weights_of
 from uncrossed.study2021 import published_tables
@@ -73,3 +74,10 @@ def saved(checkpoint, server):
     shutil.copytree(checkpoint, folder / "variables")
     (folder / "saved_model.pb").write_bytes(b"never to be opened")
     return folder
+
+
+@pytest.fixture(scope="session")
+def published():
+    """The published pairs."""
+    need(PUBLISHED.is_dir(), "the published tables (../shared/data/published)")
+    return published_tables.read(PUBLISHED)

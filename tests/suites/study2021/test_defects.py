@@ -21,7 +21,7 @@ def test_defects_are_named():
         ({"pt_test_acc": "nan"}, ["PyTorch's accuracy is nan"]),
         ({"tf_test_acc": "1.5"}, ["TensorFlow's accuracy is 1.5"]),
         ({"tf_test_acc": "0.50005"}, ["0.50005", "1/10000"]),
-        ({"accuracy_diff": "0.251"}, ["accuracy_diff is 0.251", "0.25"]),
+        ({"accuracy_diff": "0.251"}, ["accuracy_diff is 0.251", "differ by +0.25"]),
         ({"tf_training_loss": ""}, ["no curves: tf_training_loss"]),
         ({"tf_training_loss": "[1]"}, ["tf_training_loss has 1 values", "epochs is 2"]),
         ({"tf_training_loss": "[NaN,Infinity]"}, ["tf_training_loss has 2 values that are not finite"]),

@@ -144,4 +144,5 @@ def test_missing_curves_stay_missing(tmp_path):
     assert set(lists.columns) == {
         *("trial", "architecture", *HYPERPARAMETERS, "pytorch_test_accuracy", "tensorflow_test_accuracy"),
         *("difference", "state", "runtime_seconds", "pt_average_training_loss", "tf_training_loss"),
+        *("pytorch_diagnosis", "tensorflow_diagnosis", "diagnosis", "origin", "point", "box"),
     }

@@ -10,6 +10,7 @@ from helpers import synthetic
 from helpers.commands import run, told, uncrossed
 from helpers.studies import Folder
 from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS
 
 
 def test_a_failed_training_leaves_no_trial_file_and_stops_no_other(tmp_path):
@@ -17,6 +18,10 @@ def test_a_failed_training_leaves_no_trial_file_and_stops_no_other(tmp_path):
     folder.configure(settings={"device": "gpu"})
     if shutil.which("nvidia-smi"):
         pytest.skip("this machine has a GPU")
+    # The preflights were made where a GPU was.
+    (folder.results / "preflight").mkdir(parents=True)
+    for framework in FRAMEWORKS:
+        (folder.results / f"preflight/{framework}.json").write_text("{}")
     output = folder.snakemake("results/tiny/trials/first/pytorch.h5", "manifest", code=1).stdout
     assert "sees none" in output, "the failed job's log is shown"
     assert not list(tmp_path.rglob("pytorch.*5"))

@@ -52,7 +52,8 @@ def test_a_mechanism_that_does_not_touch_the_architecture_changes_the_recorded_s
 def test_a_side_that_a_setting_leaves_native_is_trained_once(crossed):
     logs = {(t, f): (crossed.results / f"logs/trials/{t}/{f}.log").read_text() for t in "abcd" for f in FRAMEWORKS}
     copied = {key for key, text in logs.items() if "the same training as a" in text}
-    assert copied == {("b", "pytorch"), ("b", "tensorflow"), ("c", "pytorch")}
+    # In TensorFlow the third trial is the first one's view.
+    assert copied == {(trial, framework) for trial in "bc" for framework in FRAMEWORKS}
     assert attributes_and_content(crossed, "c", "pytorch")[1] == attributes_and_content(crossed, "a", "pytorch")[1]
     runs = pd.read_parquet(crossed.results / "tables/runs.parquet").set_index(["trial", "framework"])
     assert runs.loc[("c", "pytorch"), "twin"] == "a"
@@ -84,4 +85,4 @@ def test_rows_that_come_and_go_train_nothing_that_is_finished(crossed, tmp_path)
     assert folder.planned() == ["pytorch b"]
     folder.snakemake("results/tiny/trials/b/pytorch.h5")
     log = (folder.results / "logs/trials/b/pytorch.log").read_text()
-    assert "the same training as c: copied" in log
+    assert "the same training as c: taken" in log

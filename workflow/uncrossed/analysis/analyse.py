@@ -7,10 +7,14 @@ prediction by prediction and, where they started from the same weights, layer by
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from uncrossed.analysis import figures, predictions
-from uncrossed.analysis.statistics import prepared, summarise
+from uncrossed.analysis.groups import FEW
+from uncrossed.analysis.intervals import FEWEST
+from uncrossed.analysis.looks import bounded
+from uncrossed.analysis.statistics import ALL, estimate, prepared, summarise
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
 from uncrossed.results import tables
@@ -70,16 +74,37 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 
 def printed(summary: pd.DataFrame) -> str:
-    """The summary's main numbers as text, one line per architecture and semantics."""
-    wide = summary.pivot_table(
-        index=["semantics", "architecture"], columns="statistic", values="value", dropna=False, sort=False
+    """The summary's main numbers as text, a line for each architecture and semantics of which a pair completed."""
+    head = (
+        f"{'architecture':12} {'pairs':>5} {'configurations':>14} {'mean difference':>24} {'mean |difference|':>21} "
+        f"{'> 0.1':>6}  semantics"
     )
-    lines = [f"{'architecture':12} {'pairs':>5} {'trained':>7} {'median':>8} {'mean |d|':>8} {'> 0.1':>6}  semantics"]
-    for (semantics, architecture), row in wide.iterrows():
-        if pd.isna(row["pairs"]):
-            continue
-        lines.append(
-            f"{architecture:12} {row['pairs']:5.0f} {row['pairs_both_trained']:7.0f} {row['difference_median']:+8.4f} "
-            f"{row['absolute_difference_mean']:8.4f} {row['share_above_0.1']:6.1%}  {semantics}"
-        )
+    lines, bounds, empty, few = [], False, 0, []
+    for semantics, part in summary.groupby("semantics", sort=False):
+        values = {name: rows.set_index("statistic")["value"] for name, rows in part.groupby("architecture", sort=False)}
+        some = [name for name, row in values.items() if row["configurations"]]
+        empty += sum(name not in (*some, ALL) for name in values)
+        # One architecture alone is all of them.
+        for architecture in some if len(some) > 2 else some[:1]:
+            row = values[architecture]
+            mean, apart = (
+                estimate(part, architecture, semantics, f"{name}_mean")
+                for name in ("difference", "absolute_difference")
+            )
+            bounds |= bool(np.isfinite(mean[1]))
+            if len(some) > 2 and architecture != ALL and row["configurations"] < FEW:
+                few.append(architecture)
+            lines.append(
+                f"{architecture:12} {row['pairs'] - row['pairs_missing'] - row['pairs_diverged']:5.0f} "
+                f"{row['configurations']:14.0f} {bounded(mean, 3):>24} {bounded(apart, 3).replace('+', ''):>21} "
+                f"{row['share_above_0.1']:6.0%}  {semantics}"
+            )
+    lines = [head, *lines] if lines else []
+    if bounds:
+        lines.append(f"in brackets: 95% intervals over configurations, from {FEWEST} of them on")
+    if few:
+        names = ", ".join(dict.fromkeys(few))
+        lines.append(f"hardly to be compared with others, of fewer than {FEW} configurations: {names}")
+    if empty:
+        lines.append(f"no pair completed in {empty} other group{'s' * (empty > 1)} of an architecture and semantics")
     return "\n".join(lines)

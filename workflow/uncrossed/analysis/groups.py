@@ -1,13 +1,16 @@
 """What a report says of each group of pairs: those of one architecture and semantics that both completed."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly
-from uncrossed.analysis.statistics import ROUNDING_FLOOR, SEED_FLOOR, differences
+from uncrossed.analysis.association import PERMUTATIONS
+from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly, holm
+from uncrossed.analysis.noise import BEYOND_SEEDS, ROUNDING_FLOOR, SEED_DISTANCE, SEED_FLOOR
+from uncrossed.analysis.statistics import configurations, differences, is_sample
 from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE
 
 # The fields of a `Group` that a summary has, and what it calls them.
@@ -16,6 +19,8 @@ NAMES_IN_SUMMARY = {
     "median": "difference_median",
     "apart": "absolute_difference_mean",
     "trained": "trained_difference_mean",
+    "seed_distance": SEED_DISTANCE,
+    "beyond_seeds": BEYOND_SEEDS,
     "seed_floor": SEED_FLOOR,
     "rounding_floor": ROUNDING_FLOOR,
 }
@@ -24,6 +29,8 @@ FLOORS = ("seed_floor", "rounding_floor")
 WORKED_OUT = ("mean", "median", "apart")
 # How far a pair has to be apart to be counted.
 LARGE = 0.1
+# With fewer configurations a group is compared with others only with a warning.
+FEW = 5
 
 
 @dataclass
@@ -35,12 +42,16 @@ class Group:
         semantics: its text.
         pairs: how many completed in both frameworks; the other attributes are of these.
         left_out: how many did not.
+        configurations: how many sets of hyperparameters the pairs have.
         mean: mean difference, PyTorch minus TensorFlow.
         median: median difference.
         apart: mean absolute difference.
         trained: mean difference of pairs with neither model at chance.
-        seed_floor: mean distance of two seeds of one framework.
-        rounding_floor: mean distance of aligned pairs.
+        seed_distance: mean distance of two seeds of one framework.
+        beyond_seeds: by how much two seeds of different frameworks are further apart.
+        seed_floor: what the difference of a pair stays below in 95 of 100 cases, if it is seed noise alone.
+        rounding_floor: the same of aligned pairs, which rounding alone separates.
+        noise_share: where no seeds were repeated, which share of the mean squared difference noise is at most.
         largest: the difference that is largest in size.
         largest_trial: the trial that has it.
         above: the share of pairs that are further apart than LARGE.
@@ -52,12 +63,16 @@ class Group:
     semantics: str
     pairs: int
     left_out: int
+    configurations: int = 0
     mean: Estimate = UNKNOWN
     median: Estimate = UNKNOWN
     apart: Estimate = UNKNOWN
     trained: Estimate = UNKNOWN
+    seed_distance: Estimate = UNKNOWN
+    beyond_seeds: Estimate = UNKNOWN
     seed_floor: Estimate = UNKNOWN
     rounding_floor: Estimate = UNKNOWN
+    noise_share: Estimate = UNKNOWN
     largest: float = np.nan
     largest_trial: str = ""
     above: float = np.nan
@@ -73,24 +88,32 @@ def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Gr
         summary: what `statistics.summarise` returns; means and medians that it does not have are worked out.
     """
     found = []
+    trials = _with_configurations(trials)
     for (architecture, semantics), rows in trials.groupby(["architecture", "semantics"], sort=True):
         done = rows[rows[BOTH_COMPLETED].astype(bool)]
         group = Group(str(architecture), str(semantics), len(done), len(rows) - len(done))
         found.append(group)
         if done.empty:
             continue
-        values = done[DIFFERENCE].to_numpy(float)
+        group.configurations = int(done["configuration"].nunique())
         estimates = _said(summary, group)
         if not estimates.keys() >= {NAMES_IN_SUMMARY[name] for name in WORKED_OUT}:
-            own = differences(values)
+            own = differences(done)
+            if not is_sample(done):
+                own = {name: exactly(estimate[0]) for name, estimate in own.items()}
             estimates = {NAMES_IN_SUMMARY[name]: own[NAMES_IN_SUMMARY[name]] for name in WORKED_OUT} | estimates
         for name, statistic in NAMES_IN_SUMMARY.items():
             setattr(group, name, estimates.get(statistic, UNKNOWN))
+        values = done[DIFFERENCE].to_numpy(float)
         largest = int(np.abs(values).argmax())
         group.largest, group.largest_trial = float(values[largest]), str(done["trial"].iloc[largest])
         group.above = float((np.abs(values) > LARGE).mean())
         group.ahead, group.behind = int((values > 0).sum()), int((values < 0).sum())
     return found
+
+
+def _with_configurations(trials: pd.DataFrame) -> pd.DataFrame:
+    return trials if "configuration" in trials else trials.assign(configuration=configurations(trials))
 
 
 def _said(summary: pd.DataFrame | None, group: Group) -> dict[str, Estimate]:
@@ -112,15 +135,32 @@ def leading(found: Iterable[Group]) -> list[Group]:
     return sorted(first.values(), key=lambda group: (-group.apart[0], group.architecture))
 
 
-def add_floors(group: Group, attribution: pd.DataFrame) -> None:
-    """Give a group the floors that its summary does not know: the largest of its architecture's ablated trials.
+def comparisons(trials: pd.DataFrame) -> pd.DataFrame:
+    """Whether architectures differ in how far their pairs are apart: of every two a test.
+
+    Welch's t of the configurations' mean |difference| with a permutation distribution (Janssen 1997), so that neither
+    normal values nor equal variances are presumed.
 
     Args:
-        group: is changed.
-        attribution: what `attribution.attribute` returns.
+        trials: the pairs of one group of each architecture: architecture, difference and what makes a configuration.
+
+    Returns:
+        first and second architecture, p_value, and corrected, which is p_value after Holm's correction for all tests;
+        NaN, untested, where one has fewer than FEW configurations, or where the pairs are no sample.
     """
-    rows = attribution[attribution["architecture"] == group.architecture]
-    for name in FLOORS:
-        known, column = np.isfinite(getattr(group, name)[0]), NAMES_IN_SUMMARY[name]
-        if not known and column in rows and rows[column].notna().any():
-            setattr(group, name, exactly(rows[column].max()))
+    from scipy.stats import PermutationMethod, ttest_ind
+
+    trials = _with_configurations(trials).assign(size=trials[DIFFERENCE].abs()).dropna(subset=["size"])
+    sizes = {
+        str(name): rows.groupby("configuration")["size"].mean().to_numpy()
+        for name, rows in trials.groupby("architecture", sort=True)
+    }
+    records = []
+    for first, second in itertools.combinations(sizes, 2):
+        p_value, pair = np.nan, (sizes[first], sizes[second])
+        if is_sample(trials) and min(map(len, pair)) >= FEW and np.ptp(np.concatenate(pair)) > 0:
+            method = PermutationMethod(n_resamples=PERMUTATIONS, rng=np.random.default_rng(0))
+            p_value = float(ttest_ind(*pair, equal_var=False, method=method).pvalue)
+        records.append((first, second, p_value))
+    table = pd.DataFrame(records, columns=["first", "second", "p_value"])
+    return table.assign(corrected=holm(table["p_value"].to_numpy(float)))

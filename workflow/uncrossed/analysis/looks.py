@@ -1,7 +1,7 @@
 """What the figures of an analysis have in common: what they show, and in which colours, markers, bands and words.
 
-Colours are Okabe & Ito's; what they tell apart, markers, hatches or dashes do too. Grey bands are the floors: a
-difference in them says nothing, since another seed (light) or the rounding of float32 (dark) makes as large a one.
+Colours are Okabe & Ito's; what they tell apart, markers, hatches or dashes do too. Grey bands are the floors: 95 of 100
+differences that are nothing but another seed (light) or the rounding of float32 (dark) lie within.
 """
 
 import math
@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.statistics import ROUNDING_FLOOR, SEED_FLOOR, STATES, value
+from uncrossed.analysis.groups import FEW
+from uncrossed.analysis.intervals import Estimate
+from uncrossed.analysis.noise import ROUNDING_FLOOR, SEED_FLOOR
+from uncrossed.analysis.statistics import STATES, estimate
 
 DIFFERENCE_LABEL = "difference of test accuracy\n(PyTorch minus TensorFlow)"
 ABSOLUTE_LABEL = "|difference of test accuracy|"
@@ -30,8 +33,8 @@ STATE_STYLES = dict(
         strict=True,
     )
 )
-PANELS = 4  # beside each other
-FLOORS = {"another seed": "0.9", "float32 rounding": "0.75"}
+PANELS = 3  # beside each other
+FLOORS = {"seed noise": "0.9", "float32 rounding": "0.75"}
 
 
 @dataclass
@@ -39,8 +42,8 @@ class Shown:
     """What the figures show.
 
     Attributes:
-        rows: pairs of one semantics whose difference is known, as `statistics.prepared` returns.
-        architectures: those of all pairs of that semantics, in the order of FIRST.
+        rows: pairs of one semantics whose difference is known, one at least, as `statistics.prepared` returns.
+        architectures: theirs, in the order of FIRST.
         semantics: its text.
         summary: what `statistics.summarise` returns.
         plt: pyplot.
@@ -56,16 +59,19 @@ class Shown:
         """The rows of an architecture."""
         return self.rows[self.rows["architecture"] == architecture]
 
+    def estimate(self, architecture: str, statistic: str) -> Estimate:
+        """A number of the summary with its bounds."""
+        return estimate(self.summary, architecture, self.semantics, statistic)
+
     def value(self, architecture: str, statistic: str) -> float:
         """A number of the summary."""
-        return value(self.summary, architecture, self.semantics, statistic)
+        return self.estimate(architecture, statistic)[0]
 
     def floors(self, architecture: str) -> dict[str, float]:
         """The floors that are known, by what to call them."""
-        found = {
-            "another seed": self.value(architecture, SEED_FLOOR),
-            "float32 rounding": self.value(architecture, ROUNDING_FLOOR),
-        }
+        found = dict(
+            zip(FLOORS, (self.value(architecture, name) for name in (SEED_FLOOR, ROUNDING_FLOOR)), strict=True)
+        )
         return {name: floor for name, floor in found.items() if np.isfinite(floor)}
 
     def largest_floors(self) -> dict[str, float]:
@@ -73,10 +79,28 @@ class Shown:
         found = [self.floors(name) for name in self.architectures]
         return {label: max(f[label] for f in found if label in f) for label in FLOORS if any(label in f for f in found)}
 
+    def counted(self, architecture: str) -> str:
+        """An architecture with how many pairs it has, and of how many configurations, where these are fewer."""
+        rows = self.of(architecture)
+        pairs, configurations = len(rows), rows["configuration"].nunique()
+        text = f"{pairs} pair{'s' * (pairs != 1)}"
+        if configurations < pairs:
+            text += f", {configurations} configuration{'s' * (configurations != 1)}"
+        return f"{architecture} ({text})"
+
     def each(self, words: Callable[[str], str]) -> str:
-        """A text for every architecture that has pairs, as the end of a caption."""
-        found = [f"{a}: {words(a)}" for a in self.architectures if len(self.of(a))]
-        return "; ".join(found) + "." if found else "No pair completed."
+        """A text for every architecture, as the end of a caption."""
+        return "; ".join(f"{name}: {words(name)}" for name in self.architectures) + "."
+
+    def warning(self) -> str:
+        """What to say where architectures are beside each other of which some have few configurations."""
+        few = [name for name in self.architectures if self.of(name)["configuration"].nunique() < FEW]
+        if len(self.architectures) < 2 or not few:
+            return ""
+        return (
+            f" Warning: {', '.join(map(self.counted, few))} can hardly be compared with others: "
+            f"fewer than {FEW} configurations."
+        )
 
     def style(self, architecture: str) -> tuple[Any, ...]:
         """What tells an architecture apart: see COLOURS."""
@@ -84,36 +108,36 @@ class Shown:
         place = [*FIRST, *others].index(architecture)
         return tuple(looks[place % len(looks)] for looks in (COLOURS, MARKERS, DASHES, HATCHES))
 
-    def panels(self, width: float, height: float, xlabel: str, ylabel: str, **options: Any) -> tuple[Any, Any]:
-        """A figure with a panel, in inches, for each architecture, titled by it and by how many pairs it shows."""
-        count = len(self.architectures)
-        rows = math.ceil(count / PANELS)
-        columns = math.ceil(count / rows)
-        size = (max(3.4, width * columns + 0.6), height * rows)
+    def panels(
+        self, names: list[str], width: float, height: float, xlabel: str, ylabel: str, **options: Any
+    ) -> tuple[Any, Any]:
+        """A figure with a panel, in inches, for each of some architectures, titled by it and by how much it shows."""
+        rows = math.ceil(len(names) / PANELS)
+        columns = math.ceil(len(names) / rows)
+        size = (max(5.0, width * columns + 0.6), height * rows)
         figure, axes = self.plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained", **options)
-        axes, unused = axes.ravel()[:count], axes.ravel()[count:]
+        axes, unused = axes.ravel()[: len(names)], axes.ravel()[len(names) :]
         for axis in unused:
             axis.remove()
-        for place, (axis, name) in enumerate(zip(axes, self.architectures, strict=True)):
-            axis.set_title(counted(name, len(self.of(name))))
+        for place, (axis, name) in enumerate(zip(axes, names, strict=True)):
+            axis.set_title(self.counted(name))
             if place % columns == 0:
                 axis.set_ylabel(ylabel)
-            if place + columns >= count:
+            if place + columns >= len(names):
                 axis.set_xlabel(xlabel)
                 axis.tick_params("x", labelbottom=True)
-            if not len(self.of(name)):
-                say(axis, "no pair completed")
         return figure, axes
 
 
-def counted(name: str, count: int) -> str:
-    """A name with how many pairs it has."""
-    return f"{name} ({count} pair{'s' * (count != 1)})"
-
-
-def number(value: float) -> str:
+def number(value: float, digits: int = 2) -> str:
     """A number with its sign, as a caption has it."""
-    return f"{value:+.2f}" if np.isfinite(value) else "unknown"
+    return f"{value:+.{digits}f}" if np.isfinite(value) else "unknown"
+
+
+def bounded(estimate: Estimate, digits: int = 2) -> str:
+    """A number with its sign, and with its bounds, where it has some."""
+    value, low, high = (number(one, digits) for one in estimate)
+    return f"{value} [{low}, {high}]" if np.isfinite(estimate).all() else value
 
 
 def short(number: float) -> str:
@@ -161,11 +185,11 @@ def floor_handles(shown: Shown) -> list[Any]:
     labels = {label for a in shown.architectures for label in shown.floors(a)}
     patch = shown.plt.Rectangle
     return [
-        patch((0, 0), 1, 1, color=grey, label=f"floor: {label}") for label, grey in FLOORS.items() if label in labels
+        patch((0, 0), 1, 1, color=grey, label=f"95% of {label}") for label, grey in FLOORS.items() if label in labels
     ]
 
 
-def points(axis: Any, x: Any, y: Any, state: str, size: float = 12) -> None:
+def points(axis: Any, x: Any, y: Any, state: str, size: float = 16) -> None:
     """Draw pairs of a state."""
     colour, marker, _ = STATE_STYLES[state]
     style = {"lw": 0.8} if marker == "x" else {"lw": 0, "alpha": 0.6}
@@ -175,7 +199,7 @@ def points(axis: Any, x: Any, y: Any, state: str, size: float = 12) -> None:
 def marker(shown: Shown, state: str, colour: str | None = None) -> Any:
     """What a legend says of a state that is drawn by markers."""
     own, marker, _ = STATE_STYLES[state]
-    return shown.plt.Line2D([], [], color=colour or own, marker=marker, ls="", ms=4, label=state)
+    return shown.plt.Line2D([], [], color=colour or own, marker=marker, ls="", ms=5, label=state)
 
 
 def patch(shown: Shown, state: str) -> Any:
@@ -186,10 +210,5 @@ def patch(shown: Shown, state: str) -> Any:
 
 def legend(figure: Any, handles: list[Any], shown: Shown, columns: int | None = None) -> None:
     """Put a legend below a figure, in as many columns as fit."""
-    columns = columns or int(figure.get_figwidth() / 1.6)
+    columns = columns or int(figure.get_figwidth() / 2)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(columns, max(1, len(handles))))
-
-
-def say(axis: Any, text: str) -> None:
-    """Write a text where nothing else can be shown."""
-    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center", color="0.4")

@@ -6,6 +6,7 @@
 
 All three are measured in turns, in one process for each framework, architecture, batch size and setting of determinism;
 a figure is the median over the rounds, a ratio the median of each round's ratio. Images are random: they cost the same.
+On a GPU PyTorch's steps as CUDA graphs are compared with eager ones bit for bit, and measured in turns with them.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib import import_module
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from uncrossed.bench.graphs import FULL, same_bits
 from uncrossed.common.errors import InputError
 from uncrossed.datasets.definition import BUILT_IN_DATASETS, DatasetIdentity
 from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, LEARNING_RATE
@@ -92,23 +94,13 @@ def measure(case: Case) -> dict[str, Any]:
     pictures, labels = images(EXAMPLES[case.device])
     network = load(row.architecture).on(LIKE.shape, LIKE.classes)
     learner = backend.Learner(row, network, settings, pictures, labels)
-    size, most = row.batch_size, EXAMPLES[case.device] // row.batch_size
-
-    def loop(steps: int) -> None:
-        learner.train((k * size, (k + 1) * size) for k in range(steps))
-
     runs = {
-        "loop": loop,
-        "bare": beside.bare(learner, size),
+        "loop": partial(_train, learner, row.batch_size),
+        "bare": beside.bare(learner, row.batch_size),
         "plain": beside.plain(row, network, settings, pictures, labels),
     }
     first = {kind: _seconds(run, 1) for kind, run in runs.items()}
-    # The second call may still warm up.
-    steps = {kind: max(1, min(most, round(case.seconds / _seconds(run, 1)))) for kind, run in runs.items()}
-    speeds = {kind: [] for kind in KINDS}
-    for turn in range(case.rounds):
-        for kind in KINDS if turn % 2 == 0 else reversed(KINDS):
-            speeds[kind].append(steps[kind] * size / _seconds(runs[kind], steps[kind]))
+    steps, speeds = _in_turns(case, runs)
     ratios = {
         f"loop/{kind}": statistics.median(a / b for a, b in zip(speeds["loop"], speeds[kind], strict=True))
         for kind in KINDS[1:]
@@ -124,6 +116,61 @@ def measure(case: Case) -> dict[str, Any]:
         "memory_mb": _peak(),
         "gpu_memory_mb": beside.memory(),
     }
+
+
+def measure_graphs(case: Case) -> dict[str, Any]:
+    """Compare PyTorch's steps as CUDA graphs with eager ones, and measure both, in this process.
+
+    Returns:
+        The case, what `same_bits` returns, images per second `eager` and with `graphs`, the median of their ratios,
+        device, versions and the GPU's peak memory in MB.
+    """
+    from uncrossed.training import backends
+    from uncrossed.training.loop import batches
+
+    settings, size = case.job().settings, case.batch_size
+    # The case's own rate leaves the weights as they are.
+    row = case.job().row.model_copy(update={LEARNING_RATE: 1e-3})
+    backend = backends.load(case.framework, settings)
+    device = backend.configure(settings)
+    pictures, labels = images(EXAMPLES[case.device])
+    network = load(row.architecture).on(LIKE.shape, LIKE.classes)
+
+    def make(asked: bool) -> Any:
+        # Not checked: all but the capture can be rehearsed on a CPU.
+        return backend.Learner(row, network, settings.model_copy(update={"cuda_graphs": asked}), pictures, labels)
+
+    found = same_bits(make, batches(min(FULL * size + size // 2 + 1, EXAMPLES[case.device]), size))
+    runs = {name: partial(_train, make(name == "graphs"), size) for name in ("eager", "graphs")}
+    for run in runs.values():
+        run(min(FULL, EXAMPLES[case.device] // size))
+    _, speeds = _in_turns(case, runs)
+    ratio = statistics.median(a / b for a, b in zip(speeds["graphs"], speeds["eager"], strict=True))
+    return {
+        **asdict(case),
+        **found,
+        **{kind: round(statistics.median(values), 1) for kind, values in speeds.items()},
+        "graphs/eager": round(ratio, 4),
+        "device_kind": device,
+        "versions": backend.versions(),
+        "gpu_memory_mb": import_module(f"uncrossed.bench.{case.framework}").memory(),
+    }
+
+
+def _train(learner: Any, size: int, steps: int) -> None:
+    learner.train((k * size, (k + 1) * size) for k in range(steps))
+
+
+def _in_turns(case: Case, runs: Mapping[str, Callable[[int], None]]) -> tuple[dict[str, int], dict[str, list[float]]]:
+    """The steps of one measurement of each kind, and the images per second of each round; each was called before."""
+    size, most = case.batch_size, EXAMPLES[case.device] // case.batch_size
+    # The second call may still warm up.
+    steps = {kind: max(1, min(most, round(case.seconds / _seconds(run, 1)))) for kind, run in runs.items()}
+    speeds = {kind: [] for kind in runs}
+    for turn in range(case.rounds):
+        for kind in runs if turn % 2 == 0 else reversed(runs):
+            speeds[kind].append(steps[kind] * size / _seconds(runs[kind], steps[kind]))
+    return steps, speeds
 
 
 def _peak() -> int:
@@ -219,7 +266,8 @@ def bench(
         report: called with a line for each case when it is done.
 
     Returns:
-        `machine`, `training` and `start_up`: what `measure` and `start_up` return; `failed`: cases with an `error`.
+        `machine`, `training`, `graphs` and `start_up`: what `measure`, `measure_graphs` and `start_up` return;
+        `failed`: cases with an `error`. CUDA graphs are looked at on a GPU, with determinism.
 
     Raises:
         InputError: a case that is no training.
@@ -236,7 +284,7 @@ def bench(
     ]
     for case in cases:
         case.job()
-    training, starts, failed = [], [], []
+    training, graphed, starts, failed = [], [], [], []
 
     def attempt(case: Case, what: str, done: list, run: Callable[[], dict], line: Callable[[dict], str]) -> None:
         try:
@@ -248,6 +296,9 @@ def bench(
 
     for case in cases:
         attempt(case, f"batch {case.batch_size}", training, partial(_process, "measure", case), _line)
+        if (case.framework, case.device, case.deterministic) == ("pytorch", "gpu", True):
+            what = f"CUDA graphs, batch {case.batch_size}"
+            attempt(case, what, graphed, partial(_process, "graphs", case), _graphs_line)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "random.h5")
         facts = {"shape": LIKE.shape, "classes": LIKE.classes, "train_examples": 50_000, "test_examples": 500}
@@ -257,7 +308,7 @@ def bench(
             for framework in frameworks:
                 case = Case(framework, architecture, 128, True, *about)
                 attempt(case, "start-up", starts, partial(start_up, case, path, rounds), _start_line)
-    return {"machine": machine(), "training": training, "start_up": starts, "failed": failed}
+    return {"machine": machine(), "training": training, "graphs": graphed, "start_up": starts, "failed": failed}
 
 
 def machine() -> dict[str, Any]:
@@ -278,6 +329,18 @@ def _line(found: dict[str, Any]) -> str:
         f"{'' if found['deterministic'] else ' not deterministic'}: {found['loop']:g} images/s, "
         f"{found['loop/bare']:.3f} of the bare step, {found['loop/plain']:.2f} x plain"
     )
+
+
+def _graphs_line(found: dict[str, Any]) -> str:
+    return (
+        f"{found['architecture']} {found['framework']} batch {found['batch_size']}, CUDA graphs: {graphs_text(found)}"
+    )
+
+
+def graphs_text(found: dict[str, Any]) -> str:
+    """What `measure_graphs` returned, in words."""
+    bits = "same bits" if found["same"] else f"OTHER bits, by up to {found['difference']:.2g}"
+    return f"{bits}; {found['graphs']:,.0f} images/s, {found['graphs/eager']:.2f} x eager steps"
 
 
 def _start_line(found: dict[str, Any]) -> str:
@@ -308,6 +371,14 @@ def table(found: dict[str, Any]) -> str:
                 f"| {architecture} | {framework} | {size} | {case['loop']:.0f} | {case['loop/bare']:.3f} | "
                 f"{case['loop/plain']:.2f} | {price} |"
             )
+    if found["graphs"]:
+        lines += ["", "| architecture | batch | CUDA graphs | eager, images/s | with graphs | × eager |"]
+        lines += ["|---|---|---|---|---|---|"]
+    lines += [
+        f"| {case['architecture']} | {case['batch_size']} | {'same bits' if case['same'] else 'OTHER bits'} | "
+        f"{case['eager']:.0f} | {case['graphs']:.0f} | {case['graphs/eager']:.2f} |"
+        for case in found["graphs"]
+    ]
     lines += [
         "",
         "| architecture | framework | import, s | to first step, s | × import | first step ends, s | memory, MB |",
@@ -322,6 +393,6 @@ def table(found: dict[str, Any]) -> str:
 
 
 def main(what: str, case: str, *arguments: str) -> None:
-    """What a process of `bench` does: `measure` or `start`; the answer is the last line on stdout, as JSON."""
-    chosen = Case(**json.loads(case))
-    print(json.dumps(measure(chosen) if what == "measure" else start(chosen, *arguments)))
+    """What a process of `bench` does: `measure`, `graphs`, `start`; the answer is the last line on stdout, as JSON."""
+    does = {"measure": measure, "graphs": measure_graphs, "start": start}[what]
+    print(json.dumps(does(Case(**json.loads(case)), *arguments)))

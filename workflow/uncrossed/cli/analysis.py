@@ -7,7 +7,7 @@ from typing import Any
 
 def add_commands(commands: Any) -> None:
     """Add them to the command line's grammar."""
-    command = commands.add_parser("attribution", help="how much each mechanism explains, in an ablation study")
+    command = commands.add_parser("attribution", help="how much each factor contributes to the gap, in a factorial")
     command.add_argument("folder", type=Path, help="results/STUDY")
     command.set_defaults(run=attribute)
 
@@ -25,21 +25,24 @@ def add_commands(commands: Any) -> None:
 
 
 def attribute(options: argparse.Namespace) -> None:
-    """Write and print the attribution of an ablation study."""
+    """Write and print the attribution of a study with factorials."""
     from uncrossed.analysis import attribution
 
-    shares, bases = attribution.make(options.folder)
-    print(attribution.printed(shares, bases))
+    print(attribution.printed(attribution.make(options.folder)))
 
 
 def analyse(options: argparse.Namespace) -> None:
     """Write a study's summary and figures, and print the main numbers."""
     from uncrossed.analysis.analyse import make, printed
+    from uncrossed.analysis.recalibration import brief, recalibration
 
     examples = tuple(options.examples) if options.examples else None
     summary = make(options.folder, options.partial, examples, options.classes)
     print(printed(summary))
+    recalibrated = recalibration(options.folder)
+    if recalibrated is not None:
+        print(brief(recalibrated))
     if options.reference:
         from uncrossed.study2021 import comparison
 
-        print(comparison.write(options.folder, options.reference, summary))
+        print(comparison.write(options.folder, options.reference))

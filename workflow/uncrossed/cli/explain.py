@@ -1,4 +1,7 @@
-"""Commands that say why two models differ, or whether they do: `diff`, `architecture`, `trace`, `prove`."""
+"""Commands that say why two models differ, or whether they do.
+
+These are `diff`, `architecture`, `explain`, `trace`, `prove`, `recalibrate`.
+"""
 
 import argparse
 import json
@@ -7,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from uncrossed.cli.words import fail, json_object
+from uncrossed.cli.words import add_own_architectures, fail, json_object, own_architectures
 from uncrossed.common import environment
 from uncrossed.common.errors import InputError
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
@@ -62,7 +65,14 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--classes", type=int, default=like.classes, help="(%(default)s)")
     command.set_defaults(run=check_architecture)
 
-    command = commands.add_parser("trace", help="find the first step and layer where a row's two sides part, and why")
+    command = commands.add_parser("explain", help="say what would tell why a pair differs, and what that takes")
+    command.add_argument("trial", help="the pair's")
+    command.add_argument("--study", type=Path, required=True, help="its study file, or results/STUDY")
+    command.add_argument("--seeds", type=int, help="replicates (5)")
+    command.add_argument("--output", type=Path, help="write the study that tells it: FILE.yaml, and FILE.csv beside it")
+    command.set_defaults(run=explain_pair)
+
+    command = commands.add_parser("trace", help="find the first step and layer where a row's two trainings part")
     command.add_argument("--row", help="a manifest row as JSON, or a file that holds it")
     command.add_argument("--settings", help="settings as JSON, or a file that holds them (the defaults, float64)")
     command.add_argument("--dataset", type=Path, help="a dataset file")
@@ -78,6 +88,25 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--threads", type=int, default=1)
     command.add_argument("--json", type=Path, help="write all gates here too")
     command.set_defaults(run=prove)
+
+    command = commands.add_parser(
+        "recalibrate",
+        help="evaluate trained models with exact running statistics: how much of a gap is due to the stored ones",
+    )
+    command.add_argument("place", help="results/STUDY or one trial file FILE.h5, or the URL of either")
+    command.add_argument(
+        "--published", action="store_true", help="PLACE has the files of 2021: gs://crossed-wires-dataset, or a copy"
+    )
+    command.add_argument("--trials", nargs="+", default=(), metavar="TRIAL", help="these alone")
+    command.add_argument("--framework", choices=FRAMEWORKS, help="that one's models alone; default: both")
+    command.add_argument("--dataset", type=Path, help="the dataset's file; default: beside the study")
+    command.add_argument(
+        "--output", type=Path, metavar="FILE.csv", help="the table; default: in a local study tables/recalibration.csv"
+    )
+    command.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="(%(default)s)")
+    command.add_argument("--threads", type=int, help="CPU threads; default: those of a model's training")
+    add_own_architectures(command)
+    command.set_defaults(run=recalibrate)
 
 
 def diff(options: argparse.Namespace) -> int:
@@ -126,6 +155,31 @@ def check_architecture(options: argparse.Namespace) -> int:
         touching = ", ".join(sorted(architecture.touching))
         print(f"{architecture.name}: {architecture.description}\nboth sides agree once these are aligned: {touching}")
     return 1 if faults else 0
+
+
+def explain_pair(options: argparse.Namespace) -> None:
+    """Print the smallest factorial that can decide, or write it as a study."""
+    from uncrossed.explain import pair
+
+    seeds = pair.SEEDS if options.seeds is None else options.seeds
+    if seeds < 2:
+        raise InputError(f"--seeds: found {seeds}; allowed: an integer >= 2, as a single replicate decides nothing")
+    study, rows = pair.rows(options.study)
+    row = pair.find(rows, options.trial, options.study)
+    plan = pair.plan(study, row, options.study, seeds)
+    counts = f"{plan.trainings['pytorch']} PyTorch and {plan.trainings['tensorflow']} TensorFlow trainings"
+    print(
+        f"{row.trial} ({row.architecture}): {'half of the' if plan.half else 'all'} combinations of "
+        f"{', '.join(plan.factors)}, {seeds} fresh seeds: {counts}, about {plan.minutes:.0f} minutes one after the "
+        f"other on a {study.settings.device}"
+    )
+    if options.output:
+        pair.write(study, row, options.output, seeds)
+        print(f"{options.output}: the study; {options.output.with_suffix('.csv')}: its manifest; build it with")
+        print(f"    snakemake --profile profiles/local --configfile {options.output}")
+        return
+    print(f"    {plan.command}\n    {plan.build}")
+    print(f"Then results/{pair.name_of(row)}/report.html says what each factor contributes to the gap.")
 
 
 def trace_row(options: argparse.Namespace) -> int:
@@ -194,3 +248,23 @@ def prove(options: argparse.Namespace) -> int:
     if options.json:
         files.write_json(options.json, proof.as_json(gates))
     return 0 if gates and all(gate.passed for gate in gates) else 1
+
+
+def recalibrate(options: argparse.Namespace) -> None:
+    """Write and print the table of recalibrated models."""
+    from uncrossed.analysis.recalibration import printed
+    from uncrossed.explain import recalibration
+    from uncrossed.reading import stored_models
+    from uncrossed.study import layout
+    from uncrossed.study2021 import published_models
+
+    if options.threads is not None and options.threads < 1:
+        raise InputError(f"--threads: found {options.threads}; allowed: an integer >= 1")
+    frameworks = (options.framework,) if options.framework else FRAMEWORKS
+    own = own_architectures(options)
+    if options.published:
+        models, folder = published_models.stored_models(options.place, options.trials, frameworks), None
+    else:
+        models, folder = stored_models.stored_models(options.place, options.trials, frameworks, own)
+    output = options.output or (folder and folder / layout.RECALIBRATION_TABLE)
+    print(printed(recalibration.make(models, output, options.dataset, options.device, options.threads)))

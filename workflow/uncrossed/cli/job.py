@@ -28,7 +28,17 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--dataset", type=Path, required=True, help="a dataset file")
     command.add_argument("--output", type=Path, required=True, help="FILE.h5; the run record goes beside it")
     command.add_argument("--architecture", type=Path, help="the file of the row's architecture, if it is a user's own")
-    command.add_argument("--twin", type=Path, nargs="?", help="a trial file to copy from if it is of the same training")
+    command.add_argument(
+        "--twin",
+        type=Path,
+        nargs="?",
+        help="a trial file to take it from, if it is of the same training or has its view",
+    )
+    command.add_argument(
+        "--views",
+        action="store_true",
+        help="carry what rows are taken from that differ in evaluation mechanisms alone: FILE.views.h5",
+    )
     command.add_argument("--checkpoint-seconds", type=float, help="instead of the setting")
     command.add_argument(
         "--patience",
@@ -78,6 +88,7 @@ def train(options: argparse.Namespace) -> int:
             options.dataset,
             options.output,
             twin=options.twin,
+            with_views=options.views,
             checkpoint_seconds=interval,
             patience=options.patience,
             started=STARTED,

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from uncrossed.cli.words import counted, json_object
+from uncrossed.cli.words import add_own_architectures, counted, json_object, own_architectures
 from uncrossed.common.errors import InputError, nearest
 
 
@@ -43,13 +43,7 @@ def add_commands(commands: Any) -> None:
     )
     command.add_argument("--recompute", action="store_true", help="compute logits again from the weights, too")
     command.add_argument("--dataset", type=Path, help="the dataset's file for that; default: beside the study")
-    command.add_argument(
-        "--architecture",
-        action="append",
-        default=[],
-        metavar="NAME=FILE.py",
-        help="the file of an architecture that is the study's own, for that: it is run; may be repeated",
-    )
+    add_own_architectures(command)
     command.set_defaults(run=verify_study)
 
 
@@ -103,12 +97,7 @@ def verify_study(options: argparse.Namespace) -> int:
     """Name each fault of a study's files, and what could not be checked."""
     from uncrossed.results.verify import verify
 
-    files = {}
-    for text in options.architecture:
-        name, separator, file = text.partition("=")
-        if not separator or not Path(file).is_file():
-            raise InputError(f"--architecture: found '{text}'; allowed: NAME=FILE.py, a file that is there")
-        files[name] = Path(file)
+    files = own_architectures(options)
     seen = verify(options.place, options.quarantine, options.recompute, options.dataset, options.ignore_missing, files)
     for fault in seen.faults:
         print(fault)

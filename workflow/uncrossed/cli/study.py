@@ -2,14 +2,15 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
-from uncrossed.study import manifest
+from uncrossed.study import factorial, manifest, resources, trainings
 from uncrossed.study.architectures import PACKAGED
+from uncrossed.study.mechanisms import FACTORS, MECHANISMS
 from uncrossed.study.trial import FRAMEWORKS
 
 STUDY_HELP = "a study file whose dataset and names of semantics apply"
@@ -37,15 +38,33 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--output", type=Path, required=True)
     command.set_defaults(run=sample)
 
-    command = group.add_parser(
-        "ablate", help="cross trials with semantics (each mechanism alone, all but one) and seeds"
-    )
+    command = group.add_parser("stratify", help="take few rows that cover steps and hyperparameters evenly")
     command.add_argument("file", type=Path)
-    command.add_argument("--trials", help="comma-separated; default: all")
-    command.add_argument("--seeds", default="0,1,2", help="comma-separated (%(default)s)")
-    command.add_argument("--study", type=Path, help=STUDY_HELP)
+    command.add_argument("--rows", type=int, required=True, help="how many of each architecture")
+    command.add_argument("--seed", type=int, default=0, help="the same seed takes the same rows (%(default)s)")
+    command.add_argument("--study", type=Path, required=True, help=STUDY_HELP)
     command.add_argument("--output", type=Path, required=True)
-    command.set_defaults(run=ablate)
+    command.set_defaults(run=stratify)
+
+    command = group.add_parser("factorial", help="cross trials with all combinations of aligned mechanisms, or half")
+    command.add_argument("file", type=Path, help="the bases: trials whose semantics say what is not crossed")
+    command.add_argument("--study", type=Path, required=True, help="the study file that will name the manifest")
+    command.add_argument("--trials", help="of the bases only these, comma-separated")
+    command.add_argument("--seeds", help="make all of it for each, comma-separated; default: each base's own seed")
+    command.add_argument(
+        "--fraction",
+        metavar="half | ARCHITECTURE=half,...",
+        help="of the combinations that take trainings half, for all bases or those of some architectures",
+    )
+    command.add_argument("--towards", choices=FRAMEWORKS, default="pytorch", help="who is imitated (%(default)s)")
+    command.add_argument(
+        "--split", default="", help=f"factors to take apart, comma-separated: {', '.join(factorial.SPLIT)}"
+    )
+    command.add_argument(
+        "--repeats", type=int, default=0, help="further seeds of a quarter of the bases, where noise is largest"
+    )
+    command.add_argument("--output", type=Path, required=True)
+    command.set_defaults(run=make_factorial)
 
     command = group.add_parser(
         "import-published", help="make a manifest of the 2021 study's trials, and name its defects"
@@ -55,6 +74,19 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--reference", type=Path, help="write what was measured too: FILE.parquet or FILE.csv")
     command.add_argument("--output", type=Path, required=True)
     command.set_defaults(run=import_published)
+
+    command = group.add_parser(
+        "repeat-published", help="make a manifest that repeats some of the 2021 study's trials, with several seeds each"
+    )
+    command.add_argument("--folder", type=Path, help="take its tables from here instead of downloading them")
+    command.add_argument("--url", help="a mirror to download from, as of import-published")
+    command.add_argument("--repeats", type=int, default=5, help="seeds of a random row of each point (%(default)s)")
+    command.add_argument(
+        "--extreme-repeats", type=int, default=39, help="seeds of each architecture's largest difference (%(default)s)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="the same seed chooses the same rows (%(default)s)")
+    command.add_argument("--output", type=Path, required=True)
+    command.set_defaults(run=repeat_published)
 
     command = group.add_parser("keep", help="write what a study is built from beside its results, as the workflow does")
     command.add_argument("folder", type=Path, help="results/STUDY")
@@ -99,28 +131,94 @@ def sample(options: argparse.Namespace) -> None:
     print(f"{options.output}: {len(rows)} trials")
 
 
-def ablate(options: argparse.Namespace) -> None:
-    """Write the manifest of an ablation and say how many trainings it takes."""
-    rows = _rows(options)
-    names = options.trials.split(",") if options.trials else list(rows)
+def stratify(options: argparse.Namespace) -> None:
+    """Take and write a stratified sample."""
+    from uncrossed.study.stratified import stratified
+
+    if options.rows < 1:
+        raise InputError(f"--rows: found {options.rows}; allowed: an integer >= 1")
+    study = _study(options)
+    rows = stratified(_rows(options).values(), options.rows, options.seed, study.dataset.train_examples)
+    manifest.write(options.output, rows)
+    print(f"{options.output}: {_of_rows(rows)}")
+
+
+def make_factorial(options: argparse.Namespace) -> None:
+    """Write the manifest of a factorial; say of each architecture what is crossed, and what it takes."""
+    study, bases = _study(options), _rows(options)
+    names = options.trials.split(",") if options.trials else list(bases)
     for name in names:
-        if name not in rows:
-            raise InputError(f"--trials: no trial '{name}' in {options.file}; {nearest(name, rows)}")
+        if name not in bases:
+            raise InputError(f"--trials: no trial '{name}' in {options.file}; {nearest(name, bases)}")
     try:
-        seeds = [int(seed) for seed in options.seeds.split(",")]
+        seeds = None if options.seeds is None else [int(seed) for seed in options.seeds.split(",")]
     except ValueError as error:
         raise InputError(f"--seeds: found '{options.seeds}'; allowed: integers separated by commas") from error
-    architectures = _study(options).architectures if options.study else PACKAGED
-    made = manifest.ablate((rows[name] for name in names), seeds, architectures)
-    manifest.write(options.output, made)
-    counts = [
-        len({row.training(framework, architectures[row.architecture].touching) for row in made})
-        for framework in FRAMEWORKS
+    split = [name for name in options.split.split(",") if name]
+    for name in split:
+        if name not in factorial.SPLIT:
+            raise InputError(f"--split: found '{name}'; {nearest(name, factorial.SPLIT)}")
+    if options.repeats < 0:
+        raise InputError(f"--repeats: found {options.repeats}; allowed: an integer >= 0")
+    chosen = [bases[name] for name in names]
+    halves = _halves(options.fraction, {base.architecture for base in chosen})
+    touching = {base.architecture: study.architectures[base.architecture].touching for base in chosen}
+    rows = [
+        row
+        for base in chosen
+        for row in factorial.cross(
+            base, touching[base.architecture], seeds, options.towards, base.architecture in halves, split
+        )
     ]
-    print(
-        f"{options.output}: {len(made)} trials; {counts[0]} PyTorch and {counts[1]} TensorFlow trainings, "
-        f"as {2 * len(made) - sum(counts)} of {2 * len(made)} have the same weights as another"
-    )
+    rows += factorial.repeats(chosen, options.repeats) if options.repeats else []
+    manifest.write(options.output, rows)
+    for line in _of_factorial(rows, touching, study):
+        print(line)
+    print(f"{options.output}: {_of_rows(rows)}")
+
+
+def _halves(text: str | None, architectures: Collection[str]) -> Collection[str]:
+    """The architectures that are to be crossed in half."""
+    if text is None or text == "half":
+        return architectures if text else ()
+    found = []
+    for part in text.split(","):
+        name, _, fraction = part.partition("=")
+        if name not in architectures or fraction != "half":
+            raise InputError(
+                f"--fraction: found '{part}'; allowed: half, or ARCHITECTURE=half of {', '.join(sorted(architectures))}"
+            )
+        found.append(name)
+    return found
+
+
+def _of_factorial(rows: Collection[Any], touching: Mapping[str, Collection[str]], study: Any) -> Iterator[str]:
+    """What the factorials of each architecture cross, and what they take."""
+    total = 0.0
+    speeds = study.path.parent / "speeds.csv"
+    for name in sorted(touching):
+        own = [row for row in rows if row.architecture == name]
+        found = factorial.designs(own, touching)
+        kinds = Counter((one.semantics, one.factors, len(one.points)) for one in found)
+        for (semantics, factors, points), count in sorted(kinds.items()):
+            fixed = sorted(
+                set(MECHANISMS) & touching[name] - {part for one in factors for part in FACTORS.get(one, (one,))}
+            )
+            constant = f"; constant: {', '.join(fixed)}" if fixed else ""
+            yield (
+                f"{name}, {count} {'configuration' if count == 1 else 'configurations'} as {semantics}: "
+                f"{points} of {2 ** len(factors)} combinations of {', '.join(factors)}{constant}"
+            )
+        needed = trainings.needed(own, touching)
+        hours = trainings.hours(needed, study.settings, study.dataset, speeds)
+        total += hours
+        counts = {framework: len(some) for framework, some in needed.items()}
+        yield (
+            f"{name}: {counts['pytorch']} PyTorch and {counts['tensorflow']} TensorFlow trainings; the other "
+            f"{2 * len(own) - sum(counts.values())} of {2 * len(own)} results are twins and views; {hours:.1f} hours"
+        )
+    yield from resources.unmeasured(touching, study.settings.device, speeds)
+    yield f"about {total:.1f} hours in all, one training after the other on a {study.settings.device}"
 
 
 def import_published(options: argparse.Namespace) -> None:
@@ -142,6 +240,20 @@ def import_published(options: argparse.Namespace) -> None:
     if options.reference:
         print(f"{options.reference}: {len(table)} published pairs")
     print(f"{options.output}: {_of_rows(rows)}; {len(refused)} of {len(table)} published ones refused")
+
+
+def repeat_published(options: argparse.Namespace) -> None:
+    """Write repeats of published trials as a manifest."""
+    from uncrossed.study2021 import published_study, published_tables, repeats
+
+    for name in ("repeats", "extreme_repeats"):
+        if getattr(options, name) < 1:
+            raise InputError(f"--{name.replace('_', '-')}: found {getattr(options, name)}; allowed: an integer >= 1")
+    table = published_tables.read(options.folder, options.url)
+    rows = repeats.rows(table, options.repeats, options.extreme_repeats, options.seed)
+    published_study.write_manifest(rows, options.output)
+    bases = len({row.base for row in rows})
+    print(f"{options.output}: {_of_rows(rows)}, of {bases} published ones")
 
 
 def keep(options: argparse.Namespace) -> None:
@@ -183,7 +295,6 @@ def _of_rows(rows: Collection[Any]) -> str:
 def update_speeds(options: argparse.Namespace) -> None:
     """Measure speeds from a study's run records, and put them into the package's table."""
     from uncrossed.results import tables
-    from uncrossed.study import resources
 
     measured = resources.measure(*tables.read_runs(options.folder))
     resources.update(measured, options.output)

@@ -4,8 +4,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from uncrossed.datasets.definition import BUILT_IN_DATASETS
-
 
 def add_commands(commands: Any) -> None:
     """Add them to the command line's grammar."""
@@ -18,15 +16,11 @@ def add_commands(commands: Any) -> None:
 
 def analyse_published(options: argparse.Namespace) -> None:
     """Write the published pairs as a study, analyse them, and make their report."""
-    from uncrossed.analysis.analyse import make, printed
     from uncrossed.report import report
-    from uncrossed.study2021 import defects, published_study, published_tables
+    from uncrossed.study2021 import analysis, defects, published_tables
 
     table = published_tables.read(options.folder, options.url)
     for defect in defects.find(table):
         print(defect)
-    published_study.write(table, options.output)
-    data = BUILT_IN_DATASETS["cifar10"]
-    summary = make(options.output, examples=(data.train_examples, data.test_examples), classes=data.classes)
-    print(printed(summary))
+    print(analysis.printed(analysis.make(table, options.output)))
     print(f"{report.make(options.output)}")

@@ -1,5 +1,6 @@
 """What the commands share: errors in words, and options that are JSON or name a file that holds it."""
 
+import argparse
 import contextlib
 import json
 import sys
@@ -49,3 +50,29 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{where}: found {type(value).__name__}; allowed: a JSON object")
     return value
+
+
+def add_own_architectures(command: argparse.ArgumentParser) -> None:
+    """Add the option that names files of a study's own architectures to a command that builds models."""
+    command.add_argument(
+        "--architecture",
+        action="append",
+        default=[],
+        metavar="NAME=FILE.py",
+        help="the file of an architecture that is the study's own, for that: it is run; may be repeated",
+    )
+
+
+def own_architectures(options: argparse.Namespace) -> dict[str, Path]:
+    """The files that the option names, by architecture.
+
+    Raises:
+        InputError: the option has another form, or names no file.
+    """
+    files = {}
+    for text in options.architecture:
+        name, separator, file = text.partition("=")
+        if not separator or not Path(file).is_file():
+            raise InputError(f"--architecture: found '{text}'; allowed: NAME=FILE.py, a file that is there")
+        files[name] = Path(file)
+    return files

@@ -1,4 +1,7 @@
-"""The trace of one row: the first step and layer where the two frameworks part, and which mechanism does it.
+"""The trace of one row: the first step and layer where its two trainings part, and which mechanism does it.
+
+That says what parts a training, whose smallest difference grows, and not what puts the accuracies at its end apart: two
+seeds part at once and may end alike. `pair.py` has what tells the latter.
 
 Each side records by itself, so that one environment per framework is enough; the comparison needs neither. Recorded are
 the row as it is, the row with all mechanisms aligned, and aligned with each of them flipped back alone. The band of
@@ -188,7 +191,7 @@ def _differences(first: Path, second: Path, layers: list[str]) -> tuple[np.ndarr
 
 
 def printed(row: Trial, traces: list[Trace]) -> str:
-    """The traces as text, and the mechanisms that explain the row's first difference."""
+    """The traces as text, and the mechanisms that part the row's two trainings first."""
     own, *flips = traces
 
     def where(trace: Trace) -> str:
@@ -205,5 +208,8 @@ def printed(row: Trial, traces: list[Trace]) -> str:
         lines.append(f"{trace.label:20} {where(trace):44} {numbers}")
     causes = [trace.label for trace in flips if trace.step is not None and trace.step == own.step]
     if own.step is not None:
-        lines.append(f"the row's first difference is explained by: {', '.join(causes) or 'no mechanism alone'}")
+        lines.append(f"what parts the two trainings first: {', '.join(causes) or 'no mechanism alone'}")
+        lines.append(
+            f"what puts their accuracies apart is another question: `uncrossed explain {row.trial} --study ...`"
+        )
     return "\n".join(lines)

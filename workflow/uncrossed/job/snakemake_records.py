@@ -68,7 +68,7 @@ def judge_by_content(workflow: Any, study: Study, rows: Mapping[str, Trial], res
         made = path, os.stat(path).st_mtime_ns
         if made not in verdicts:
             try:
-                verdicts[made] = is_wanted(path, study.attributes(*unknown[training]))
+                verdicts[made] = trial_file.is_wanted(path, study.attributes(*unknown[training]))
             except UnreadableError as error:
                 raise WorkflowError(str(error)) from error
         return None if verdicts[made] else OF_ANOTHER_TRAINING
@@ -84,21 +84,6 @@ def _is_known(persistence: PersistenceBase, path: str) -> bool:
         return False
     record = persistence._read_record(path)
     return record is None or record.endtime == os.stat(path).st_mtime
-
-
-def is_wanted(path: str | os.PathLike[str], attributes: Mapping[str, Any]) -> bool:
-    """Whether a trial file is sound, as far as its root attributes go, and they are these.
-
-    Raises:
-        UnreadableError: the operating system does not give it, and it may be what is wanted.
-    """
-    try:
-        found = trial_file.read_attributes(path)
-    except UnreadableError:
-        raise
-    except InputError:
-        return False
-    return all(found.get(name) == value for name, value in attributes.items())
 
 
 def jobs_left(workflow: Any) -> dict[str, str]:

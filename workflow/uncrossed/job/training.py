@@ -19,7 +19,7 @@ from uncrossed.job import lock, twins
 from uncrossed.job.checkpoint_file import CheckpointFile
 from uncrossed.job.signals import Interrupted, Stop
 from uncrossed.job.watchdog import Watchdog
-from uncrossed.results import trial_file
+from uncrossed.results import trial_file, views_file
 from uncrossed.study import layout
 from uncrossed.study.identity import code_sha256
 from uncrossed.study.trial import Job
@@ -35,19 +35,21 @@ def train(
     dataset: Path,
     output: Path,
     twin: Path | None,
+    with_views: bool,
     checkpoint_seconds: float,
     patience: float,
     started: float,
 ) -> None:
-    """Train, or copy a twin; write the run record and then the trial file.
+    """Train, or copy a twin; write views if there are some, the run record, and last the trial file.
 
     Args:
         framework: `pytorch` or `tensorflow`.
         job: the training.
         architecture: the row's.
         dataset: the dataset's file.
-        output: the trial file; the run record, the checkpoint and the lock lie beside it.
-        twin: a trial file to copy where it is of the same training.
+        output: the trial file; views, the run record, the checkpoint and the lock lie beside it.
+        twin: a trial file to copy where it is of the same training, or has carried this one's view.
+        with_views: whether the training carries views.
         checkpoint_seconds: after so many seconds the end of an epoch saves the state.
         patience: seconds that a step may take at least; see `watchdog`.
         started: when the process began, by `time.monotonic`.
@@ -64,7 +66,7 @@ def train(
         result, name = copy
         _write(output, result, started, twin=name, seconds_per_epoch=[], resumed=False)
         checkpoint.remove()
-        print(f"the same training as {name}: copied from {twin}", file=sys.stderr)
+        print(f"the same training as {name}: taken from {twin}", file=sys.stderr)
         return
     # Before the training, for the files may change while it runs.
     code = code_sha256(framework, architecture)
@@ -74,6 +76,7 @@ def train(
     data = dataset_file.read(dataset, job.dataset)
     try:
         job.row.check_examples(len(data.labels["train"]), architecture)
+        job.settings.check_semantics(job.row.semantics, architecture)
     except InputError as error:
         raise InputError(f"row {job.row.trial}: {error}") from error
     if job.settings.threads > (usable := cpus.usable()):
@@ -96,7 +99,9 @@ def train(
         try:
             with watchdog:
                 backend = backends.load(framework, job.settings)
-                result, seconds = loop.run(job, architecture, backend, data, code, checkpoint, asked, _progress, report)
+                result, seconds = loop.run(
+                    job, architecture, backend, data, code, checkpoint, asked, _progress, report, with_views
+                )
         except loop.Stopped as error:
             raise Interrupted(stop.signal, error) from error
         seconds = [round(value, 3) for value in seconds]
@@ -105,8 +110,9 @@ def train(
 
 
 def written(output: Path) -> tuple[Path, ...]:
-    """The files that a training writes: its trial file, run record and checkpoint."""
-    return output, layout.run_record_beside(output), layout.checkpoint_beside(output)
+    """The files that a training writes: its trial file, views, run record and checkpoint."""
+    beside = (layout.views_beside, layout.run_record_beside, layout.checkpoint_beside)
+    return output, *(place(output) for place in beside)
 
 
 def _progress(batches: list[loop.Batch], epoch: int) -> Any:
@@ -142,7 +148,7 @@ def _card(job: Job) -> dict[str, Any]:
 
 
 def _write(output: Path, result: Result, started: float, **record: Any) -> None:
-    """Write the run record and then the trial file: where that exists, the training is complete."""
+    """Write views, the run record and then the trial file: where that exists, the training is complete."""
     attributes = result.attributes
     about = {
         "run": uuid.uuid4().hex,
@@ -150,6 +156,11 @@ def _write(output: Path, result: Result, started: float, **record: Any) -> None:
         "versions": attributes["versions"],
         "seconds": round(time.monotonic() - started, 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        **({"views": len(result.views)} if result.views else {}),
     }
+    # Those of an earlier training are of another result.
+    layout.views_beside(output).unlink(missing_ok=True)
+    if result.views:
+        views_file.write(layout.views_beside(output), result)
     files.write_json(layout.run_record_beside(output), about | record)
     trial_file.write(output, result)

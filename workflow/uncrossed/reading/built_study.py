@@ -121,7 +121,7 @@ class BuiltStudy:
         return Pair(self.source, rows.iloc[0].to_dict())
 
     def download(self, folder: str | os.PathLike[str], progress: bool = True) -> Path:
-        """Copy tables, trial files and run records of these trials; what is there and right is not copied again.
+        """Copy tables, trial files, views and run records of these trials; what is there and right stays.
 
         Of a whole study, not of a selection, all that its lists name is copied: `sha256sum -c` checks that copy, and a
         selection's with `--ignore-missing`. Files are checked against SHA256SUMS or RELEASE_SHA256SUMS, trial files in
@@ -177,6 +177,8 @@ class BuiltStudy:
                     row.get(trials_table.status_column(framework)) != "missing"
                 )
                 wanted[layout.run_record(trial, framework)] = False
+                if (views := layout.views_file(trial, framework)) in digests:
+                    wanted[views] = True
             if layout.TRAJECTORY_TABLE in digests:
                 wanted[layout.suggestion(trial)] = False
         return {name: needed for name, needed in wanted.items() if name not in layout.LISTS}

@@ -2,9 +2,7 @@
 
 import functools
 import os
-import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,10 @@ import h5py
 import numpy as np
 
 from uncrossed.common.errors import InputError, UnknownNameError, nearest
-from uncrossed.common.files import DAMAGE_TO_SIZES
-from uncrossed.common.remote import LocalFolder, RangeFile, RemoteFolder
+from uncrossed.common.remote import LocalFolder, RemoteFolder, folder_at
 from uncrossed.reading import models
+from uncrossed.reading.arrays_file import ArraysFile
+from uncrossed.reading.views import Views
 from uncrossed.results import trial_file
 from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
@@ -40,84 +39,30 @@ class Pair:
         return f"<trial {self.name}>"
 
 
-class Side:
-    """One framework's trial file, opened when it is needed, in each process that it is sent to too.
-
-    All errors are InputErrors that name file and array.
-    """
+class Side(ArraysFile):
+    """One framework's trial file."""
 
     def __init__(self, source: LocalFolder | RemoteFolder, trial: str, framework: str):
         """Take the place; nothing is opened."""
-        self.source, self.trial, self.framework = source, trial, framework
-        self._path = layout.trial_file(trial, framework)
-        self._where = source.where(self._path)
+        super().__init__(source, layout.trial_file(trial, framework), trial_file.SCHEMA, "a trial file")
+        self.trial, self.framework = trial, framework
 
     def __repr__(self) -> str:
         """The file."""
         return f"<{self.framework} {self._where}>"
 
     @functools.cached_property
-    def _file(self) -> h5py.File:
-        self._handle = self.source.hdf5(self._path)
-        try:
-            file = h5py.File(self._handle, "r")
-            schema = file.attrs.get("schema")
-        except DAMAGE_TO_SIZES as error:
-            raise self._fault(f"damaged, or not a trial file ({error})") from error
-        # h5py crashes where such a file is still open when the interpreter ends.
-        weakref.finalize(self, _close, file, self._handle)
-        if schema != trial_file.SCHEMA:
-            raise InputError(f"{self._where}: schema {schema!r}; allowed: {trial_file.SCHEMA!r}")
-        return file
-
-    def _fault(self, message: str) -> InputError:
-        return self._handle.fault or InputError(f"{self._where}: {message}")
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All but what is open: another process opens the file again, when it is needed."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_file", "_handle")}
-
-    @contextmanager
-    def _reading(self) -> Iterator[h5py.File]:
-        """The open file, once it is known to be this trial's."""
-        self._check_place()
-        with self._guarded():
-            yield self._file
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        if "_file" in self.__dict__:
-            self._handle.fault = None  # that of an earlier read
-        try:
-            yield
-        except InputError:
-            raise
-        except DAMAGE_TO_SIZES as error:
-            raise self._fault(f"damaged ({error})") from error
-
-    def _array(self, name: str, bulk: bool = False) -> np.ndarray:
-        with self._reading() as file:
-            if isinstance(self._handle, RangeFile):
-                self._handle.bulk = bulk
-            try:
-                return trial_file.read_array(file, name, self._where)
-            except trial_file.ArrayError:
-                if isinstance(self._handle, RangeFile):
-                    self._handle.forget()  # it may have been damaged on its way
-                raise
-
-    @functools.cached_property
     def _attributes(self) -> dict[str, Any]:
         with self._guarded():
             return trial_file.decoded(self._file)
 
-    def _check_place(self) -> None:
+    def _check(self) -> None:
         check_place(self._attributes, self.trial, self.framework, self._where)
 
     @property
     def attributes(self) -> dict[str, Any]:
         """Row, settings, dataset, versions, device, status and hashes, decoded."""
-        self._check_place()
+        self._check()
         return self._attributes
 
     @property
@@ -162,6 +107,14 @@ class Side:
         """For each of `trial_file.CURVES` float64, one value per epoch; NaN after divergence."""
         return {name: self._array(f"curves/{name}") for name in trial_file.CURVES}
 
+    @functools.cached_property
+    def views(self) -> Views:
+        """What its training has carried: tests with other running statistics, by the settings that act on these alone.
+
+        Without such a file there are none; a row of the study has a trial file of its own, whatever it was made of.
+        """
+        return Views(self.source, layout.views_file(self.trial, self.framework), self)
+
     def model(self, architecture: str | os.PathLike[str] | None = None) -> Any:
         """The model with the weights of the last kept epoch, ready to evaluate.
 
@@ -179,6 +132,23 @@ class Side:
         """
         file = None if architecture is None else Path(architecture)
         return models.build(self.attributes, dict(self.weights.items()), self._where, file)
+
+
+class TrialFile(Side):
+    """A trial file wherever it lies, under any name."""
+
+    def __init__(self, place: str | os.PathLike[str]):
+        """Open it.
+
+        Args:
+            place: its path, or its URL.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        folder, _, name = os.fspath(place).rpartition("/")
+        ArraysFile.__init__(self, folder_at(folder or os.curdir), name, trial_file.SCHEMA, "a trial file")
+        self.trial, self.framework = self._attributes["row"]["trial"], self._attributes["framework"]
 
 
 class Weights(Mapping):
@@ -249,8 +219,3 @@ def check_place(attributes: Mapping[str, Any], trial: str, framework: str, where
     """
     for what, said, wanted in trial_file.misplaced(attributes, trial, framework):
         raise InputError(f"{where}: holds {what} '{said}'; allowed there: '{wanted}'")
-
-
-def _close(*files: Any) -> None:
-    for file in files:
-        file.close()

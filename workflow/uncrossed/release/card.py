@@ -3,7 +3,8 @@
 import pandas as pd
 
 from uncrossed.analysis import statistics
-from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE
+from uncrossed.results.diagnosis import DIAGNOSES
+from uncrossed.results.trials_table import BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE, SIDE_DIAGNOSES
 from uncrossed.study import layout
 from uncrossed.study.study import Study
 
@@ -33,13 +34,21 @@ def text(study: Study, table: pd.DataFrame) -> str:
         study: the built study.
         table: its pairs, as `statistics.prepared` gives them.
     """
-    states = "\n".join(f"| {state} | {(table['state'] == state).sum()} |" for state in statistics.STATES)
+    found = "\n".join(
+        f"| {name} | {' | '.join(str((table[column] == name).sum()) for column in (*SIDE_DIAGNOSES, DIAGNOSIS))} |"
+        for name in DIAGNOSES
+    )
     names = "\n".join(
         f"| {architecture} | {semantics} | {count} |"
         for (architecture, semantics), count in table.groupby(["architecture", "semantics"]).size().items()
     )
-    differences = table[DIFFERENCE].abs().dropna()
-    largest = f"The largest difference of test accuracies is {differences.max():.4f}. " if len(differences) else ""
+    differences = table[DIFFERENCE].dropna()
+    largest = ""
+    if len(differences):
+        largest = (
+            f"Test accuracies differ, PyTorch minus TensorFlow, by {differences.min():+.4f} to "
+            f"{differences.max():+.4f}. "
+        )
     low, high = statistics.chance_interval(study.dataset.test_examples, study.dataset.classes)
     model, run = (of("{trial}", "{framework}") for of in (layout.trial_file, layout.run_record))
     example = layout.trial_file("TRIAL", "pytorch")
@@ -75,7 +84,7 @@ the same code for both frameworks; models, initial weights and Adam are the fram
 |---|---|
 | `{model}` | a trained model: weights, curves, predictions, and all that determined them |
 | `{run}` | the run: seconds, memory, device, versions |
-| `{layout.TRIALS_CSV}` | one row per trial: hyperparameters, accuracies, losses, statuses, `{DIFFERENCE}` |
+| `{layout.TRIALS_CSV}` | one row per trial: hyperparameters, accuracies, losses, statuses, diagnoses, `{DIFFERENCE}` |
 | `{layout.TRIALS_PARQUET}` | the same |
 | `{layout.CURVES_TABLE}` | one row per trial, framework and epoch |
 | `{layout.RUNS_TABLE}` | one row per run |
@@ -97,13 +106,16 @@ Curves are means over examples, defined alike on both sides. The semantics `nati
 
 ## Known defects
 
-| pairs | count |
-|---|---|
-{states}
+What became of the trainings, and of the pairs, each of which is what its worse side is:
+
+| diagnosis | PyTorch | TensorFlow | pairs |
+|---|---|---|---|
+{found}
 
 A model is at chance where its test accuracy is not above {high:.4f}, the upper end of the 99 % interval of guessing
-({low:.4f} to {high:.4f}). Where a training loss was not finite a model `diverged`: it stopped there, its accuracy
-means nothing, and `{BOTH_COMPLETED}` is false.
+({low:.4f} to {high:.4f}). There a training is a plateau if its loss is near that of guessing too, and an evaluation
+failure if it is lower: the model has learnt, and its test does not show it. Where a training loss was not finite the
+status is `diverged`: the training stopped there, its accuracy means nothing, and `{BOTH_COMPLETED}` is false.
 
 ## Licence and citation
 

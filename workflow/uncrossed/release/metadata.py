@@ -7,9 +7,11 @@ import pandas as pd
 
 from uncrossed.release import card, provenance
 from uncrossed.results import trial_file, trials_table
+from uncrossed.results.diagnosis import DIAGNOSES
 from uncrossed.study import layout
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS
 
 LICENCE = "https://creativecommons.org/licenses/by/4.0/"
 # The context that the specification of Croissant 1.0 gives every document. It is written here and not asked of
@@ -59,7 +61,11 @@ COLUMN_DESCRIPTIONS = {name: known.axis for name, known in HYPERPARAMETERS.items
     "base": "the trial that the row was made from",
     trials_table.DIFFERENCE: "PyTorch's test accuracy minus TensorFlow's",
     trials_table.BOTH_COMPLETED: "false where a side diverged or is missing: leave these pairs out",
+    trials_table.DIAGNOSIS: f"what became of the pair: that of its worse side, of {', '.join(DIAGNOSES)}",
 }
+COLUMN_DESCRIPTIONS |= dict.fromkeys(
+    trials_table.SIDE_DIAGNOSES, f"what became of the training, by its losses and accuracies: {', '.join(DIAGNOSES)}"
+)
 TYPES = {"b": "sc:Boolean", "i": "sc:Integer", "u": "sc:Integer", "f": "sc:Float"}
 
 
@@ -68,7 +74,7 @@ def croissant(study: Study, table: pd.DataFrame, listed: Mapping[str, str]) -> d
 
     Args:
         study: the built study.
-        table: its pairs, as `statistics.prepared` gives them.
+        table: its table of trials, as it is in its file.
         listed: the SHA-256 of its files by name.
     """
 
@@ -90,13 +96,12 @@ def croissant(study: Study, table: pd.DataFrame, listed: Mapping[str, str]) -> d
         ]
         return {"@type": "cr:RecordSet", "@id": name, "name": name, "description": about, "field": made}
 
-    # Of the analysis' own columns none is in the file.
-    columns = [name for name in table if name not in ("steps", "state")]
-    trials = {name: TYPES.get(getattr(table[name].dtype, "kind", "O"), "sc:Text") for name in columns}
+    trials = {name: TYPES.get(getattr(table[name].dtype, "kind", "O"), "sc:Text") for name in table}
     curves = {"trial": "sc:Text", "framework": "sc:Text", "epoch": "sc:Integer"}
     curves |= dict.fromkeys(trial_file.CURVES, "sc:Float")
     models = {"@type": "cr:FileSet", "@id": "models", "name": "models", "encodingFormat": "application/x-hdf5"}
-    models |= {"description": "one HDF5 file per trial and framework", "includes": layout.trial_file("*", "*")}
+    models |= {"description": "one HDF5 file per trial and framework"}
+    models |= {"includes": [layout.trial_file("*", framework) for framework in FRAMEWORKS]}
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",

@@ -41,16 +41,18 @@ def make(folder: str | os.PathLike[str]) -> list[str]:
     folder = Path(folder)
     study = Study.read_built(folder)
     listed = checksums.read_built(folder)
-    table = tables.read(folder)
+    trials = tables.read(folder)
     table = statistics.prepared(
-        table, study.dataset.train_examples, study.dataset.test_examples, study.dataset.classes, folder
+        trials, study.dataset.train_examples, study.dataset.test_examples, study.dataset.classes, folder
     )
     write_json(folder / layout.PROVENANCE, provenance.collect(folder, study, listed))
-    write_json(folder / layout.CROISSANT, metadata.croissant(study, table, listed))
+    write_json(folder / layout.CROISSANT, metadata.croissant(study, trials, listed))
     write_text(folder / layout.CARD, card.text(study, table))
     names = [*listed, layout.CHECKSUMS, layout.RUNS_TABLE, *METADATA]
     trials = sorted(manifest.read(folder / layout.MANIFEST, architectures=None))
-    names += [layout.run_record(trial, framework) for trial in trials for framework in FRAMEWORKS]
+    places = [(trial, framework) for trial in trials for framework in FRAMEWORKS]
+    names += [layout.run_record(*place) for place in places]
+    names += [name for name in (layout.views_file(*place) for place in places) if (folder / name).is_file()]
     names += [layout.suggestion(trial) for trial in trials if study.search]
     made = (folder / layout.CHECKSUMS).stat().st_mtime_ns
 

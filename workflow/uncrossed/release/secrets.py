@@ -15,11 +15,13 @@ from urllib.parse import unquote
 
 import h5py
 import pyarrow.parquet as pq
+from plotly.offline import get_plotlyjs
 from tqdm import tqdm
 
 from uncrossed.common.files import parsing
 from uncrossed.common.parquet import read_parquet
-from uncrossed.results import trial_file
+from uncrossed.results import trial_file, views_file
+from uncrossed.study import layout
 
 # What must not be published, by what it is called.
 SECRETS = {
@@ -117,7 +119,9 @@ def _anywhere(name: str) -> str:
 
 
 # Words that the writers of SVG and Parquet files bring.
-FORMAT_WORDS = "butt creator dcmitype defs library mathdefault miter rotate standalone translate tspan xlink xmlns"
+FORMAT_WORDS = (
+    "butt creator dcmitype defs library mathdefault miter rotate standalone stroke translate tspan xlink xmlns"
+)
 
 
 @functools.cache
@@ -141,7 +145,8 @@ def known_words() -> frozenset[str]:
 def texts_of(path: Path) -> Iterator[tuple[str, str]]:
     """The texts of a file, each with its place; a text that belongs to a name stands after it, as in `user: ada`."""
     if path.suffix == ".h5":
-        with trial_file.opened(path) as file:
+        opened = views_file.opened if layout.is_views_file(path) else trial_file.opened
+        with opened(path) as file:
             places = [file]
             file.visititems(lambda _, node: places.append(node))
             for node in places:
@@ -163,8 +168,12 @@ def texts_of(path: Path) -> Iterator[tuple[str, str]]:
     else:
         header: list[str] = []
         with parsing(path, "") as stream:
-            lines = stream.readall().replace(b"\0", b"").decode(errors="replace").split("\n")
-        for number, line in enumerate(lines, start=1):
+            text = stream.readall().replace(b"\0", b"").decode(errors="replace")
+        if path.suffix == ".html":
+            # What a report is drawn with says nothing of who built it.
+            library = get_plotlyjs()
+            text = text.replace(library, "\n" * library.count("\n"))
+        for number, line in enumerate(text.split("\n"), start=1):
             if path.suffix == ".csv":
                 header, cells = header or line.split(","), line.split(",")
                 line += "".join(f"\n{name}: {cell}" for name, cell in zip(header, cells, strict=False))

@@ -17,29 +17,50 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from uncrossed.analysis.attribution import Explanation, explanations
-from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, add_floors, groups, leading
+from uncrossed.analysis.contributions import COLUMNS, Attribution, attributions
+from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, comparisons, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
+from uncrossed.analysis.recalibration import recalibration
+from uncrossed.analysis.statistics import ORIGIN
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
+from uncrossed.datasets.definition import DatasetIdentity
+from uncrossed.report.causes import Lag, Plan, lags, plans
 from uncrossed.results import tables, trial_file, trials_table
-from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIFFERENCE, STATUSES, curve_column
+from uncrossed.results.trials_table import (
+    ACCURACIES,
+    BOTH_COMPLETED,
+    DIAGNOSIS,
+    DIFFERENCE,
+    SIDE_DIAGNOSES,
+    STATUSES,
+    curve_column,
+)
 from uncrossed.study import layout
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.study2021.sampling import POINT, RANDOM
 
-RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED}
+# How the groups of random published rows end.
+RANDOM_ROWS = f"({RANDOM} rows)"
+RESULT_COLUMNS = {*STATUSES, DIFFERENCE, BOTH_COMPLETED, DIAGNOSIS, *SIDE_DIAGNOSES}
 RESULT_COLUMNS |= {curve_column(framework, name) for framework in FRAMEWORKS for name in trial_file.CURVES}
+# Besides the architecture, columns by which pairs can be chosen, where they have from two to so many values.
+CHOICES, MOST_CHOICES = ("semantics", "origin"), 40
+# The curves that a pair shows.
+CURVES = ("test_accuracy", "train_accuracy", "train_loss")
+PUBLISHED_LOSSES = ("pt_average_training_loss", "tf_training_loss")
 # Captions of the figures that this package draws, where figures/captions.json has none.
 DEFAULT_CAPTIONS = {
-    layout.ATTRIBUTION_FIGURE: "How far the two frameworks are apart in each ablated trial: with native semantics, "
-    "with one mechanism aligned alone, with all but one aligned, and with all aligned. Bars are 95% bootstrap "
-    "intervals over seeds.",
+    layout.ATTRIBUTION_FIGURE: "What each factor contributes to the gap between the frameworks, and what remains when "
+    "all are aligned.",
     layout.SEARCH_PROGRESS_FIGURE: "The best objective that the search had found after each trial.",
     layout.SEARCH_BOX_FIGURE: "Where in the box the search looked, and what it found there.",
 }
+# Of a trial its nearest in hyperparameters: name, difference, and how far it is away.
+Neighbours = list[tuple[str, float, float]]
 SVG = "{http://www.w3.org/2000/svg}svg"
 # In points, of a figure that does not say it.
 WIDTH = 600.0
@@ -71,7 +92,8 @@ class Page:
         study: the study's name.
         trials: the table of trials, one row per pair; columns that a report needs are there.
         pairs: for each trial, in the table's order, what the script shows of it: by framework its curves, confusion
-            matrix and identity; the classes of the matrices where they are not all; the place of its semantics.
+            matrix, identity and test accuracy when recalibrated; the classes of the matrices where they are not all;
+            the place of its semantics.
         environments: what devices and versions the trial files name, or else the run records, in words.
         semantics: the different settings of mechanisms that the trial files name.
         unusable: trial files that are missing, cannot be read or are damaged, and what is the matter with them.
@@ -79,7 +101,12 @@ class Page:
         dataset: as the trial files name it.
         groups: what is said of the pairs of each architecture and semantics.
         leading: the groups that are spoken of first, as `groups.leading` says.
-        explanations: by architecture what an ablation says of its base trials.
+        comparisons: of `leading`, as `groups.comparisons` says.
+        spoken: the rows of these groups, completed or not.
+        attributions: by architecture what its factorials say.
+        lags: by architecture what recalibrated models say.
+        plans: by trial what would tell why the pair differs, where that is known.
+        neighbours: of some trials the nearest in hyperparameters, as `_neighbours` says.
         summary: `tables/summary.csv`, where there is one.
         figures: in their order.
         tables: other tables that the study has, by the paths of their files in its folder.
@@ -96,7 +123,12 @@ class Page:
     dataset: dict[str, Any] = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
     leading: list[Group] = field(default_factory=list)
-    explanations: dict[str, list[Explanation]] = field(default_factory=dict)
+    comparisons: pd.DataFrame = field(default_factory=pd.DataFrame)
+    spoken: pd.DataFrame = field(default_factory=pd.DataFrame)
+    attributions: dict[str, list[Attribution]] = field(default_factory=dict)
+    lags: dict[str, Lag] = field(default_factory=dict)
+    plans: dict[str, Plan] = field(default_factory=dict)
+    neighbours: dict[str, Neighbours] = field(default_factory=dict)
     summary: pd.DataFrame | None = None
     figures: list[Figure] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -106,6 +138,17 @@ class Page:
     def architectures(self) -> list[str]:
         """Their names, sorted."""
         return sorted(self.trials["architecture"].unique())
+
+    @property
+    def choices(self) -> list[str]:
+        """The columns by which pairs can be chosen: the architecture, and others that have few values."""
+        few = (name for name in CHOICES if name in self.trials and 1 < self.trials[name].nunique() <= MOST_CHOICES)
+        return ["architecture", *few]
+
+    @property
+    def classes(self) -> int | None:
+        """How many classes the dataset has, where trial files say it."""
+        return DatasetIdentity.check(self.dataset, "dataset").classes if self.dataset else None
 
     @property
     def has_files(self) -> bool:
@@ -127,7 +170,8 @@ class Page:
         """The columns of the table that is shown: what matters most first, so that it is in view on a phone too."""
         varied = [name for name in self.parameters if self.trials[name].astype(str).nunique() > 1 and name != "base"]
         completed = self.trials[list(STATUSES)].eq("completed").all(axis=None)
-        return ["trial", DIFFERENCE, *ACCURACIES, "architecture", *varied, *(() if completed else STATUSES)]
+        diagnosed = [name for name in (DIAGNOSIS,) if name in self.trials]
+        return ["trial", DIFFERENCE, *ACCURACIES, *diagnosed, "architecture", *varied, *(() if completed else STATUSES)]
 
 
 def read(folder: Path, partial: bool = False) -> Page:
@@ -144,18 +188,23 @@ def read(folder: Path, partial: bool = False) -> Page:
     page = Page(name, _trials(folder))
     _read_trial_files(page, folder, partial)
     page.summary = _optional(folder / layout.SUMMARY_TABLE, ["architecture", "semantics", "statistic", "value"])
-    columns = ["base", "architecture", "variant", "mechanism", "share"]
-    attribution = _optional(folder / layout.ATTRIBUTION_TABLE, columns)
-    page.groups = groups(page.trials, page.summary)
-    page.leading = leading(page.groups)
-    if attribution is not None:
-        page.explanations = {name: explanations(attribution, name) for name in page.architectures}
-        for group in page.leading:
-            add_floors(group, attribution)
+    trials = _by_origin(page, folder)
+    page.groups = groups(trials, page.summary)
+    _add_noise(page)
+    page.leading = leading(one for one in page.groups if trials is page.trials or one.semantics.endswith(RANDOM_ROWS))
+    page.spoken = _of(trials, page.leading)
+    page.comparisons = comparisons(page.spoken[page.spoken[BOTH_COMPLETED].astype(bool)])
+    attribution, recalibrated = _optional(folder / layout.ATTRIBUTION_TABLE, COLUMNS), recalibration(folder)
+    _add_recalibrated(page, recalibrated)
+    for one in attributions(attribution) if attribution is not None else ():
+        page.attributions.setdefault(one.architecture, []).append(one)
+    page.lags = lags(recalibrated, page.spoken["trial"])
+    page.plans = plans(folder, page.trials["trial"], layout.PUBLISHED_SUMMARY_TABLE in page.tables)
+    page.neighbours = _neighbours(folder / layout.PUBLISHED_EXTREMES_TABLE)
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
-    others = {layout.ATTRIBUTION_TABLE: attribution, **others}
-    page.tables = {name: table for name, table in others.items() if table is not None}
+    others = {layout.ATTRIBUTION_TABLE: attribution, layout.RECALIBRATION_TABLE: recalibrated, **others}
+    page.tables |= {name: table for name, table in others.items() if table is not None}
     page.environments = page.environments or _environments_of_runs(folder / layout.RUNS_TABLE)
     paths = ours(folder / layout.TABLES_FOLDER, "*.csv", "*.parquet", "*.json")
     names = [layout.MANIFEST, *(path.relative_to(folder).as_posix() for path in paths)]
@@ -163,34 +212,11 @@ def read(folder: Path, partial: bool = False) -> Page:
     return page
 
 
-def for_script(page: Page) -> dict[str, Any]:
-    """What the page's script needs to sort the table and to show a pair, as plain data."""
-    trials = page.trials
-    return {
-        "study": page.study,
-        "trial_file": layout.trial_file("{trial}", "{framework}"),
-        "trials": list(trials["trial"]),
-        "architectures": list(trials["architecture"]),
-        "values": _plain_rows(trials[page.columns]),
-        "measured": _plain_rows(trials[list(ACCURACIES)].astype(float)),
-        "differences": [plain(value) for value in trials[DIFFERENCE]],
-        "parameters": page.parameters,
-        "settings": _plain_rows(trials[page.parameters]),
-        "pairs": page.pairs,
-        "semantics": page.semantics,
-        "environments": page.environments,
-    }
-
-
 def plain(value: Any) -> Any:
     """A cell of a table as JSON has it: a number, a text, or nothing."""
     if value is None or value is pd.NA or (isinstance(value, float | np.floating) and not math.isfinite(value)):
         return None
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _plain_rows(table: pd.DataFrame) -> list[list[Any]]:
-    return [[plain(value) for value in row] for row in table.itertuples(index=False)]
 
 
 def _trials(folder: Path) -> pd.DataFrame:
@@ -205,10 +231,64 @@ def _trials(folder: Path) -> pd.DataFrame:
     return trials.assign(**{name: value for name, value in filled.items() if name not in trials}).reset_index(drop=True)
 
 
+def _by_origin(page: Page, folder: Path) -> pd.DataFrame:
+    """The page's trials; of the published study random rows and those that a search chose are groups of their own.
+
+    There the page's summary is that of these groups, and the random rows' configurations are their points.
+    """
+    names = (layout.PUBLISHED_SUMMARY_TABLE, layout.PUBLISHED_NOISE_TABLE, layout.PUBLISHED_EFFECTS_TABLE)
+    found = {name: _optional(folder / name) for name in (*names, layout.PUBLISHED_EXTREMES_TABLE)}
+    summary, trials = found[layout.PUBLISHED_SUMMARY_TABLE], page.trials
+    if ORIGIN not in trials or summary is None or found[layout.PUBLISHED_NOISE_TABLE] is None:
+        return trials
+    page.tables |= {name: table for name, table in found.items() if table is not None}
+    page.summary = summary.assign(semantics=trials["semantics"].iloc[0] + " (" + summary[ORIGIN] + " rows)")
+    origins = trials["semantics"] + " (" + trials[ORIGIN] + " rows)"
+    return trials.assign(semantics=origins, configuration=trials[POINT].fillna(0).astype(int))
+
+
+def _add_noise(page: Page) -> None:
+    """Put what bounds the noise of published rows into their groups."""
+    noise = page.tables.get(layout.PUBLISHED_NOISE_TABLE)
+    if noise is None:
+        return
+    bounds = noise.set_index("architecture")[["noise_share", "low", "high"]]
+    for group in page.groups:
+        if group.architecture in bounds.index:
+            share, low, high = bounds.loc[group.architecture]
+            group.noise_share = share, low, high
+
+
+def _of(trials: pd.DataFrame, chosen: list[Group]) -> pd.DataFrame:
+    """The rows of some groups."""
+    names = {(one.architecture, one.semantics) for one in chosen}
+    return trials[[place in names for place in zip(trials["architecture"], trials["semantics"], strict=True)]]
+
+
+def _add_recalibrated(page: Page, table: pd.DataFrame | None) -> None:
+    """Put into each pair what its models' test accuracies are when they are recalibrated."""
+    places = dict(zip(page.trials["trial"], page.pairs, strict=True))
+    for line in [] if table is None else table.to_dict("records"):
+        accuracy = line["recalibrated_test_accuracy"]
+        if line["trial"] in places and math.isfinite(accuracy):
+            places[line["trial"]].setdefault(line["framework"], {})["recalibrated"] = accuracy
+
+
+def _neighbours(path: Path) -> dict[str, Neighbours]:
+    """Of the published trials with extreme differences the nearest: name, difference, and how far they are apart."""
+    table = _optional(path, ["trial", "neighbour_trial", "neighbour_difference", "distance"])
+    found: dict[str, Neighbours] = {}
+    for line in [] if table is None else table.to_dict("records"):
+        neighbour = str(line["neighbour_trial"]), float(line["neighbour_difference"]), float(line["distance"])
+        found.setdefault(line["trial"], []).append(neighbour)
+    return found
+
+
 def _read_trial_files(page: Page, folder: Path, partial: bool) -> None:
     """Fill in what the trial files and the table of curves say; of a published table alone there are none."""
     with_files = (folder / layout.TRIALS_FOLDER).is_dir()
-    curves = _curves(folder / layout.CURVES_TABLE, with_files and not partial)
+    curves = _published_curves(folder / layout.REFERENCE_TABLE)
+    curves |= _curves(folder / layout.CURVES_TABLE, with_files and not partial)
     environments: dict[str, int] = {}
     semantics: dict[str, int] = {}
     for trial in tqdm(page.trials["trial"], desc="report", unit="trial", disable=None):
@@ -272,15 +352,28 @@ def _curves(path: Path, needed: bool) -> dict[tuple[str, str], dict[str, list[fl
             raise InputError(f"{path}: missing; build the tables again")
         return {}
     with parsing(path, tables.AGAIN) as stream:
-        columns = ["trial", "framework", "epoch", "test_accuracy", "train_loss"]
         table = read_parquet(stream)
         if table.empty:
             return {}
-        table = table[columns].sort_values("epoch", kind="stable")
+        table = table[["trial", "framework", "epoch", *CURVES]].sort_values("epoch", kind="stable")
     return {
-        key: {"accuracy": _rounded(rows["test_accuracy"]), "loss": _rounded(rows["train_loss"])}
+        key: {name: _rounded(rows[name]) for name in CURVES}
         for key, rows in table.groupby(["trial", "framework"], sort=False)
     }
+
+
+def _published_curves(path: Path) -> dict[tuple[str, str], dict[str, list[float | None]]]:
+    """The training losses that the published tables have."""
+    if not path.is_file():
+        return {}
+    with parsing(path, "") as stream:
+        table = read_parquet(stream)
+        return {
+            (line["trial"], framework): {"train_loss": _rounded(line[column])}
+            for line in table.to_dict("records")
+            for framework, column in zip(FRAMEWORKS, PUBLISHED_LOSSES, strict=True)
+            if line[column] is not None
+        }
 
 
 def _rounded(values: Iterable[float]) -> list[float | None]:
@@ -295,7 +388,7 @@ def _optional(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame | None:
     for name in columns:
         if name not in table:
             raise InputError(f"{path}: no column '{name}'")
-        if name in ("value", "share") and table[name].dtype.kind not in "iuf":
+        if name in ("value", "share") and len(table) and table[name].dtype.kind not in "iuf":
             raise InputError(f"{path}: column '{name}' has texts; allowed: numbers, and empty cells for no value")
     return table
 

@@ -1,7 +1,8 @@
 """The report: a study as one HTML file that stands alone.
 
-`data.py` says what it shows, `sentences.py` in which words, `page.html.jinja` in which order, with `page.css` and
-`page.js`. Nothing in it depends on clock, host, path or what a run took, so equal results make equal reports.
+`data.py` says what it shows, `answers.py` and `sentences.py` in which words, `page.html.jinja` in which order, with
+`page.css` and `page.js`, which draws with Plotly's library. Nothing in it depends on clock, host, path or what a run
+took, so equal results make equal reports.
 """
 
 import os
@@ -9,9 +10,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from uncrossed.common.files import write_text
-from uncrossed.report import data, sentences
+from uncrossed.report import answers, data, script, sentences
 from uncrossed.study import layout
 
 HERE = Path(__file__).parent
@@ -46,8 +48,14 @@ def render(page: data.Page) -> str:
         undefined=StrictUndefined,
     )
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
-    style, script = (Markup((HERE / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
-    template = environment.get_template("page.html.jinja")
-    return template.render(
-        page=page, say=sentences, layout=layout, data=data.for_script(page), style=style, script=script
+    style, program = (Markup((HERE / name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
+    return environment.get_template("page.html.jinja").render(
+        page=page,
+        answers=answers,
+        say=sentences,
+        layout=layout,
+        data=script.data(page),
+        style=style,
+        library=Markup(get_plotlyjs()),
+        program=program,
     )

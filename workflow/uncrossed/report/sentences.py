@@ -4,26 +4,38 @@ Markup is only made by `Markup.format`, which escapes what it is given: no name 
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from uncrossed.analysis.attribution import Explanation
-from uncrossed.analysis.groups import FLOORS, LARGE, Group
-from uncrossed.analysis.intervals import Estimate
-from uncrossed.report.data import Page, plain
-from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
+from uncrossed.analysis.contributions import Attribution
+from uncrossed.analysis.groups import LARGE, Group
+from uncrossed.analysis.intervals import FEWEST, Estimate
+from uncrossed.report.causes import Lag
+from uncrossed.report.data import Neighbours, Page, plain
+from uncrossed.results.diagnosis import DIAGNOSES
+from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, STATUSES
 from uncrossed.study import layout
-from uncrossed.study.mechanisms import NAMED, resolve, spell, variants
 from uncrossed.study.trial import FRAMEWORKS
 
 FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 MINUS, NONE = "\u2212", "\u2013"
 # Of a table that is shown as it is.
 MOST_ROWS = 100
+# Decimals of accuracies.
+DIGITS = 3
+
+
+# What is known of noise in a `Group`, and what a table calls it.
+NOISE = {
+    "seed_distance": "seeds of one framework apart",
+    "beyond_seeds": "of different ones further",
+    "seed_floor": "95% of seed noise below",
+    "rounding_floor": "95% of rounding below",
+}
 
 
 @dataclass
@@ -46,10 +58,10 @@ class Grid:
 
 
 def number(value: float, signed: bool = False) -> str:
-    """A number with four decimals and a true minus."""
+    """An accuracy or a difference of accuracies, with a true minus."""
     if not math.isfinite(value):
         return "unknown"
-    text = f"{abs(value):.4f}"
+    text = f"{abs(value):.{DIGITS}f}"
     if not float(text):
         return text
     return (MINUS if value < 0 else "+" if signed else "") + text
@@ -66,19 +78,14 @@ def estimate(values: Estimate, signed: bool = False) -> str:
     return f"{value} [{low}, {high}]" if all(map(math.isfinite, values)) else value
 
 
-def share(values: Estimate) -> str:
-    """A share with its bounds, where it has some."""
-    value, low, high = values
-    bounds = f" [{percent(low)}, {percent(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
-    return percent(value) + bounds
-
-
 def cell(value: Any) -> str:
     """Any cell of a table."""
     value = plain(value)
     if value is None:
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def setting(value: Any) -> str:
@@ -95,11 +102,15 @@ def spaced(name: Any) -> str:
     return str(name).replace("_", " ")
 
 
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def listed(names: list[str]) -> str:
+    """Names as one text; where they are markup, it is."""
+    between = Markup if any(isinstance(name, Markup) for name in names) else str
+    if len(names) < 2:
+        return between().join(names)
+    return between(" and ").join([between(", ").join(names[:-1]), names[-1]])
 
 
-def _joined(lines: Iterable[str]) -> Markup:
+def joined(lines: Iterable[str]) -> Markup:
     """Sentences as one text; those that are no markup are escaped."""
     return Markup(" ").join(lines)
 
@@ -116,7 +127,7 @@ def about(page: Page) -> str:
         else ""
     )
     return (
-        f"{count:,} {'pair' if count == 1 else 'pairs'} of {_listed(page.architectures)}: each trained with the same "
+        f"{count:,} {'pair' if count == 1 else 'pairs'} of {listed(page.architectures)}: each trained with the same "
         f"hyperparameters once in PyTorch and once in TensorFlow{on}. Differences are test accuracies, PyTorch minus "
         "TensorFlow."
     )
@@ -136,111 +147,116 @@ def partial(page: Page) -> str:
 # --- What the pairs say
 
 
-def answer(page: Page) -> str:
-    """Which architecture differs most, by how much beyond seed noise, because of what."""
-    if not page.leading:
-        return "No pair completed in both frameworks, so nothing can be said."
-    first = page.leading[0]
-    pairs = "one pair" if first.pairs == 1 else f"{first.pairs} pairs"
-    most = "{name} differs most: its {pairs}" if len(page.leading) > 1 else "The {pairs} of {name}"
-    start = Markup(most + " {verb} {apart} apart in test accuracy.").format(
-        name=Markup("<strong>{}</strong>").format(first.architecture),
-        pairs=pairs,
-        verb="is" if first.pairs == 1 else "are on average",
-        apart=estimate(first.apart),
-    )
-    found = page.explanations.get(first.architecture, [])
-    largest = max((one for one in found if math.isfinite(one.gap)), key=lambda one: abs(one.gap), default=None)
-    causes = [_cause(one, brief=True) for one in ([largest] if largest else found)]
-    return _joined(
-        [start, _noise(first), *(causes or ["What explains it was not measured in this study; an ablation would."])]
-    )
-
-
-def group(one: Group) -> str:
-    """What is said of a group."""
+def group(one: Group, neighbours: Mapping[str, Neighbours]) -> str:
+    """What is said of a group; `neighbours` is the page's."""
     leader = "PyTorch" if one.ahead > one.behind else "TensorFlow" if one.behind > one.ahead else ""
     ties = one.pairs - one.ahead - one.behind
     counts = f"PyTorch in {one.ahead} and TensorFlow in {one.behind} of {one.pairs} pairs"
     counts += f", {ties} {'is a tie' if ties == 1 else 'are ties'}" if ties else ""
     lines = [
-        f"With {one.semantics} semantics the mean difference, PyTorch minus TensorFlow, of {one.pairs} "
-        f"{'pair' if one.pairs == 1 else 'pairs'} is {estimate(one.mean, True)}, the median "
-        f"{estimate(one.median, True)}.",
+        f"With {one.semantics} semantics the mean difference, PyTorch minus TensorFlow, of {sizes(one)} is "
+        f"{estimate(one.mean, True)}, the median {estimate(one.median, True)}.",
         f"Pairs are {estimate(one.apart)} apart on average.",
     ]
-    if math.isfinite(one.seed_floor[0]):
-        lines.append(_noise(one))
+    if noise(one):
+        lines.append(noise(one))
     link = Markup('<a href="#trial={0}">{0}</a>').format(one.largest_trial)
+    near = [number(difference, True) for _, difference, _ in neighbours.get(one.largest_trial, [])]
+    beside = f"; in its nearest neighbours it is {listed(near)}" if near else ""
     lines += [
-        Markup("At most they are {} apart ({}); {} differ by more than {:g}.").format(
-            number(abs(one.largest)), link, percent(one.above), LARGE
+        Markup("The largest difference is {} ({}){}; {} are further apart than {:g}.").format(
+            number(one.largest, True), link, beside, percent(one.above), LARGE
         ),
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]
     if math.isfinite(one.trained[0]):
         lines.append(f"Where neither model is at chance the mean difference is {estimate(one.trained, True)}.")
-    if math.isfinite(one.rounding_floor[0]):
-        lines.append(
-            f"Rounding in float32 alone puts fully aligned pairs {estimate(one.rounding_floor)} apart on average."
-        )
+    for floor, what in ((one.seed_floor, "another seed"), (one.rounding_floor, "rounding in float32")):
+        if math.isfinite(floor[0]):
+            lines.append(f"Of differences that are nothing but {what} 95% stay below {estimate(floor)}.")
     if one.left_out:
         lines.append(f"{one.left_out} more did not complete in both frameworks and are left out.")
-    return _joined(lines)
+    return joined(lines)
 
 
 def causes(page: Page, architecture: str) -> str:
-    """What an ablation says of an architecture; nothing where there is none."""
-    return _joined(_cause(one) for one in page.explanations.get(architecture, []))
+    """What the gaps of an architecture are made of; nothing where that was not measured."""
+    lag = page.lags.get(architecture)
+    return joined([*map(_cause, page.attributions.get(architecture, [])), *([_lag(lag)] if lag else [])])
 
 
-def _noise(one: Group) -> str:
-    """How far pairs are apart beyond seed noise."""
-    if not math.isfinite(one.seed_floor[0]):
-        return "Seed noise was not measured in this study, so how much of that is noise cannot be said."
-    excess = one.apart[0] - one.seed_floor[0]
-    noise = f"two seeds of the same framework are on average {estimate(one.seed_floor)} apart"
-    if excess <= 0:
-        return f"That is not beyond seed noise: {noise}."
-    return f"That is {number(excess)} beyond seed noise: {noise}."
+def noise(one: Group) -> str:
+    """How far pairs are apart beyond seed noise; nothing where that was not measured."""
+    if math.isfinite(one.noise_share[0]):
+        value, low, high = map(percent, one.noise_share)
+        return (
+            "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie it "
+            f"is at most {value} [{low}, {high}] of the mean squared difference."
+        )
+    if not math.isfinite(one.seed_distance[0]):
+        return ""
+    value, low, _ = one.beyond_seeds
+    text = f"Two seeds of the same framework are on average {estimate(one.seed_distance)} apart"
+    if math.isfinite(value):
+        text += f", two seeds of different frameworks by {estimate(one.beyond_seeds, True)} further"
+    if math.isfinite(low):
+        return f"{text}: {'that is' if low > 0 else 'that is not shown to be'} beyond seed noise."
+    return f"{text}; of fewer than {FEWEST} configurations with several seeds, so that nothing is said of others."
 
 
-def _cause(one: Explanation, brief: bool = False) -> str:
-    """Which mechanism explains most of a base trial's difference; in brief without what is left when it alone stays."""
-    gap = f" of {number(one.gap, True)}" if math.isfinite(one.gap) else ""
-    if not one.mechanism:
-        return f"In the trial {one.base} the difference{gap} is within the floors, so nothing is attributed."
-    mechanism = Markup("<strong>{}</strong>").format(spaced(one.mechanism))
-    if one.share[0] <= 0 or one.share[1] <= 0:
-        return Markup(
-            "In the trial {} no mechanism alone explains the difference{} beyond its bounds; the largest share is that "
-            "of {}, {}."
-        ).format(one.base, gap, mechanism, share(one.share))
-    left = ""
-    if math.isfinite(one.left[0]) and not brief:
-        left = f"; when all others are aligned and it is not, {share(one.left)} of the difference is left"
-    return Markup("In the trial {}{} {} explains {} of the difference{} when it alone is aligned{}.").format(
-        one.base, f" over {one.seeds} seeds" if one.seeds else "", mechanism, share(one.share), gap, left
+def _cause(one: Attribution) -> Markup:
+    """What the factors contribute to a gap, in points that add up to it."""
+    over = f"Over {one.configurations} configurations" if one.configurations > 1 else "In one configuration"
+    line = Markup("{} as {} the gap is {}.").format(over, one.semantics, estimate(one.gap, True))
+    name = Markup("<strong>{}</strong>")
+    parts = sorted(one.contributions, key=lambda part: -abs(part.points[0]))
+    claimed = [
+        Markup("{} contributes {}").format(name.format(spaced(part.factor)), estimate(part.points, True))
+        for part in parts
+        if part.significant
+    ]
+    others = listed([f"{spaced(part.factor)} {estimate(part.points, True)}" for part in parts if not part.significant])
+    said = Markup("Of it {}.").format(listed(claimed)) if claimed else ""
+    rest = f"Not told from chance: {others}." if one.interval else f"Of one seed nothing is claimed: {others}."
+    left = f"With all aligned {estimate(one.remaining, True)} remains."
+    assumed = "The contributions rest on half of the combinations." if one.half else ""
+    kind = f"In brackets: {one.interval}." if one.interval else ""
+    return joined(filter(None, [line, said, rest if others else "", left, assumed, kind]))
+
+
+def _lag(one: Lag) -> str:
+    """What recalibrated models say."""
+    pairs = f"{one.pairs} pair{'s' * (one.pairs != 1)}"
+    return (
+        f"With exact running statistics, without any training, the mean difference of {pairs} is "
+        f"{number(one.remaining, True)} and not {number(one.gap, True)}: "
+        f"{number(one.gap - one.remaining, True)} is the running statistics."
     )
 
 
 def bounds(page: Page) -> str:
     """Where the bounds come from, and of what the numbers are."""
-    source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "by bootstrap over pairs"
+    if layout.PUBLISHED_SUMMARY_TABLE in page.tables:
+        return (
+            f"In brackets: 95% intervals, as {layout.PUBLISHED_SUMMARY_TABLE} has them, over the points that the "
+            "random rows come from. The other rows were chosen by a search because it expected a large difference "
+            "there: they are no sample of anything, and have none."
+        )
+    source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "of the pairs shown"
     return (
-        f"In brackets: 95% bounds, {source}. Pairs are apart by the absolute difference; those that did not complete "
-        "in both are left out."
+        f"In brackets: 95% intervals over configurations (sets of hyperparameters), {source}; there are none of fewer "
+        f"than {FEWEST} configurations. Pairs are apart by the absolute difference; those that did not complete in "
+        "both are left out."
     )
 
 
 def comparison(page: Page) -> Grid:
     """All groups side by side."""
-    floors = {
-        name: [getattr(one, name) for one in page.groups]
-        for name in FLOORS
-        if any(math.isfinite(getattr(one, name)[0]) for one in page.groups)
+    noise = {
+        name: label for name, label in NOISE.items() if any(math.isfinite(getattr(one, name)[0]) for one in page.groups)
     }
-    names = ["pairs", "mean", "median", "apart", "maximum", f"above {LARGE:g}", "ahead", *map(spaced, floors)]
+    names = ["pairs", "configurations", "mean", "median", "apart", "largest", f"above {LARGE:g}", "ahead"]
+    names += noise.values()
     columns = [Column("architecture"), Column("semantics"), *(Column(name, True) for name in names)]
     rows = []
     for one in sorted(page.groups, key=lambda one: (one.architecture, one.semantics != "native", one.semantics)):
@@ -249,21 +265,16 @@ def comparison(page: Page) -> Grid:
             cells = [estimate(one.mean, True), estimate(one.median, True), estimate(one.apart)]
             cells += [number(one.largest, True), percent(one.above)]
             cells += [f"PyTorch {one.ahead}, TensorFlow {one.behind}"]
-        known = [getattr(one, name) for name in floors]
-        cells += [estimate(floor) if math.isfinite(floor[0]) else NONE for floor in known]
-        ablated = bool(page.explanations.get(one.architecture))
-        rows.append([one.architecture, _label(one.semantics, ablated), str(one.pairs), *cells])
+        known = [getattr(one, name) for name in noise]
+        cells += [estimate(value) if math.isfinite(value[0]) else NONE for value in known]
+        rows.append([one.architecture, one.semantics, str(one.pairs), str(one.configurations), *cells])
     return Grid(columns, rows)
 
 
-def _label(semantics: str, ablated: bool) -> str:
-    """Semantics as an ablation calls them, where it has them; outside one a built-in name stays that name."""
-    if semantics in NAMED and not ablated:
-        return semantics
-    labels = {spell(resolve(text)): label for label, text in variants().items()}
-    label = labels.get(semantics, semantics)
-    kind, _, mechanism = label.partition("-")
-    return {"only": f"{mechanism} aligned alone", "without": f"all aligned but {mechanism}"}.get(kind, label)
+def sizes(one: Group) -> str:
+    """How many pairs a group has, and of how many configurations, where these are fewer."""
+    text = f"{one.pairs:,} pair{'s' * (one.pairs != 1)}"
+    return text if one.configurations == one.pairs else f"{text} of {one.configurations} configurations"
 
 
 # --- Tables
@@ -285,10 +296,16 @@ def trials(page: Page) -> Grid:
     return Grid(columns, [list(row) for row in zip(*texts, strict=True)])
 
 
+def kinds(page: Page) -> Iterator[tuple[str, int]]:
+    """The diagnoses that there are, the best first, with how many pairs have each."""
+    counts = page.trials[DIAGNOSIS].value_counts() if DIAGNOSIS in page.trials else {}
+    return ((name, counts[name]) for name in reversed(DIAGNOSES) if name in counts)
+
+
 def reading(page: Page) -> str:
     """How to use the table of trials."""
     shown = "its curves, confusion matrices, hyperparameters and files" if page.has_files else "its hyperparameters"
-    return f"Click a heading to sort, and a row to open its pair: {shown}."
+    return f"Point at a pair to name it; click a point or a row to open it: {shown}. Filters act on both."
 
 
 def grid(table: pd.DataFrame) -> Grid:

@@ -11,8 +11,9 @@ import numpy as np
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import DAMAGE_TO_SIZES
 from uncrossed.datasets import dataset_file
-from uncrossed.results import origin, trial_file
+from uncrossed.results import origin, trial_file, views_file
 from uncrossed.results.recompute import trained
+from uncrossed.results.trials_table import Side, side
 from uncrossed.study import layout
 from uncrossed.study.mechanisms import MECHANISMS
 from uncrossed.study.trial import Trial
@@ -36,7 +37,7 @@ class TrialFacts(NamedTuple):
         content_sha256: of the result.
         last_weights: the hashes of the arrays of the last kept epoch, in model order.
         completed: whether all losses were finite.
-        last_values: of each curve the last value.
+        side: what a table of trials says of it.
         tiny_steps: whether its learning rate may be too small to move weights.
         unmoved: whether no weight has another value than the kept initial one; None where that is not known.
     """
@@ -48,20 +49,20 @@ class TrialFacts(NamedTuple):
     content_sha256: str
     last_weights: tuple[str, ...]
     completed: bool
-    last_values: dict[str, float]
+    side: Side
     tiny_steps: bool
     unmoved: bool | None
 
 
 class Contents(NamedTuple):
-    """What reading a trial file or dataset gives: its facts, which a dataset has none of, or what is wrong with it."""
+    """What reading a file gives: the facts of a trial file, of which others have none, or what is wrong with it."""
 
     facts: TrialFacts | None = None
     fault: str | None = None
 
 
 def read(path: Path, own: Own, check_hashes: bool = True) -> Contents:
-    """Read a trial file or a dataset; the second is always checked by its hashes.
+    """Read a trial file, views or a dataset; the last two are always checked by their hashes.
 
     Args:
         path: of the file.
@@ -73,6 +74,8 @@ def read(path: Path, own: Own, check_hashes: bool = True) -> Contents:
         OtherVersionError: a dataset that this version cannot judge.
     """
     try:
+        if layout.is_views_file(path):
+            return _views(path)
         if not layout.is_trial_file(path):
             name = dataset_file.read(path).identity.name
             return Contents(fault=None if name == path.stem else f"holds dataset {name}")
@@ -88,6 +91,16 @@ def read(path: Path, own: Own, check_hashes: bool = True) -> Contents:
         return Contents(fault=f"damaged ({type(error).__name__}: {error})")
 
 
+def _views(path: Path) -> Contents:
+    with views_file.opened(path) as file:
+        views_file.check(file, path)
+        trial = file.attrs[views_file.TRIAL]
+    beside = layout.trial_beside(path)
+    if beside.exists() and trial_file.read_attributes(beside)["content_sha256"] != trial:
+        return Contents(fault=f"of another result than {beside.name}")
+    return Contents()
+
+
 def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
     attributes = trial_file.decoded(file)
     row = Trial.check(attributes["row"], "row")
@@ -98,7 +111,6 @@ def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
         return Contents(fault=fault)
     epochs = trial_file.kept_epochs(file)
     first, last = _weights_sha256(file, epochs[0]), _weights_sha256(file, epochs[-1])
-    last_epoch = trial_file.epochs_trained(curves) - 1
     facts = TrialFacts(
         framework=attributes["framework"],
         row=row_text(row),
@@ -107,7 +119,7 @@ def _trial_contents(file: h5py.File, path: Path, own: Own) -> Contents:
         content_sha256=attributes["content_sha256"],
         last_weights=tuple(last.values()),
         completed=attributes["status"] == "completed",
-        last_values={name: float(values[last_epoch]) for name, values in curves.items()},
+        side=side(attributes, curves),
         tiny_steps=row.learning_rate * GRADIENT / (GRADIENT + row.adam_epsilon) < TINY,
         unmoved=all(first[name] == last[name] for name in trained(last)) if epochs[0] == 0 else None,
     )

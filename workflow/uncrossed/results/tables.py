@@ -13,8 +13,15 @@ from tqdm import tqdm
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import parsing, write_text
 from uncrossed.common.parquet import read_parquet, write_parquet
-from uncrossed.results import architectures, built, origin, trial_file, trials_table
-from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES, curve_column, status_column
+from uncrossed.results import architectures, built, diagnosis, origin, trial_file, trials_table
+from uncrossed.results.trials_table import (
+    ACCURACIES,
+    DIFFERENCE,
+    STATUSES,
+    curve_column,
+    diagnosis_column,
+    status_column,
+)
 from uncrossed.study import layout, manifest
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.mechanisms import MECHANISMS, NATIVE, resolve
@@ -55,7 +62,7 @@ def make(
             attributes, values = trial_file.read_curves(path)
             _check(path, attributes, row, framework, expected)
             trained = trial_file.epochs_trained(values)
-            sides[framework] = attributes["status"], {k: v[trained - 1] for k, v in values.items()}
+            sides[framework] = trials_table.side(attributes, values)
             curves.append(_curve_rows(row.trial, framework, values, trained))
             record = folder / layout.run_record(row.trial, framework)
             if not partial or record.is_file():
@@ -75,16 +82,21 @@ def make(
 
 
 def printed(table: pd.DataFrame) -> str:
-    """The table of trials as text: trial, architecture, both accuracies, difference, and statuses that need a word."""
+    """The table of trials as text: trial, architecture, both accuracies, difference, and who is not `trained`."""
     lines = [f"{'trial':32} {'architecture':12} {'pytorch':>8} {'tensorflow':>10} {'difference':>10}"]
     for row in table.to_dict("records"):
-        statuses = [(framework, row[status_column(framework)]) for framework in FRAMEWORKS]
-        notes = [f"{framework} {status}" for framework, status in statuses if status != "completed"]
+        said = [(framework, _diagnosis(row, framework)) for framework in FRAMEWORKS]
+        notes = [f"{framework}: {word}" for framework, word in said if word not in ("completed", diagnosis.TRAINED)]
         pytorch, tensorflow = (row[name] for name in ACCURACIES)
         note = f"  ({', '.join(notes)})" if notes else ""
         numbers = f"{pytorch:8.4f} {tensorflow:10.4f} {row[DIFFERENCE]:+10.4f}"
         lines.append(f"{row['trial']:32} {row['architecture']:12} {numbers}{note}")
     return "\n".join(lines)
+
+
+def _diagnosis(row: Mapping[str, Any], framework: str) -> str:
+    """What became of a side; in tables of earlier versions, which do not say it, its status."""
+    return row.get(diagnosis_column(framework), row[status_column(framework)])
 
 
 def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
@@ -103,6 +115,7 @@ def printed_pair(folder: str | os.PathLike[str], row: Mapping[str, Any]) -> str:
     lines = [f"{row['trial']}: {row['architecture']}, {', '.join(hyperparameters)}, semantics {row['semantics']}", ""]
     lines.append(f"{'':16} {'pytorch':>11} {'tensorflow':>11} {'difference':>11}")
     lines.append(f"{'status':16} " + " ".join(f"{row[name]:>11}" for name in STATUSES))
+    lines.append(f"{'diagnosis':16} " + ", ".join(f"{name}: {_diagnosis(row, name)}" for name in FRAMEWORKS))
     for name in reversed(trial_file.CURVES):
         first, second = (row[curve_column(framework, name)] for framework in FRAMEWORKS)
         lines.append(f"{name.replace('_', ' '):16} {first:11.4f} {second:11.4f} {first - second:+11.4f}")
@@ -179,7 +192,7 @@ def read(folder: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The runs of a study that trained, each with its trial's columns, and what the study's trainings have in common.
+    """The runs of a study that trained in one go, without views, each with its trial's columns; and what they share.
 
     Raises:
         InputError: the tables, or the first trial's files, are missing or damaged.
@@ -188,7 +201,8 @@ def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, A
     with parsing(path, AGAIN) as stream:
         runs = read_parquet(stream)
     if len(runs):
-        runs = runs[(runs["epochs"] > 0) & ~runs["resumed"]].merge(trials, on="trial", suffixes=("", "_row"))
+        plain = runs["views"].isna() if "views" in runs else True
+        runs = runs[(runs["epochs"] > 0) & ~runs["resumed"] & plain].merge(trials, on="trial", suffixes=("", "_row"))
     if runs.empty:
         raise InputError(f"{path}: no training that ran in one go")
     first = runs.iloc[0]

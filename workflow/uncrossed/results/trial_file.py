@@ -13,13 +13,13 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import h5py
 import numpy as np
 
-from uncrossed.common.errors import InputError
+from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import explained, hdf5, new_hdf5
 from uncrossed.training.checkpoint import Arrays
 from uncrossed.training.result import CURVES, Result
@@ -60,27 +60,59 @@ def content_sha256(entries: dict[str, tuple[str, tuple[int, ...], str]]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def content(result: Result) -> str:
+    """The `content_sha256` that a result's trial file has."""
+    return content_sha256(_entries(dict(arrays(result))))
+
+
+def _entries(places: Mapping[str, np.ndarray]) -> dict[str, tuple[str, tuple[int, ...], str]]:
+    return {place: (array.dtype.name, array.shape, array_sha256(array)) for place, array in places.items()}
+
+
 def write(path: str | os.PathLike[str], result: Result) -> None:
     """Write a trial file, completely or not at all; fills in `schema` and `content_sha256`.
 
     Raises:
         OSError: the file system refused, for example because the disk is full; nothing is left behind.
     """
-    places = dict(arrays(result))
-    hashes = {name: array_sha256(array) for name, array in places.items()}
-    entries = {name: (array.dtype.name, array.shape, hashes[name]) for name, array in places.items()}
-    attributes = {**result.attributes, "schema": SCHEMA, "content_sha256": content_sha256(entries)}
+    write_arrays(
+        path,
+        {**result.attributes, "schema": SCHEMA},
+        dict(arrays(result)),
+        {weights_group(epoch): list(weights) for epoch, weights in result.weights.items()},
+    )
+
+
+def write_arrays(
+    path: str | os.PathLike[str],
+    attributes: Mapping[str, Any],
+    places: Mapping[str, np.ndarray],
+    groups: Mapping[str, list[str]],
+) -> None:
+    """Write a file of arrays in the way of a trial file, completely or not at all; fills in `content_sha256`.
+
+    Args:
+        path: where to.
+        attributes: its root attributes.
+        places: its arrays by their places.
+        groups: the names of the arrays of some groups, by their places, for the attribute `names`.
+
+    Raises:
+        OSError: as `write`.
+    """
+    entries = _entries(places)
+    attributes = {**attributes, "content_sha256": content_sha256(entries)}
     with new_hdf5(path) as file:
         for name in sorted(attributes):
             value = attributes[name]
             file.attrs[name] = json.dumps(value, sort_keys=True) if name in OBJECTS else value
-        for name, array in places.items():
-            dataset = file.create_dataset(name, array.shape, array.dtype.newbyteorder("<"))
-            dataset.attrs["sha256"] = hashes[name]
-        for epoch, weights in result.weights.items():
-            file[weights_group(epoch)].attrs["names"] = list(weights)
-        for name, array in places.items():
-            file[name][...] = array
+        for place, array in places.items():
+            dataset = file.create_dataset(place, array.shape, array.dtype.newbyteorder("<"))
+            _, _, dataset.attrs["sha256"] = entries[place]
+        for group, listed in groups.items():
+            file.require_group(group).attrs["names"] = listed
+        for place, array in places.items():
+            file[place][...] = array
 
 
 def weights_group(epoch: int) -> str:
@@ -101,6 +133,21 @@ def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     with opened(path) as file:
         return decoded(file)
+
+
+def is_wanted(path: str | os.PathLike[str], attributes: Mapping[str, Any]) -> bool:
+    """Whether a trial file is sound, as far as its root attributes go, and they are these.
+
+    Raises:
+        UnreadableError: the operating system does not give it, and it may be what is wanted.
+    """
+    try:
+        found = read_attributes(path)
+    except UnreadableError:
+        raise
+    except InputError:
+        return False
+    return all(found.get(name) == value for name, value in attributes.items())
 
 
 def epochs_trained(curves: Mapping[str, np.ndarray]) -> int:
@@ -196,6 +243,20 @@ def _checked_arrays(file: h5py.File, where: object) -> Iterator[tuple[str, np.nd
     """Every array with its place, each checked; at the end of them their common hash is checked too."""
     places = [*(f"curves/{name}" for name in CURVES), "predictions/logits", "predictions/labels"]
     places += [f"{weights_group(epoch)}/{name}" for epoch in kept_epochs(file) for name in _names(file, epoch)]
+    yield from check_arrays(file, places, where)
+
+
+def check_arrays(file: h5py.File, places: Iterable[str], where: object) -> Iterator[tuple[str, np.ndarray]]:
+    """Arrays with their places, each checked; at the end of them, which must be all, their common hash is checked too.
+
+    Args:
+        file: an open file of `write_arrays`.
+        places: of all its arrays.
+        where: what errors call the file.
+
+    Raises:
+        InputError: an array does not match its hash, or all of them theirs.
+    """
     entries = {}
     for place in places:
         array = read_array(file, place, where)
@@ -205,8 +266,13 @@ def _checked_arrays(file: h5py.File, where: object) -> Iterator[tuple[str, np.nd
         raise InputError(f"{where}: its arrays do not match its content_sha256")
 
 
+def names(file: h5py.File, group: str) -> list[str]:
+    """The names of the arrays of a group, in model order."""
+    return [str(name) for name in file[group].attrs["names"]]
+
+
 def _names(file: h5py.File, epoch: int) -> list[str]:
-    return [str(name) for name in file[weights_group(epoch)].attrs["names"]]
+    return names(file, weights_group(epoch))
 
 
 @contextlib.contextmanager

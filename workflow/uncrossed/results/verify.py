@@ -155,7 +155,7 @@ def _files(source: LocalFolder | RemoteFolder, listed: Mapping[str, str]) -> lis
     """The names of the files to check, of a local study also of those that are in no list."""
     names = dict.fromkeys(listed)
     if isinstance(source, LocalFolder):
-        of_trials = (layout.trial_file, layout.run_record)
+        of_trials = (layout.trial_file, layout.run_record, layout.views_file)
         patterns = [name("*", framework) for framework in FRAMEWORKS for name in of_trials]
         there = [*ours(source.root, *patterns), *ours(layout.datasets(source.root), "*.h5")]
         names |= dict.fromkeys(os.path.relpath(path, source.root) for path in there)
@@ -321,12 +321,7 @@ def _compare_tables(
     for trial, row in rows.items():
         sides = {name: facts.get(_where(source, layout.trial_file(trial, name))) for name in FRAMEWORKS}
         if None not in sides.values():
-            last = {
-                name: ("completed" if side.completed else "diverged", side.last_values)
-                for name, side in sides.items()
-                if side
-            }
-            expected[trial] = trials_table.line(row, last)
+            expected[trial] = trials_table.line(row, {name: found.side for name, found in sides.items() if found})
     parsers = {
         layout.TRIALS_CSV: trials_table.read_csv,
         layout.TRIALS_PARQUET: read_parquet,

@@ -28,9 +28,14 @@ SUMMARY_TABLE = "tables/summary.csv"
 DISAGREEMENT_TABLE = "tables/disagreement.csv"
 WEIGHTS_TABLE = "tables/weights.csv"
 ATTRIBUTION_TABLE = "tables/attribution.csv"
+RECALIBRATION_TABLE = "tables/recalibration.csv"
 TRAJECTORY_TABLE = "tables/trajectory.csv"
 TRAJECTORY_JSON = "tables/trajectory.json"
 PUBLISHED_TABLE = "tables/published.csv"
+PUBLISHED_SUMMARY_TABLE = "tables/published-summary.csv"
+PUBLISHED_EFFECTS_TABLE = "tables/published-effects.csv"
+PUBLISHED_NOISE_TABLE = "tables/published-noise.csv"
+PUBLISHED_EXTREMES_TABLE = "tables/published-extremes.csv"
 REFERENCE_TABLE = "tables/reference.parquet"
 
 CAPTIONS = "figures/captions.json"
@@ -81,6 +86,21 @@ def run_record(trial: str, framework: str) -> str:
 def run_record_beside(trial_file: str | PurePath) -> Path:
     """The run record of a trial file."""
     return Path(trial_file).with_suffix(".json")
+
+
+def views_file(trial: str, framework: str) -> str:
+    """What the training of a trial file has carried for other rows, if any needed it."""
+    return views_beside(trial_file(trial, framework)).as_posix()
+
+
+def views_beside(trial_file: str | PurePath) -> Path:
+    """The views that the training of a trial file has carried."""
+    return Path(trial_file).with_suffix(".views.h5")
+
+
+def trial_beside(views_file: str | PurePath) -> Path:
+    """The trial file whose training has carried views."""
+    return Path(str(views_file).removesuffix(".views.h5") + ".h5")
 
 
 def checkpoint_beside(trial_file: str | PurePath) -> Path:
@@ -142,7 +162,13 @@ def place(name: str | PurePath) -> tuple[str, str]:
 def is_trial_file(path: str | PurePath) -> bool:
     """Whether a name or path is that of a trial file."""
     path = PurePath(path)
-    return path.parent.parent.name == TRIALS_FOLDER and path.suffix == ".h5"
+    return path.parent.parent.name == TRIALS_FOLDER and path.name in {f"{framework}.h5" for framework in FRAMEWORKS}
+
+
+def is_views_file(path: str | PurePath) -> bool:
+    """Whether a name or path is that of views."""
+    path = PurePath(path)
+    return path.parent.parent.name == TRIALS_FOLDER and path.name.endswith(".views.h5")
 
 
 def datasets(folder: Path) -> Path:

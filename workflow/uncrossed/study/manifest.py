@@ -12,10 +12,9 @@ from pathlib import Path
 from uncrossed.common.errors import InputError, nearest, shown
 from uncrossed.common.files import read_text, write_text
 from uncrossed.study.architectures import PACKAGED, Architectures
-from uncrossed.study.mechanisms import resolve, spell, variants
+from uncrossed.study.mechanisms import resolve, spell
 from uncrossed.study.space import PUBLISHED, Space
-from uncrossed.study.trial import FRAMEWORKS, Trial
-from uncrossed.training.architectures import Architecture
+from uncrossed.study.trial import Settings, Trial
 
 QUOTES = "'\"`\u2018\u2019\u201c\u201d"
 COLUMNS = tuple(Trial.model_fields)
@@ -27,6 +26,7 @@ def read(
     semantics: Mapping[str, str] | None = None,
     examples: int | None = None,
     architectures: Architectures | None = PACKAGED,
+    settings: Settings | None = None,
 ) -> dict[str, Trial]:
     """Read and check a manifest.
 
@@ -35,6 +35,7 @@ def read(
         semantics: a study's own names for semantics.
         examples: the number of training examples, to check batch sizes against.
         architectures: what rows may name; None takes any name.
+        settings: the study's, to check semantics against.
 
     Returns:
         The rows by trial name, in the file's order.
@@ -74,6 +75,8 @@ def read(
                 raise InputError(f"column 'architecture': found '{row.architecture}'; {allowed}")
             if architectures is not None and examples is not None:
                 row.check_examples(examples, architectures[row.architecture])
+            if architectures is not None and settings is not None:
+                settings.check_semantics(row.semantics, architectures[row.architecture])
         except InputError as error:
             raise InputError(f"{path}: {place}, {error}") from error
         rows[row.trial], places[row.trial] = row, place
@@ -160,61 +163,6 @@ def write(path: str | os.PathLike[str], rows: Iterable[Trial]) -> None:
 def sha256(rows: Iterable[Trial]) -> str:
     """The identity of a set of rows, whatever their order."""
     return hashlib.sha256(text(rows).encode()).hexdigest()
-
-
-def ablated(rows: Iterable[Trial]) -> dict[str, dict[str, str]]:
-    """The base trials of an ablation: for each, its rows' trial names with their labels of `mechanisms.variants`.
-
-    A base counts where it has native and aligned rows, and where its rows differ in semantics and seed only.
-    """
-    found: dict[str, dict[str, str]] = {}
-    groups: dict[str, list[Trial]] = {}
-    for row in rows:
-        if row.base is not None:
-            groups.setdefault(row.base, []).append(row)
-    for base, group in groups.items():
-        labels = {spell(resolve(text)): label for label, text in reversed(variants().items())}
-        labelled = {row.trial: labels.get(spell(row.semantics), "") for row in group}
-        fixed = {row.model_dump_json(exclude={"trial", "seed", "semantics", "space"}) for row in group}
-        places = {(labelled[row.trial], row.seed) for row in group}
-        if len(fixed) == 1 and len(places) == len(group) and {"native", "aligned"} <= set(labelled.values()):
-            found[base] = {trial: label for trial, label in labelled.items() if label}
-    return found
-
-
-def ablate(
-    bases: Iterable[Trial], seeds: Iterable[int], architectures: Mapping[str, Architecture] = PACKAGED
-) -> list[Trial]:
-    """Cross trials with semantics and seeds: native; each mechanism aligned alone; all but one; all.
-
-    What cannot differ is left out: mechanisms that do not touch the architecture, and rows that would train to the same
-    weights as another on both sides.
-
-    Args:
-        bases: the trials; their own semantics and seeds are not used.
-        seeds: each row is made once per seed.
-        architectures: those of the trials.
-
-    Returns:
-        Rows named `{base}-{variant}-{seed}` with the base's name in `base`.
-
-    Raises:
-        InputError: a name that gets too long.
-    """
-    seeds = list(seeds)
-    rows = []
-    for base in bases:
-        architecture = architectures[base.architecture]
-        for seed in seeds:
-            seen = set()
-            for label, semantics in variants(architecture.touching).items():
-                values = {"trial": f"{base.trial}-{label}-{seed}", "seed": seed, "semantics": semantics}
-                row = Trial.check({**base.model_dump(), **values, "base": base.trial}, f"ablated trial {base.trial}")
-                trainings = tuple(row.training(framework, architecture.touching) for framework in FRAMEWORKS)
-                if trainings not in seen:
-                    rows.append(row)
-                seen.add(trainings)
-    return rows
 
 
 def sample(architectures: Iterable[str], per_subspace: int, seed: int, space: Space = PUBLISHED) -> list[Trial]:

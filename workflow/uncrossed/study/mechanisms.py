@@ -10,7 +10,7 @@ setting for every mechanism:
 `MECHANISMS` below is the one list of them, each with its formula and source. Keras means Keras 3 on TensorFlow.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from uncrossed.common.errors import InputError, nearest
@@ -100,6 +100,19 @@ MECHANISMS: dict[str, Mechanism] = {
 
 NATIVE = {name: mechanism.settings[0] for name, mechanism in MECHANISMS.items()}
 
+# The factors of a factorial: what is aligned together. Shared weights need one initializer and shared masks dropout on
+# both sides; the epsilons are together to save trainings. A factor of one mechanism is called like it.
+FACTORS: dict[str, tuple[str, ...]] = {
+    "initialisation": ("initializer", "initial_weights"),
+    "dropout": ("dropout", "dropout_masks"),
+    "stride": ("stride",),
+    "conv_bias": ("conv_bias",),
+    "padding": ("padding",),
+    "epsilons": ("batchnorm_epsilon", "adam_epsilon"),
+    "batchnorm_momentum": ("batchnorm_momentum",),
+    "batchnorm_variance": ("batchnorm_variance",),
+}
+
 
 def _to(side: str) -> dict[str, str]:
     return NATIVE | {name: side for name, mechanism in MECHANISMS.items() if side in mechanism.settings}
@@ -174,28 +187,6 @@ def flipped(mechanism: str) -> str:
     # Shared weights need one initializer: where that is native they cannot be shared.
     together = ";initial_weights=independent" if mechanism == "initializer" else ""
     return f"aligned;{mechanism}={NATIVE[mechanism]}{together}"
-
-
-def alone(mechanism: str) -> str:
-    """`native` with one mechanism aligned, and with what it needs to mean anything, as text."""
-    needs = {"initial_weights": "initializer=pytorch;", "dropout_masks": "dropout=pytorch;"}
-    setting = "shared" if mechanism in needs else "pytorch"
-    return f"native;{needs.get(mechanism, '')}{mechanism}={setting}"
-
-
-def variants(touching: Collection[str] = tuple(MECHANISMS)) -> dict[str, str]:
-    """The semantics of an ablation by label: `native`, `only-MECHANISM`, `without-MECHANISM`, `aligned`.
-
-    Args:
-        touching: the mechanisms that make a difference for the architecture.
-    """
-    names = [name for name in MECHANISMS if name in touching]
-    return (
-        {"native": "native"}
-        | {f"only-{name}": alone(name) for name in names}
-        | {f"without-{name}": flipped(name) for name in names}
-        | {"aligned": "aligned"}
-    )
 
 
 def table() -> str:

@@ -3,9 +3,10 @@
 `speeds.csv` has a line per kind of device, framework and architecture. A training takes
 `start + epochs (steps step + (train + test/3) example)` seconds, since evaluation is a third of a step's work, and
 `base + batch_size example` MB of the host's memory, with what a checkpoint takes; each kept epoch but one takes its
-weights twice more. The build asks for twice that time and five minutes, and for one and a half times that memory and
-500 MB; where there are several kinds of a device, for what the slowest needs. Of an architecture without a line it
-asks for what the slowest and the largest of all others take, and for the memory of its parameters.
+weights twice more; one that carries views tests with each of them too. The build asks for twice that time and five
+minutes, and for one and a half times that memory and 500 MB; where there are several kinds of a device, for what the
+slowest needs. Of an architecture without a line it asks for what the slowest and the largest of all others take, and
+for the memory of its parameters.
 
 Measurements of a user's own stand in `speeds.csv` beside the study file; they come before the package's.
 """
@@ -30,6 +31,7 @@ from uncrossed.datasets.definition import BUILT_IN_DATASETS, DatasetIdentity
 from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
 from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, Architecture
+from uncrossed.training.views import EVALUATION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +43,8 @@ TIME_MARGIN, TIME_MORE = 2.0, 300.0
 MEMORY_MARGIN, MEMORY_MORE = 1.5, 500.0
 # How many times as long trainings in float64, or on CPUs without oneDNN, take at most: 3.0 to 4.8 with vgg16.
 SLOW = 5.0
+# How often a training with views tests at most.
+VIEWS = 2 ** len(EVALUATION)
 # Weights, gradients, two moments, and as much again while they are saved: bytes per parameter.
 PER_PARAMETER = 32
 # The images that speeds were measured on; larger ones take more.
@@ -111,15 +115,15 @@ def unmeasured(architectures: Iterable[str], device: str, own: Path | None = Non
     ]
 
 
-def ask(
+def seconds(
     framework: str,
     row: Trial,
     settings: Settings,
     dataset: DatasetIdentity,
-    architecture: Architecture,
     own: Path | None = None,
-) -> tuple[int, int]:
-    """Minutes and MB to ask for.
+    with_views: bool = False,
+) -> float:
+    """What a training is expected to take, without a margin; where there are several kinds of a device, the slowest.
 
     A measurement with more CPU threads than the study's is scaled by their ratio, one with fewer is taken as it is.
 
@@ -128,35 +132,64 @@ def ask(
         row: the row.
         settings: the study's.
         dataset: the study's.
+        own: a study's own table of speeds, which may be missing.
+        with_views: whether the training carries views.
+    """
+    scale = {"cpu": lambda speed: max(1.0, speed.threads / settings.threads), "gpu": lambda speed: 1.0}[settings.device]
+    examples = dataset.train_examples, dataset.test_examples * (VIEWS if with_views else 1)
+    lines = _lines(framework, row.architecture, settings.device, dataset, own)
+    slow = settings.precision == "float64" or (settings.device == "cpu" and not settings.onednn)
+    return max(line.seconds(row, *examples) * scale(line) for line in lines) * (SLOW if slow else 1)
+
+
+def ask(
+    framework: str,
+    row: Trial,
+    settings: Settings,
+    dataset: DatasetIdentity,
+    architecture: Architecture,
+    own: Path | None = None,
+    with_views: bool = False,
+) -> tuple[int, int]:
+    """Minutes and MB to ask for.
+
+    Args:
+        framework: `pytorch` or `tensorflow`.
+        row: the row.
+        settings: the study's.
+        dataset: the study's.
         architecture: the row's.
         own: a study's own table of speeds, which may be missing.
+        with_views: whether the training carries views.
     """
     parameters = architecture.on(dataset.shape, dataset.classes).parameters
-    lines, unknown = known(framework, row.architecture, settings.device, own), 0.0
-    if not lines:
-        everywhere = [line for name in BUILT_IN_ARCHITECTURES for line in known(framework, name, settings.device)]
-        numbers = ("start_seconds", "step_seconds", "example_seconds", "base_mb", "example_mb")
-        largest = {name: max(getattr(line, name) for line in everywhere) for name in numbers}
-        lines, unknown = [everywhere[0].model_copy(update=largest)], PER_PARAMETER * parameters / 1e6
-    scale = {"cpu": lambda speed: max(1.0, speed.threads / settings.threads), "gpu": lambda speed: 1.0}[settings.device]
-    examples = dataset.train_examples, dataset.test_examples
-    # An example's share grows with its area.
-    area = max(1.0, math.prod(dataset.shape[:2]) / math.prod(MEASURED_SHAPE[:2]))
-    lines = [
-        line.model_copy(update={"example_seconds": line.example_seconds * area, "example_mb": line.example_mb * area})
-        for line in lines
-    ]
-    seconds = max(line.seconds(row, *examples) * scale(line) for line in lines)
-    if settings.precision == "float64" or (settings.device == "cpu" and not settings.onednn):
-        seconds *= SLOW
+    measured = known(framework, row.architecture, settings.device, own)
+    unknown = 0.0 if measured else PER_PARAMETER * parameters / 1e6
+    lines = _lines(framework, row.architecture, settings.device, dataset, own)
     # Images are held as they are read and as the framework has them.
-    images = 2 * sum(examples) * math.prod(dataset.shape) / 1e6
+    images = 2 * (dataset.train_examples + dataset.test_examples) * math.prod(dataset.shape) / 1e6
     wide = 2 if settings.precision == "float64" else 1
     # As state, and as the bytes of a checkpoint or trial file; in float32.
     kept = 2 * max(0, len(settings.keep_epochs) - 1) * 4 * parameters / 1e6
     megabytes = (max(line.megabytes(row) for line in lines) + unknown + kept) * wide + images
-    minutes = math.ceil((TIME_MARGIN * seconds + TIME_MORE) / 60)
+    minutes = math.ceil((TIME_MARGIN * seconds(framework, row, settings, dataset, own, with_views) + TIME_MORE) / 60)
     return minutes, math.ceil(MEMORY_MARGIN * megabytes + MEMORY_MORE)
+
+
+def _lines(framework: str, architecture: str, device: str, dataset: DatasetIdentity, own: Path | None) -> list[Speed]:
+    """The speeds for a dataset's images; of an architecture without a line one with the largest of all others."""
+    lines = known(framework, architecture, device, own)
+    if not lines:
+        everywhere = [line for name in BUILT_IN_ARCHITECTURES for line in known(framework, name, device)]
+        numbers = ("start_seconds", "step_seconds", "example_seconds", "base_mb", "example_mb")
+        largest = {name: max(getattr(line, name) for line in everywhere) for name in numbers}
+        lines = [everywhere[0].model_copy(update=largest)]
+    # An example's share grows with its area.
+    area = max(1.0, math.prod(dataset.shape[:2]) / math.prod(MEASURED_SHAPE[:2]))
+    return [
+        line.model_copy(update={"example_seconds": line.example_seconds * area, "example_mb": line.example_mb * area})
+        for line in lines
+    ]
 
 
 def measure(runs: pd.DataFrame, attributes: dict[str, Any]) -> list[Speed]:

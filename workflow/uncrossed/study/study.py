@@ -19,7 +19,7 @@ from uncrossed.study import layout, manifest
 from uncrossed.study.architectures import Architectures
 from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.identity import code_sha256
-from uncrossed.study.mechanisms import NAMED, NATIVE, resolve
+from uncrossed.study.mechanisms import NAMED, resolve
 from uncrossed.study.search import EXAMPLE, Search, read_suggestion
 from uncrossed.study.study_file import read_values
 from uncrossed.study.trial import Job, Settings, Trial
@@ -182,7 +182,8 @@ class Study:
             return {}
         # Of a study that is built the batches were checked before, and its architectures may be a stranger's.
         examples = None if self.built else self.dataset.train_examples
-        return manifest.read(self.manifest, self.semantics, examples, None if self.built else self.architectures)
+        architectures = None if self.built else self.architectures
+        return manifest.read(self.manifest, self.semantics, examples, architectures, self.settings)
 
     def suggested(self, results: str | os.PathLike[str]) -> dict[str, Trial]:
         """The rows that the search has suggested so far, in its order.
@@ -296,27 +297,6 @@ class Study:
                 return f"was made with {key}={attributes[key]}, but the study says {self.common[key]}"
         return None
 
-    def twins(self, framework: str, results: str | os.PathLike[str]) -> dict[str, str]:
-        """Trials that need no training on a framework, each with the trial whose weights it shares.
-
-        Rows whose mechanisms leave a framework as it is train there to the same weights. Of such rows one is trained:
-        one whose result is there already, else the one with the fewest changed mechanisms.
-
-        Args:
-            framework: `pytorch` or `tensorflow`.
-            results: the study's folder of results.
-        """
-        equal: dict[str, list[Trial]] = {}
-        for row in self.rows.values():
-            equal.setdefault(row.training(framework, self.architectures[row.architecture].touching), []).append(row)
-
-        def order(row: Trial) -> tuple[bool, int, str]:
-            missing = not Path(results, layout.trial_file(row.trial, framework)).exists()
-            return missing, sum(row.semantics[name] != setting for name, setting in NATIVE.items()), row.trial
-
-        groups = (sorted(rows, key=order) for rows in equal.values() if len(rows) > 1)
-        return {row.trial: first.trial for first, *others in groups for row in others}
-
     def check_dataset_file(self, path: str | os.PathLike[str]) -> None:
         """Refuse a dataset file, if there is one, that was made from another definition.
 
@@ -348,7 +328,9 @@ class Study:
                     "batch normalisation"
                 )
         try:
-            resolve(search.semantics, self.semantics)
+            semantics = resolve(search.semantics, self.semantics)
+            for name in search.architectures:
+                self.settings.check_semantics(semantics, self.architectures.find(name))
         except InputError as error:
             raise InputError(f"{self.path}: search.semantics: {error}") from error
 

@@ -4,7 +4,7 @@ A `Job` has one canonical JSON form with all defaults filled in; the build hands
 """
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -15,7 +15,8 @@ from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.mechanisms import NATIVE, resolve
 from uncrossed.training.architectures import Architecture
-from uncrossed.training.effective import effective
+from uncrossed.training.effective import check_graphs, effective
+from uncrossed.training.views import EVALUATION
 
 FRAMEWORKS = ("pytorch", "tensorflow")
 # PyTorch refuses scalars that float32 cannot hold, among them a learning rate over its bias correction.
@@ -60,15 +61,19 @@ class Trial(Model):
         changed = {name: setting for name, setting in self.semantics.items() if setting != NATIVE[name]}
         return values | {"semantics": changed}
 
-    def training(self, framework: str, touching: Collection[str]) -> str:
-        """What determines one framework's weights, as JSON: rows where it is equal train to the same weights there.
+    def training(self, framework: str, touching: Collection[str], evaluation: bool = True) -> str:
+        """What determines one framework's result, as JSON: rows where it is equal have the same weights there.
 
         Args:
             framework: `pytorch` or `tensorflow`.
             touching: the mechanisms that make a difference for the row's architecture.
+            evaluation: with those that act on running statistics alone; without them it determines what is trained, and
+                rows where that is equal need one training.
         """
         values = self.model_dump(mode="json", exclude={"space", "base", "trial", "semantics"})
         mechanisms = effective(self.semantics, framework, touching)
+        if not evaluation:
+            mechanisms = {name: setting for name, setting in mechanisms.items() if name not in EVALUATION}
         return json.dumps(values | {"mechanisms": mechanisms}, sort_keys=True)
 
     def check_examples(self, examples: int, architecture: Architecture) -> None:
@@ -104,6 +109,12 @@ class Settings(Model):
     deterministic: bool = Field(default=True, description="true or false: the frameworks' determinism switches")
     tf32: bool = Field(default=False, description="true or false: TensorFloat-32 on GPUs that have it")
     onednn: bool = Field(default=True, description="true or false: oneDNN kernels on CPUs")
+    # While it is off, results are attributed to what they were before it was there.
+    cuda_graphs: bool = Field(
+        default=False,
+        exclude_if=lambda on: not on,
+        description="true or false: PyTorch's steps as CUDA graphs; on a GPU, with float32",
+    )
     # Not among what a result is attributed to: an interrupted training ends with the same bytes.
     checkpoint_seconds: float = Field(
         default=60, ge=0, allow_inf_nan=False, exclude=True, description="seconds >= 0 between checkpoints"
@@ -113,6 +124,28 @@ class Settings(Model):
     @classmethod
     def _sorted(cls, epochs: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(sorted(set(epochs)))
+
+    @model_validator(mode="after")
+    def _graphs(self) -> "Settings":
+        if self.cuda_graphs and (self.device, self.precision) != ("gpu", "float32"):
+            raise InputError(
+                f"cuda_graphs: found true with device {self.device} and precision {self.precision}; allowed: true with "
+                "device gpu and precision float32 alone"
+            )
+        return self
+
+    def check_semantics(self, semantics: Mapping[str, str], architecture: Architecture) -> None:
+        """Check that a row's semantics can be had with these settings.
+
+        Args:
+            semantics: the setting of every mechanism.
+            architecture: the row's.
+
+        Raises:
+            InputError: CUDA graphs are asked for, and PyTorch's steps take other numbers from the host in each.
+        """
+        if self.cuda_graphs:
+            check_graphs(effective(semantics, "pytorch", architecture.touching))
 
 
 class Job(Model):

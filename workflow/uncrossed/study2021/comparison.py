@@ -1,87 +1,185 @@
-"""Rebuilt trials beside the published pairs of 2021 of the same names: how far apart, and whether two seeds are too."""
+"""Rebuilt trials beside the published pairs of 2021: what they decide, with the repeats that it takes.
 
-import math
+The published initial weights were drawn without a seed, so that a rebuilt pair is another draw, and how far two draws
+are apart differs from row to row. So a published difference is judged by its own row's repeats alone, by its rank among
+them: if it is one more of them, its place among r repeats is any of r + 1 with equal probability, whatever shape and
+size the noise has. It lies beyond all of them by chance in 2 of r + 1 rows, so that a single row is decided at an error
+rate of 5 % from NEEDED repeats on. With fewer, rows are decided together: whether published differences lie above or
+below their repeats more than chance does, and whether more of them lie beyond all.
+
+That holds for rows that were chosen before their differences were known. One that is looked at because its difference
+is extreme lies beyond its repeats more often, as another extreme would.
+"""
+
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.statistics import SEED_FLOOR
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import parsing, write_text
 from uncrossed.common.parquet import read_parquet
 from uncrossed.results import tables
-from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE
+from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE
 from uncrossed.study import layout
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
+from uncrossed.study2021.sampling import ORIGIN, RANDOM
+
+ERROR_RATE = 0.05
+# Repeats of one row from which on it is decided: 2 / (NEEDED + 1) is the error rate.
+NEEDED = 39
+PAIR = ("trial", "architecture", *HYPERPARAMETERS)
+PUBLISHED = (*ACCURACIES, DIFFERENCE, "state", DIAGNOSIS, ORIGIN)
 
 
-def compare(
-    trials: pd.DataFrame, reference: pd.DataFrame, seed_floors: Mapping[str, float] | None = None
-) -> pd.DataFrame:
-    """Set rebuilt trials beside the published pairs of the same names.
+def compare(trials: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
+    """Set rebuilt trials beside the published pairs that they repeat.
 
-    The published initial weights were drawn without a seed, so a rebuilt pair can match only as well as two seeds do.
-    What else makes them differ: PyTorch's published accuracy is an unweighted mean of batch accuracies, in which a
-    smaller last batch weighs too much, while ours is the share of right answers; and the published versions were torch
-    1.6 and tensorflow 2.4.
+    What else than noise makes them differ: PyTorch's published accuracy is an unweighted mean of batch accuracies, in
+    which a smaller last batch weighs too much, while ours is the share of right answers; and the published versions
+    were torch 1.6 and tensorflow 2.4.
 
     Args:
-        trials: a study's table of trials (`tables.read`); its accuracies are from 0 to 1.
+        trials: a study's table of trials (`tables.read`). A trial repeats the published pair of its name, or the one
+            that its `base` names; rows of equal hyperparameters and other seeds are repeats of one pair.
         reference: the published pairs (`published_tables.read`, or what `published_study.write_reference` wrote).
-        seed_floors: for each architecture the distance between the differences of two seeds that 95 % stay within:
-            1.96 times the standard deviation of one seed's difference minus another's.
 
     Returns:
-        One row per trial of `trials`, in its order: `trial`, `architecture`, accuracies and `difference` (PyTorch -
-        TensorFlow), the same with the prefix `published_`, `published_state`, `apart` (how far the two differences are
-        from each other), `seed_floor` and `verdict`: `within seeds`, `outside seeds`, or `unknown` without a floor, a
-        published pair, or an accuracy.
+        One row per published pair that a trial repeats, in the order of `trials`: `trial` and `architecture`; with the
+        prefix `published_` accuracies, `difference` (PyTorch - TensorFlow), state, diagnosis and origin; `repeats`, how
+        many completed, and `incomplete`, how many did not; `difference_mean`, `difference_lowest` and
+        `difference_highest` of the repeats; `below` and `above`, how many repeats are below and above the published
+        difference; `p`, of the exact test of ranks; and `verdict`, as `verdict` says it.
 
     Raises:
-        InputError: a trial whose hyperparameters are not those of the published pair of its name.
+        InputError: a trial whose hyperparameters are not those of the published pair that it repeats.
     """
-    values = [*ACCURACIES, DIFFERENCE]
-    fixed = ["architecture", *HYPERPARAMETERS]
-    published = reference[["trial", *fixed, *values, "state"]]
-    published = published.rename(columns={name: f"published_{name}" for name in published if name != "trial"})
-    table = trials[["trial", *fixed, *values]].merge(published, on="trial", how="left", validate="many_to_one")
-    for name in fixed:
-        ours, theirs = table[name], table[f"published_{name}"]
-        # CSV files are not always read to the last digit.
-        equal = ours == theirs if name == "architecture" else np.isclose(ours, theirs.astype(float), rtol=1e-12, atol=0)
-        other = table[theirs.notna() & ~equal]
-        if not other.empty:
-            row = other.iloc[0]
-            raise InputError(
-                f"trial '{row['trial']}': found {name}={row[name]}; the published pair of this name has "
-                f"{row[f'published_{name}']}"
-            )
-    table["apart"] = (table[DIFFERENCE] - table[f"published_{DIFFERENCE}"]).abs()
-    table[SEED_FLOOR] = table["architecture"].map(dict(seed_floors or {})).astype(float)
-    known = table["apart"].notna() & table[SEED_FLOOR].notna()
-    within = (table["apart"] <= table[SEED_FLOOR]).map({True: "within seeds", False: "outside seeds"})
-    table["verdict"] = within.where(known, "unknown")
-    columns = ["trial", "architecture", *values, *(f"published_{name}" for name in (*values, "state"))]
-    return table[[*columns, "apart", SEED_FLOOR, "verdict"]]
+    names = {*reference["trial"]}
+    bases = trials["base"] if "base" in trials else pd.Series(None, trials.index, dtype=object)
+    repeats = trials.assign(repeated=trials["trial"].where(trials["trial"].isin(names), bases))
+    published = reference.set_index("trial")
+    records = []
+    for trial, rows in repeats[repeats["repeated"].isin(names)].groupby("repeated", sort=False):
+        pair = published.loc[trial]
+        _check(rows, pair)
+        complete = rows[BOTH_COMPLETED].astype(bool) if BOTH_COMPLETED in rows else rows[DIFFERENCE].notna()
+        differences = rows.loc[complete & rows[DIFFERENCE].notna()].drop_duplicates("seed")[DIFFERENCE].to_numpy(float)
+        below, above = (int(side.sum()) for side in (differences < pair[DIFFERENCE], differences > pair[DIFFERENCE]))
+        count = len(differences)
+        p = _p_value(below, above, count)
+        records.append(
+            {
+                "trial": trial,
+                "architecture": pair["architecture"],
+                **{f"published_{name}": pair.get(name) for name in PUBLISHED},
+                "repeats": count,
+                "incomplete": rows["seed"].nunique() - count,
+                "difference_mean": differences.mean() if count else np.nan,
+                "difference_lowest": differences.min() if count else np.nan,
+                "difference_highest": differences.max() if count else np.nan,
+                "below": below,
+                "above": above,
+                "p": p,
+                "verdict": verdict(count, p),
+            }
+        )
+    columns = ["trial", "architecture", *(f"published_{name}" for name in PUBLISHED), "repeats", "incomplete"]
+    columns += [*(f"difference_{name}" for name in ("mean", "lowest", "highest")), "below", "above", "p", "verdict"]
+    return pd.DataFrame(records, columns=columns)
 
 
-def write(folder: str | os.PathLike[str], reference: str | os.PathLike[str], summary: pd.DataFrame) -> str:
-    """Write `tables/published.csv`: a study's trials beside the published pairs of their names.
+def _check(rows: pd.DataFrame, pair: pd.Series) -> None:
+    for row in rows.to_dict("records"):
+        for name in PAIR[1:]:
+            ours, theirs = row[name], pair[name]
+            # CSV files are not always read to the last digit.
+            equal = ours == theirs if name == "architecture" else np.isclose(ours, float(theirs), rtol=1e-12, atol=0)
+            if not equal:
+                raise InputError(
+                    f"trial '{row['trial']}': found {name}={ours}; the published pair that it repeats has {theirs}"
+                )
 
-    The seed floor of an architecture follows from the study's own repeats: for normal noise with the mean distance m
-    between two seeds of one framework, the difference of a pair moves between two seeds with standard deviation
-    sqrt(2) sqrt(pi / 2) m, and 1.96 times that holds 95 %.
+
+def _p_value(below: int, above: int, repeats: int) -> float:
+    """How probable a rank as far from the middle is, to both sides; equal values count as beyond the published one."""
+    least = min(repeats - below, repeats - above)
+    return min(1.0, 2 * (1 + least) / (repeats + 1))
+
+
+def verdict(repeats: int, p: float) -> str:
+    """What the repeats of one row decide: `outside its N repeats`, `within its N repeats`, or how many are missing."""
+    if p <= ERROR_RATE:
+        return f"outside its {repeats} repeats"
+    if repeats >= NEEDED:
+        return f"within its {repeats} repeats"
+    have = "no repeat" if not repeats else "one seed" if repeats == 1 else f"{repeats} repeats"
+    return f"not decidable with {have}: {NEEDED - repeats} more are needed"
+
+
+def together(table: pd.DataFrame) -> pd.DataFrame:
+    """What random rows decide together, for each architecture that has some.
+
+    Args:
+        table: what `compare` returns.
+
+    Returns:
+        architecture, `rows`; `shift`, the mean over rows of the share of repeats below minus the share above, from -1
+        to 1: above 0 published differences are larger, with their sign; `shift_p`, of its test; and of the rows with
+        two repeats or more, of which there are `ranked`, how many are `outside` all of their repeats, how many chance
+        puts there (`expected`), and the probability `outside_p` of as many or more.
+    """
+    records = []
+    some = table[(table[f"published_{ORIGIN}"] == RANDOM) & (table["repeats"] > 0)]
+    for architecture, rows in some.groupby("architecture", sort=False):
+        count = rows["repeats"].to_numpy(float)
+        shares = (rows["below"] - rows["above"]).to_numpy(float) / count
+        # Of a rank that is any of 0 to r with equal probability.
+        deviation = np.sqrt(((count + 2) / (3 * count)).sum())
+        several = rows[rows["repeats"] > 1]
+        chances = 2 / (several["repeats"].to_numpy(float) + 1)
+        outside = int((several[["below", "above"]].max(axis=1) == several["repeats"]).sum())
+        records.append(
+            {
+                "architecture": architecture,
+                "rows": len(rows),
+                "shift": shares.mean(),
+                "shift_p": _two_sided(shares.sum() / deviation),
+                "ranked": len(several),
+                "outside": outside,
+                "expected": chances.sum(),
+                "outside_p": _at_least(outside, chances),
+            }
+        )
+    return pd.DataFrame(records)
+
+
+def _two_sided(deviations: float) -> float:
+    from scipy.stats import norm
+
+    return float(2 * norm.sf(abs(deviations)))
+
+
+def _at_least(count: int, chances: np.ndarray) -> float:
+    """The probability that of independent events as many or more happen; NaN without any."""
+    if not len(chances):
+        return np.nan
+    exactly = np.ones(1)
+    for chance in chances:
+        exactly = np.convolve(exactly, [1 - chance, chance])
+    return float(exactly[count:].sum())
+
+
+def write(folder: str | os.PathLike[str], reference: str | os.PathLike[str]) -> str:
+    """Write `tables/published.csv`: the published pairs that a study repeats, and what its trials decide.
 
     Args:
         folder: the study's, with its tables.
         reference: what `published_study.write_reference` wrote.
-        summary: of the study's analysis, with `seed_floor`.
 
     Returns:
-        How many verdicts of each kind there are, as a line.
+        What was decided, in lines.
 
     Raises:
         UnreadableError: the operating system does not give a table.
@@ -89,11 +187,24 @@ def write(folder: str | os.PathLike[str], reference: str | os.PathLike[str], sum
     """
     with parsing(reference, "make it by `uncrossed manifest import-published --reference`") as stream:
         pairs = read_parquet(stream)
-    trials = tables.read(folder)
-    rows = summary[(summary["statistic"] == SEED_FLOOR) & summary["value"].notna()]
-    floors = rows.groupby("architecture")["value"].max() * 1.96 * math.sqrt(2) * math.sqrt(math.pi / 2)
-    table = compare(trials, pairs, floors.to_dict())
+    table = compare(tables.read(folder), pairs)
     path = Path(folder) / layout.PUBLISHED_TABLE
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    return "\n".join([f"{path}: {len(table)} published pairs repeated", *_lines(table)])
+
+
+def _lines(table: pd.DataFrame) -> Iterator[str]:
     counts = table["verdict"].value_counts()
-    return f"{path}: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    yield from (f"  {count} {words}" for words, count in counts.items())
+    for row in together(table).to_dict("records"):
+        said = (
+            f"  {row['architecture']}, {row['rows']} random rows together: published differences are "
+            f"{'larger' if row['shift'] > 0 else 'smaller'} than their repeats by {row['shift']:+.2f} of the way from "
+            f"all above to all below, p {row['shift_p']:.2g}"
+        )
+        if row["ranked"]:
+            said += (
+                f"; {row['outside']} of {row['ranked']} lie beyond all of their repeats, where chance puts "
+                f"{row['expected']:.1f}, p {row['outside_p']:.2g}"
+            )
+        yield said

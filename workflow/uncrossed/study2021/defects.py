@@ -72,7 +72,7 @@ def _run_defects(row: Mapping[str, Any], median: float) -> Iterator[str]:
     if 0 <= accuracies[1] <= 1 and not _is_exact(accuracies[1]):
         yield f"TensorFlow's accuracy {accuracies[1]!r} is no multiple of 1/{TEST_EXAMPLES}"
     if not abs(abs(row[DIFFERENCE]) - row["accuracy_diff"]) <= ROUNDED_BY:
-        yield f"accuracy_diff is {row['accuracy_diff']:g}; its accuracies differ by {abs(row[DIFFERENCE]):g}"
+        yield f"accuracy_diff is {row['accuracy_diff']:g}; its accuracies differ by {row[DIFFERENCE]:+g}"
     missing = [name for name in LOSSES if row[name] is None]
     if missing:
         yield f"no curves: {', '.join(missing)}"

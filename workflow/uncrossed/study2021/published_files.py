@@ -29,10 +29,14 @@ from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, HY
 if TYPE_CHECKING:
     import pandas as pd
 
+    from uncrossed.study.trial import Trial
+
 BUCKET = "gs://crossed-wires-dataset"
 PREFIX = "dual_train_"
 SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
-# What a checkpoint has besides the model.
+# What a checkpoint says of its objects.
+GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+# What it has besides the model.
 OTHERS = re.compile(r"optimizer/|save_counter$|keras_api/metrics/|.*/\.OPTIMIZER_SLOT/")
 
 
@@ -221,12 +225,9 @@ class PublishedPyTorch:
             InputError: as `weights`; or the weights are not those of the architecture.
         """
         from uncrossed.common import environment
-        from uncrossed.study.trial import Trial
-        from uncrossed.study2021.published_study import SEMANTICS
         from uncrossed.training.architectures import load
 
-        where, columns = self.files.source.where(self._name), ("trial", "architecture", *HYPERPARAMETERS)
-        row = Trial.check({**{name: self.row[name] for name in columns}, "semantics": SEMANTICS}, where)
+        where, row = self.files.source.where(self._name), trained_by(self.row)
         weights, like = dict(self.weights), BUILT_IN_DATASETS["cifar10"]
         network = load(row.architecture).on(like.shape, like.classes)
         try:
@@ -271,7 +272,33 @@ class PublishedTensorFlow:
             self._arrays = self._read()
         return self._arrays
 
+    def keras_weights(self) -> "Arrays":
+        """The same arrays by the paths that the variables of the architecture's Keras model have: `conv1_conv/kernel`.
+
+        The checkpoint says what each variable was called. Layers whose names had a slash have an underscore today.
+
+        Raises:
+            InputError: as `weights`.
+        """
+        arrays, (where, checkpoint) = self.weights, self._checkpoint()
+        called = _called(where, checkpoint)
+        names = {_path(called.get(name, name)): name for name in arrays}
+        return Arrays(where, names, lambda path: arrays[names[path]])
+
     def _read(self) -> "Arrays":
+        where, checkpoint = self._checkpoint()
+        found = [name.removesuffix(SUFFIX) for name in checkpoint.get_variable_to_shape_map() if SUFFIX in name]
+
+        def read(name: str) -> np.ndarray:
+            try:
+                return np.asarray(checkpoint.get_tensor(name + SUFFIX))
+            except Exception as error:
+                raise InputError(f"{where}: array '{name}' is damaged ({_reason(error)})") from None
+
+        return Arrays(where, sorted((name for name in found if not OTHERS.match(name)), key=_numbered), read)
+
+    def _checkpoint(self) -> tuple[str, Any]:
+        """What errors call the checkpoint, and its reader."""
         where = f"{self.files.source.where(self._name)}.index"
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         try:
@@ -282,17 +309,23 @@ class PublishedTensorFlow:
         prefix = str(self.files.path(f"{self._name}.index")).removesuffix(".index")
         try:
             checkpoint = tensorflow.train.load_checkpoint(prefix)
-            found = [name.removesuffix(SUFFIX) for name in checkpoint.get_variable_to_shape_map() if SUFFIX in name]
+            checkpoint.get_variable_to_shape_map()
         except Exception as error:
             raise InputError(f"{where}: not a checkpoint of TensorFlow ({_reason(error)})") from None
+        return where, checkpoint
 
-        def read(name: str) -> np.ndarray:
-            try:
-                return np.asarray(checkpoint.get_tensor(name + SUFFIX))
-            except Exception as error:
-                raise InputError(f"{where}: array '{name}' is damaged ({_reason(error)})") from None
 
-        return Arrays(where, sorted((name for name in found if not OTHERS.match(name)), key=_numbered), read)
+def trained_by(run: Mapping[str, Any]) -> "Trial":
+    """A published run as a row of a manifest.
+
+    Args:
+        run: of the table of trials.
+    """
+    from uncrossed.study.trial import Trial
+    from uncrossed.study2021.published_study import SEMANTICS
+
+    values = {name: run[name] for name in ("trial", "architecture", *HYPERPARAMETERS)}
+    return Trial.check({**values, "semantics": SEMANTICS}, run["trial"])
 
 
 class Arrays(Mapping):
@@ -381,6 +414,24 @@ def _array(name: Any, tensor: Any) -> np.ndarray:
     if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
         raise TypeError(f"it holds a {type(tensor).__name__} named {str(name)[:40]!r}")
     return tensor.detach().numpy()
+
+
+def _called(where: str, checkpoint: Any) -> dict[str, str]:
+    """What each variable of a checkpoint was called in its model, as `conv1/conv/kernel`, by its path through it."""
+    from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+    try:
+        graph = TrackableObjectGraph.FromString(checkpoint.get_tensor(GRAPH))
+    except Exception as error:
+        raise InputError(f"{where}: its list of objects is missing or damaged ({_reason(error)})") from None
+    attributes = [attribute for node in graph.nodes for attribute in node.attributes]
+    return {one.checkpoint_key.removesuffix(SUFFIX): one.full_name for one in attributes}
+
+
+def _path(called: str) -> str:
+    """Keras' path of a variable that was once called so."""
+    layer, _, name = called.rpartition("/")
+    return f"{layer.replace('/', '_')}/{name}"
 
 
 def _needs(where: str, framework: str, error: ImportError) -> InputError:

@@ -11,12 +11,13 @@ from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
 from uncrossed.common.parquet import write_parquet
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
-from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIFFERENCE, STATUSES
+from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE, SIDE_DIAGNOSES, STATUSES
 from uncrossed.study import layout, manifest
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.mechanisms import resolve, spell
 from uncrossed.study.trial import Trial
+from uncrossed.study2021.sampling import BOX, ORIGIN, POINT
 
 SEMANTICS = "published"
 TRAIN_EXAMPLES = BUILT_IN_DATASETS["cifar10"].train_examples
@@ -91,7 +92,8 @@ def write_reference(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 def write(table: pd.DataFrame, folder: str | os.PathLike[str]) -> None:
     """Write the published pairs as a study's tables, without models: what an analysis and a report need.
 
-    All of the pairs count as completed, as their accuracies are there.
+    All of the pairs count as completed, as their accuracies are there; diagnoses say what became of them, and `origin`,
+    `point` and `box` where rows come from (`sampling.origins`).
 
     Args:
         table: the published pairs, as `published_tables.read` gives them.
@@ -105,5 +107,7 @@ def write(table: pd.DataFrame, folder: str | os.PathLike[str]) -> None:
     for status, accuracy in zip(STATUSES, ACCURACIES, strict=True):
         pairs[status], pairs[accuracy] = "completed", table[accuracy]
     pairs[DIFFERENCE], pairs[BOTH_COMPLETED] = table[DIFFERENCE], True
+    others = [*SIDE_DIAGNOSES, DIAGNOSIS, ORIGIN, POINT, BOX]
+    pairs[others] = table[others]
     write_text(folder / layout.TRIALS_CSV, pairs.to_csv(index=False, lineterminator="\n"))
     write_parquet(pairs, folder / layout.TRIALS_PARQUET)

@@ -21,12 +21,18 @@ import pandas as pd
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import reading
 from uncrossed.common.servers import whole
-from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
+from uncrossed.results import diagnosis
+from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, diagnosis_column
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
+from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.study2021 import sampling
 
 BASE_URL = "https://raw.githubusercontent.com/maxzvyagin/crossedwires"
 COMMIT = "220035c5b7252de1d83019945e36f6178eee11e0"
 FOLDER = "src/crossedwires/cifar10"
+# Each framework's training losses: PyTorch's are those of an epoch's last batch, TensorFlow's means over an epoch.
+TRAINING_LOSSES = ("pt_average_training_loss", "tf_training_loss")
 LOSSES = ("pt_average_training_loss", "pt_latest_training_loss", "tf_training_loss")
 # All that is read of a table, in which hyperparameters have the names that they have here.
 READ_COLUMNS = ("Name", *HYPERPARAMETERS, "pt_test_acc", "tf_test_acc", "accuracy_diff", "State", "Runtime", *LOSSES)
@@ -88,7 +94,8 @@ def read(folder: str | os.PathLike[str] | None = None, url: str | None = None) -
         One row per published run: `trial`, `architecture`, the hyperparameters, `pytorch_test_accuracy` and
         `tensorflow_test_accuracy` from 0 to 1, their `difference` (PyTorch - TensorFlow), `accuracy_diff` as
         published, `state`, `runtime_seconds` of both frameworks together, and `LOSSES`: lists with one loss per
-        epoch, None where there is none.
+        epoch, None where there is none; the diagnoses of both sides and of the pair (`results.diagnosis`); `origin`,
+        `point` and `box`, as `sampling.origins` finds them.
 
     Raises:
         InputError: a file that is missing, cannot be downloaded or has another SHA-256; a missing column; a value
@@ -144,7 +151,22 @@ def parse(content: bytes, architecture: str, place: str) -> pd.DataFrame:
         rows[row["trial"]] = row
     if not rows:
         raise InputError(f"{place}: no rows below the header")
-    return pd.DataFrame(rows.values())
+    table = pd.DataFrame(rows.values())
+    return pd.concat([table, _diagnoses(table), sampling.origins(table)], axis=1)
+
+
+def _diagnoses(table: pd.DataFrame) -> pd.DataFrame:
+    """What became of each side and pair; of accuracies that are no share of right answers nothing is said."""
+    data = BUILT_IN_DATASETS["cifar10"]
+    found = {
+        diagnosis_column(framework): [
+            diagnosis.of_side(value, losses or [], [], data.classes, data.test_examples)
+            for value, losses in zip(table[accuracy], table[loss], strict=True)
+        ]
+        for framework, accuracy, loss in zip(FRAMEWORKS, ACCURACIES, TRAINING_LOSSES, strict=True)
+    }
+    sides = zip(*found.values(), strict=True)
+    return pd.DataFrame({**found, DIAGNOSIS: [diagnosis.of_pair(*pair) for pair in sides]}, index=table.index)
 
 
 def _content(place: str, local: bool) -> bytes:

@@ -25,6 +25,8 @@ class Checkpoint:
         optimizer: for each of the optimizer's slots its arrays by the weights' names.
         random: the framework's random generators, by names of its backend.
         kept: for each kept epoch, as text, the arrays by name, in model order.
+        views: for each view by name `statistics`, its running statistics by name; `curves` and `kept` as above, of
+            TEST_CURVES and of running statistics.
     """
 
     epoch: int
@@ -36,6 +38,7 @@ class Checkpoint:
     optimizer: dict[str, Arrays] = field(default_factory=dict)
     random: Arrays = field(default_factory=dict)
     kept: dict[str, Arrays] = field(default_factory=dict)
+    views: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Saved(Protocol):

@@ -5,7 +5,11 @@ The mechanisms themselves, with their formulas and sources, are in `uncrossed.st
 
 from collections.abc import Collection, Mapping
 
+from uncrossed.common.errors import InputError
+
 AS_SHIPPED = ("native", "independent")
+# With these PyTorch's steps take numbers from Python, others in each.
+PER_STEP = ("adam_epsilon", "dropout_masks")
 
 
 def effective(settings: Mapping[str, str], framework: str, touching: Collection[str]) -> dict[str, str]:
@@ -34,3 +38,20 @@ def effective(settings: Mapping[str, str], framework: str, touching: Collection[
         if (framework if side == "native" else side) != "pytorch":
             del found["dropout_masks"]
     return found
+
+
+def check_graphs(mechanisms: Mapping[str, str]) -> None:
+    """Refuse what a CUDA graph of PyTorch's step would freeze in silence: it repeats the numbers that it was given.
+
+    Args:
+        mechanisms: of PyTorch's side, as `effective` gives them.
+
+    Raises:
+        InputError: there is such a mechanism.
+    """
+    found = [f"{name}={mechanisms[name]}" for name in PER_STEP if name in mechanisms]
+    if found:
+        raise InputError(
+            f"{' and '.join(found)}: each of PyTorch's steps takes other numbers from the host, and a CUDA graph would "
+            "repeat one step's; allowed: the setting 'cuda_graphs' false, or semantics without"
+        )

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from uncrossed.training import views
 from uncrossed.training.architectures import Architecture
 from uncrossed.training.checkpoint import Checkpoint, Saved
-from uncrossed.training.result import CURVES, Result
+from uncrossed.training.effective import effective
+from uncrossed.training.result import CURVES, TEST_CURVES, Result, View
 
 # Evaluation takes the test examples in batches of this size; it is part of what determines a result's bits.
 TEST_BATCH = 500
@@ -72,6 +74,7 @@ def run(
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[list[Batch], int], Any] = lambda batches, epoch: batches,
     report: Callable[[EpochReport], None] = lambda epoch: None,
+    with_views: bool = False,
 ) -> tuple[Result, list[float]]:
     """Train one trial on one framework, from its beginning or from its checkpoint: the result is the same.
 
@@ -85,6 +88,7 @@ def run(
         stop: asked after every step; the training stops once it is true.
         progress: wraps an epoch's batches, for a progress bar.
         report: called after each epoch.
+        with_views: carry the views of `views.others`, too; nothing else of the result differs.
 
     Returns:
         The result, all attributes of a trial file included, and the seconds that each epoch took, its evaluation
@@ -109,22 +113,53 @@ def run(
     train_batches = batches(len(dataset.labels["train"]), row.batch_size)
     test_batches = batches(len(dataset.labels["test"]), TEST_BATCH)
     network = architecture.on(dataset.shape, dataset.classes)
-    learner = backend.Learner(row, network, settings, dataset.images, dataset.labels)
+    mechanisms = effective(row.semantics, backend.FRAMEWORK, architecture.touching)
+    ways = views.others(backend.FRAMEWORK, mechanisms, architecture.touching) if with_views else {}
+    learner = backend.Learner(row, network, settings, dataset.images, dataset.labels, ways)
     none = np.zeros((0, network.classes), np.float32)
-    state = saved.load(identity) if saved else None
+    # A checkpoint of a training without these views has no statistics for them.
+    whose = identity | ({"views": sorted(ways)} if ways else {})
+    state = saved.load(whose) if saved else None
+
+    def blank(names: Iterable[str]) -> dict[str, np.ndarray]:
+        return {name: np.full(row.epochs, np.nan) for name in names}
+
+    def keep(epoch: int) -> None:
+        state.kept[str(epoch)] = learner.weights()
+        for name, statistics in learner.views.statistics().items():
+            state.views[name]["kept"][str(epoch)] = statistics
+
     if state is None:
-        state = Checkpoint(1, 0, {name: np.full(row.epochs, np.nan) for name in CURVES}, none, np.zeros(1))
-        state.kept = {"0": learner.weights()} if 0 in settings.keep_epochs else {}
+        state = Checkpoint(1, 0, blank(CURVES), none, np.zeros(1))
+        state.views = {name: {"curves": blank(TEST_CURVES), "kept": {}} for name in ways}
+        if 0 in settings.keep_epochs:
+            keep(0)
     else:
         learner.set_weights(state.weights)
         learner.set_optimizer_state(state.steps, state.optimizer)
         learner.set_random(state.random)
+        learner.views.set_statistics({name: view["statistics"] for name, view in state.views.items()})
 
     def save() -> None:
         if saved:
             state.steps, state.weights, state.random = learner.steps, learner.weights(), learner.random()
             state.optimizer = learner.optimizer_state()
-            saved.save(identity, state)
+            for name, statistics in learner.views.statistics().items():
+                state.views[name]["statistics"] = statistics
+            saved.save(whose, state)
+
+    def test() -> np.ndarray:
+        return learner.predict(_until(stop, test_batches)).astype(np.float32)
+
+    def test_views() -> dict[str, np.ndarray]:
+        """Each view's logits: the model's, with other running statistics in the place of its own."""
+        found, own = {}, learner.weights()
+        for name, statistics in learner.views.statistics().items():
+            if not stop():
+                learner.set_weights(statistics)
+                found[name] = test()
+                learner.set_weights({array: own[array] for array in statistics})
+        return found
 
     status = "completed"
     while True:
@@ -135,7 +170,8 @@ def run(
             seen = learner.train(_until(stop, progress(left, epoch)))
             state.logits = np.concatenate([state.logits, seen]) if len(state.logits) else seen
         if not stop():
-            logits = learner.predict(_until(stop, test_batches)).astype(np.float32)
+            logits = test()
+            seen_by = test_views() if ways else {}
         state.seconds[-1] = time.perf_counter() - started
         if stop():
             save()
@@ -144,20 +180,30 @@ def run(
         values = dict(zip(CURVES, (*measured, *measure(logits, dataset.labels["test"])), strict=True))
         for name, value in values.items():
             state.curves[name][epoch - 1] = value
+        for view, found in seen_by.items():
+            for name, value in zip(TEST_CURVES, measure(found, dataset.labels["test"]), strict=True):
+                state.views[view]["curves"][name][epoch - 1] = value
         report(EpochReport(epoch, row.epochs, values, state.seconds[-1]))
         if not np.isfinite(values["train_loss"]):
             status = "diverged"
         last = epoch == row.epochs or status == "diverged"
         if last or epoch in settings.keep_epochs:
-            state.kept[str(epoch)] = learner.weights()
+            keep(epoch)
         if last:
             break
         state.epoch, state.logits, state.seconds = epoch + 1, none, np.append(state.seconds, 0)
         if saved and saved.due():
             save()
     attributes = {**identity, "status": status}
-    weights = {int(epoch): arrays for epoch, arrays in state.kept.items()}
-    return Result(attributes, state.curves, logits, dataset.labels["test"], weights), state.seconds.tolist()
+    carried = {
+        name: View(view["curves"], seen_by[name], _by_number(view["kept"])) for name, view in state.views.items()
+    }
+    weights = _by_number(state.kept)
+    return Result(attributes, state.curves, logits, dataset.labels["test"], weights, carried), state.seconds.tolist()
+
+
+def _by_number(kept: dict[str, Any]) -> dict[int, Any]:
+    return {int(epoch): arrays for epoch, arrays in kept.items()}
 
 
 def _until(stop: Callable[[], bool], batches: Iterable[Batch]) -> Iterator[Batch]:

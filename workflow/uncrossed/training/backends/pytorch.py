@@ -20,8 +20,11 @@ from uncrossed.training import draws
 from uncrossed.training.architectures import Network
 from uncrossed.training.backends import DeviceError, cpu
 from uncrossed.training.backends.pytorch_as_tensorflow import SharedDropout, imitate
-from uncrossed.training.effective import effective
+from uncrossed.training.backends.pytorch_graphs import GraphedStep
+from uncrossed.training.backends.pytorch_views import Views
+from uncrossed.training.effective import check_graphs, effective
 from uncrossed.training.optimizers import adam
+from uncrossed.training.views import Ways
 
 FRAMEWORK = "pytorch"
 
@@ -155,6 +158,8 @@ class Learner:
         model: maps float images, examples x channels x height x width in [0, 1], to logits, examples x classes.
         optimizer: as shipped unless the row says otherwise.
         steps: how many optimizer steps were taken.
+        graphed: takes the steps on full batches where the settings ask for CUDA graphs.
+        views: the running statistics of other evaluation mechanisms.
     """
 
     def __init__(
@@ -164,6 +169,7 @@ class Learner:
         settings: Any,
         images: Mapping[str, np.ndarray],
         labels: Mapping[str, np.ndarray],
+        ways: Mapping[str, Ways] | None = None,
     ):
         """Build model and optimizer; move the images (uint8 NHWC) and labels (integers) of both splits to the device.
 
@@ -173,6 +179,10 @@ class Learner:
             settings: device, precision and more.
             images: of each split.
             labels: of each split.
+            ways: the views to carry by name, as `views.others` gives them.
+
+        Raises:
+            InputError: the settings ask for CUDA graphs, and the row's steps cannot be repeated.
         """
         device = "cuda" if settings.device == "gpu" else "cpu"
         self.images = {split: torch.from_numpy(array).to(device) for split, array in images.items()}
@@ -180,11 +190,15 @@ class Learner:
         self.dtype = getattr(torch, settings.precision)
         self.seed, self.steps = row.seed, 0
         mechanisms = effective(row.semantics, FRAMEWORK, network.architecture.touching)
+        self.graphs, self.batch_size, self.graphed = settings.cuda_graphs, row.batch_size, None
+        if self.graphs:
+            check_graphs(mechanisms)
         self.format, weights = memory_formats(network, row.batch_size, settings)
         self.model = build(row.seed, network, mechanisms).to(device, memory_format=weights)
+        self.views = Views(self.model, network.architecture, ways or {})
         self.masked = [layer for layer in self.model.modules() if isinstance(layer, SharedDropout)]
         fused = settings.precision == "float32"  # proofs take the default
-        self.optimizer = adam.pytorch(self.model.parameters(), row, mechanisms, fused)
+        self.optimizer = adam.pytorch(self.model.parameters(), row, mechanisms, fused, self.graphs)
 
     def train(self, batches: Iterable[tuple[int, int]]) -> np.ndarray:
         """One step on each batch of training examples, in order.
@@ -200,10 +214,20 @@ class Learner:
         for k, layer in enumerate(self.masked):
             layer.draw = partial(draws.dropout_mask, self.seed, self.steps, k)
         self.steps += 1
+        images, labels = self.images["train"][start:stop], self.labels["train"][start:stop]
+        if not self.graphs or stop - start < self.batch_size:
+            return self.learn(images, labels)
+        if self.graphed is None:
+            self.graphed = GraphedStep(images, labels)
+        return self.graphed(self.learn, images, labels)
+
+    def learn(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """A step on images (uint8 NHWC) and labels (int64) on the device; all that a CUDA graph holds."""
         self.optimizer.zero_grad()
-        logits = self.model(self.batch("train", start, stop))
-        functional.cross_entropy(logits, self.labels["train"][start:stop]).backward()
+        logits = self.model(self.floats(images, self.format))
+        functional.cross_entropy(logits, labels).backward()
         self.optimizer.step()
+        self.views.move()
         return logits.detach()
 
     @torch.no_grad()
@@ -215,8 +239,11 @@ class Learner:
     def batch(self, split: str, start: int, stop: int) -> torch.Tensor:
         """The images from `start` to before `stop` as floats in [0, 1], examples x channels x height x width."""
         layout = self.format if split == "train" else torch.channels_last
-        floats = self.images[split][start:stop].permute(0, 3, 1, 2).to(self.dtype, memory_format=layout)
-        return floats.div_(255)
+        return self.floats(self.images[split][start:stop], layout)
+
+    def floats(self, images: torch.Tensor, layout: torch.memory_format) -> torch.Tensor:
+        """Images, uint8 NHWC, as floats in [0, 1], examples x channels x height x width."""
+        return images.permute(0, 3, 1, 2).to(self.dtype, memory_format=layout).div_(255)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Copies of the model's `state_dict` entries, by name, in model order."""
@@ -236,7 +263,7 @@ class Learner:
 
     def set_optimizer_state(self, steps: int, state: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         """Set the number of steps taken and the optimizer's arrays of some or all weights; the others are zero."""
-        self.steps = steps
+        self.steps, self.graphed = steps, None
         adam.set_pytorch_state(self.optimizer, self.model.named_parameters(), steps, state)
 
     def random(self) -> dict[str, np.ndarray]:

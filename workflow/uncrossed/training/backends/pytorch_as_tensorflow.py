@@ -7,11 +7,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from uncrossed.training.architectures import Network
+from uncrossed.training.architectures import Architecture, Network
 
 
-class BiasedBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation whose running variance is the mean of the biased ones: Σ(x - mean)²/n."""
+class OtherBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation with Keras' running statistics: its momentum, or its biased variances Σ(x - mean)²/n.
+
+    Attributes:
+        biased: whether the running variance is the mean of biased ones.
+    """
+
+    biased: bool
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Normalise examples x channels x height x width."""
@@ -20,12 +26,23 @@ class BiasedBatchNorm2d(nn.BatchNorm2d):
         mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
         # With momentum 1 the buffers become the batch's mean and its unbiased variance.
         y = functional.batch_norm(x, mean, variance, self.weight, self.bias, True, 1.0, self.eps)
-        count = x.numel() // x.shape[1]
+        share = share_of_variance(x.numel() // x.shape[1], self.momentum, self.biased)
         with torch.no_grad():
             self.running_mean.mul_(1 - self.momentum).add_(mean * self.momentum)
-            self.running_var.mul_(1 - self.momentum).add_(variance * ((count - 1) / count * self.momentum))
+            self.running_var.mul_(1 - self.momentum).add_(variance * share)
             self.num_batches_tracked.add_(1)
         return y
+
+
+def share_of_variance(count: int, momentum: float, biased: bool) -> float:
+    """What share of a batch's unbiased variance, of so many values, goes into the running one."""
+    return (count - 1) / count * momentum if biased else momentum
+
+
+def keras_momentum(architecture: Architecture) -> float:
+    """The momentum of Keras' layers as PyTorch's take it."""
+    momentum, _ = architecture.BATCHNORM["tensorflow"]
+    return round(1 - momentum, 12)
 
 
 class SharedDropout(nn.Module):
@@ -79,13 +96,13 @@ def imitate(model: nn.Module, network: Network, mechanisms: Mapping[str, str]) -
             biased = architecture.CONV_BIAS == "tensorflow"
             module.bias = nn.Parameter(torch.zeros(module.out_channels)) if biased else None
         if isinstance(module, nn.BatchNorm2d):
-            momentum, epsilon = architecture.BATCHNORM["tensorflow"]
-            if "batchnorm_momentum" in mechanisms:
-                module.momentum = round(1 - momentum, 12)
             if "batchnorm_epsilon" in mechanisms:
-                module.eps = epsilon
-            if "batchnorm_variance" in mechanisms:
-                module.__class__ = BiasedBatchNorm2d
+                _, module.eps = architecture.BATCHNORM["tensorflow"]
+            if "batchnorm_momentum" in mechanisms:
+                module.momentum = keras_momentum(architecture)
+            if mechanisms.keys() & {"batchnorm_momentum", "batchnorm_variance"}:
+                module.__class__ = OtherBatchNorm2d
+                module.biased = "batchnorm_variance" in mechanisms
         if isinstance(module, nn.Dropout) and mechanisms.keys() & {"dropout", "dropout_masks"}:
             new = nn.Identity() if "dropout" in mechanisms else SharedDropout(module.p)
             parent, _, child = name.rpartition(".")

@@ -18,8 +18,10 @@ from uncrossed.training.architectures import Network
 from uncrossed.training.arrays import to_pytorch, to_tensorflow
 from uncrossed.training.backends import DeviceError, cpu, tensorflow_batchnorm
 from uncrossed.training.backends.tensorflow_as_pytorch import SharedDropout, imitate
+from uncrossed.training.backends.tensorflow_views import Views
 from uncrossed.training.effective import effective
 from uncrossed.training.optimizers import adam
+from uncrossed.training.views import Ways
 
 FRAMEWORK = "tensorflow"
 # Keras' epsilon and layout of images as it ships.
@@ -146,6 +148,7 @@ class Learner:
         model: maps float images, examples x height x width x channels in [0, 1], to logits, examples x classes.
         optimizer: as shipped unless the row says otherwise.
         steps: how many optimizer steps were taken.
+        views: the running statistics of other evaluation mechanisms.
     """
 
     def __init__(
@@ -155,6 +158,7 @@ class Learner:
         settings: Any,
         images: Mapping[str, np.ndarray],
         labels: Mapping[str, np.ndarray],
+        ways: Mapping[str, Ways] | None = None,
     ):
         """Build model and optimizer; move the images (uint8 NHWC) and labels (integers) of both splits to the device.
 
@@ -164,6 +168,7 @@ class Learner:
             settings: device, precision and more.
             images: of each split.
             labels: of each split.
+            ways: the views to carry by name, as `views.others` gives them.
         """
         self.images = {split: tf.constant(array) for split, array in images.items()}
         self.labels = {split: tf.constant(array, tf.int32) for split, array in labels.items()}
@@ -171,6 +176,7 @@ class Learner:
         self.seed, self.steps, self.deterministic = row.seed, 0, settings.deterministic
         mechanisms = effective(row.semantics, FRAMEWORK, network.architecture.touching)
         self.model = build(row.seed, network, mechanisms)
+        self.views = Views(self.model, network.architecture, ways or {})
         weights = {id(variable) for variable in self.model.weights}
         # Random generators of dropout layers: numbered, for their paths depend on what the process built before.
         self.generators = [variable for variable in self.model.variables if id(variable) not in weights]
@@ -215,7 +221,7 @@ class Learner:
     def learn(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         """One optimizer step on a batch, float images and integer labels; returns their logits."""
         weights = self.model.trainable_variables
-        with tf.GradientTape() as tape, tensorflow_batchnorm.together(self.model):
+        with tf.GradientTape() as tape, tensorflow_batchnorm.together(self.model, self.views):
             logits = self.model(images, training=True)
         upstream = cross_entropy_gradient(logits, labels, self.deterministic)
         # Where the logits depend on no such weight, Keras leaves it alone, and so does Adam at gradients of zero.

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from uncrossed.training.architectures import Network
+from uncrossed.training.architectures import Architecture, Network
 from uncrossed.training.optimizers import adam
 
 
@@ -46,6 +46,12 @@ class SharedDropout(layers.Layer):
         return inputs * tf.cast(self.mask, inputs.dtype) if training else inputs
 
 
+def pytorch_momentum(architecture: Architecture) -> float:
+    """The momentum of PyTorch's layers as Keras' take it."""
+    momentum, _ = architecture.BATCHNORM["pytorch"]
+    return 1 - momentum
+
+
 def imitate(model: keras.Model, network: Network, mechanisms: Mapping[str, str]) -> keras.Model:
     """A changed copy of a stock model, with its initial weights; it is returned as it is where nothing changes.
 
@@ -68,11 +74,10 @@ def imitate(model: keras.Model, network: Network, mechanisms: Mapping[str, str])
     def clone(layer: layers.Layer) -> layers.Layer:
         kind, config = type(layer), layer.get_config()
         if isinstance(layer, layers.BatchNormalization):
-            momentum, epsilon = architecture.BATCHNORM["pytorch"]
             if "batchnorm_momentum" in mechanisms:
-                config["momentum"] = 1 - momentum
+                config["momentum"] = pytorch_momentum(architecture)
             if "batchnorm_epsilon" in mechanisms:
-                config["epsilon"] = epsilon
+                _, config["epsilon"] = architecture.BATCHNORM["pytorch"]
             if "batchnorm_variance" in mechanisms:
                 kind = UnbiasedBatchNormalization
         if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
@@ -110,4 +115,16 @@ def imitate(model: keras.Model, network: Network, mechanisms: Mapping[str, str])
     for variable in changed.weights:
         if variable.path in stock:
             variable.assign(stock[variable.path])
+    # What is dropped at random is what the stock layer would drop.
+    for layer in filter(_generators, model.layers):
+        new = changed.get_layer(layer.name)
+        if type(new) is type(layer):
+            for ours, theirs in zip(_generators(new), _generators(layer), strict=True):
+                ours.assign(theirs)
     return changed
+
+
+def _generators(layer: layers.Layer) -> list[keras.Variable]:
+    """The states of a layer's random generators."""
+    weights = {id(variable) for variable in layer.weights}
+    return [variable for variable in layer.variables if id(variable) not in weights]
