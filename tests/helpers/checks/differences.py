@@ -4,9 +4,13 @@ import json
 import sys
 
 from helpers import small_pairs, small_trainings
-from uncrossed.explain.differences import examine, losses, optimizers, pair_file
+from uncrossed.explain.differences import pair_file
 
-examine.start(threads=1)
+pair_file.start(threads=1)
+
+from uncrossed.explain.differences import losses, optimizers  # noqa: E402
+from uncrossed.explain.differences.examine import examine  # noqa: E402
+
 found = {}
 cases = small_pairs.cases()
 for name in sys.argv[1:] or cases:
@@ -32,7 +36,7 @@ for name in sys.argv[1:] or cases:
         {},
         {key: value for key, value in constants.items() if key in pair_file.TRAINING},
     )
-    report = examine.examine(pair)
+    report = examine(pair)
     found[name] = {
         "differences": [difference.plain() for difference in report.differences],
         "partings": report.partings,

@@ -112,22 +112,24 @@ def add_commands(commands: Any) -> None:
 def diff(options: argparse.Namespace) -> int:
     """Print what differs between two models; exit 1 when something does."""
     from uncrossed.common import cpus, files
-    from uncrossed.explain.differences import examine, pair_file
+    from uncrossed.explain.differences import pair_file
 
     models = tuple(options.models)
     pair_file.check_named(models)
     if options.threads is not None and options.threads < 1:
         raise InputError(f"--threads: found {options.threads}; allowed: an integer >= 1")
     shape = tuple(options.shape) if options.shape else None
-    examine.start(options.threads or max(1, min(4, int(cpus.usable()))))
+    pair_file.start(options.threads or max(1, min(4, int(cpus.usable()))))
     pair = pair_file.load(models, shape, options.classes, options.vocabulary, options.channels_first)
 
     def report(step: str) -> None:
         print(f"{step} ...", file=sys.stderr, flush=True)
 
-    from uncrossed.explain.differences.printed import printed  # which needs both frameworks
+    # What needs both frameworks.
+    from uncrossed.explain.differences.examine import examine
+    from uncrossed.explain.differences.printed import printed
 
-    found = examine.examine(pair, report)
+    found = examine(pair, report)
     print(printed(found, options.map))
     if options.json:
         files.write_json(options.json, found.plain())

@@ -1,77 +1,40 @@
-"""The whole comparison of one pair, from two functions to a report."""
+"""The whole comparison of one pair, from two functions to a report; `pair_file.start` has imported both frameworks."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import keras
 import numpy as np
+import torch
 
 from uncrossed.common.errors import InputError
+from uncrossed.explain.differences import (
+    configuration,
+    initial,
+    keras_calls,
+    losses,
+    operations,
+    optimizers,
+    pairing,
+    pytorch_calls,
+    sharing,
+    variances,
+)
+from uncrossed.explain.differences.calls import Pass
+from uncrossed.explain.differences.configuration import Difference
+from uncrossed.explain.differences.explanation import UNSEEN, Explanation
+from uncrossed.explain.differences.function import Comparison
+from uncrossed.explain.differences.operations import Model, Operation
 from uncrossed.explain.differences.pair_file import FEW, PairFile, keras_model, told
-from uncrossed.study.trial import Settings
-from uncrossed.training import backends
+from uncrossed.explain.differences.pairing import Pairs
+from uncrossed.explain.differences.report import Report
+from uncrossed.explain.differences.sharing import Shared
 
-
-@dataclass
-class Report:
-    """All that is found of one pair.
-
-    Attributes:
-        name: of the pair.
-        inputs: what one input is, in words.
-        parameters: the number of trained parameters of each side.
-        pairs: PyTorch's name, Keras' name, kind, and whether it has arrays, of each pair of operations.
-        ambiguous: layers that could be paired otherwise as well.
-        flattened: dense layers whose inputs the two flatten in another order.
-        unknown: operations that are not compared by configuration.
-        differences: in the order in which one would mend them.
-        partings: where the two part, and because of what.
-        agreed: how far apart the outputs are once all differences are taken away.
-        notes: what could not be compared.
-    """
-
-    name: str
-    inputs: str
-    parameters: dict[str, int]
-    pairs: list[dict[str, Any]]
-    ambiguous: list[tuple[str, str]]
-    flattened: list[tuple[str, tuple[int, int, int]]]
-    unknown: list[dict[str, str]]
-    differences: list[Any] = field(default_factory=list)
-    partings: list[dict[str, Any]] = field(default_factory=list)
-    agreed: dict[str, float] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    def plain(self) -> dict[str, Any]:
-        """As data for JSON."""
-        # JSON has no infinity, which stands for values of another shape.
-        partings = [p | {"apart": p["apart"] if np.isfinite(p["apart"]) else None} for p in self.partings]
-        agreed = {mode: size if np.isfinite(size) else None for mode, size in self.agreed.items()}
-        differences = [difference.plain() for difference in self.differences]
-        return vars(self) | {"differences": differences, "partings": partings, "agreed": agreed}
-
-
-def start(threads: int = 1) -> None:
-    """Import and set up both frameworks, for float64 on a CPU.
-
-    Raises:
-        InputError: one is not installed.
-    """
-    settings = Settings(precision="float64", threads=threads)
-    # PyTorch first: imported after TensorFlow it crashes the process.
-    for framework in ("pytorch", "tensorflow"):
-        try:
-            backends.load(framework, settings).configure(settings)
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"{framework} cannot be imported here ({error}): the comparison needs both frameworks in one "
-                "environment, as pip install 'uncrossed[pytorch,tensorflow]' makes it"
-            ) from error
+Models = tuple[torch.nn.Module, keras.Model]
 
 
 def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -> Report:
-    """Compare a pair; `start` was called before.
+    """Compare a pair.
 
     Args:
         pair: the pair.
@@ -80,98 +43,52 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
     Raises:
         InputError: a side cannot be built or run, or is no model of its framework.
     """
-    import torch
-
-    from uncrossed.explain.differences import (
-        configuration,
-        function,
-        initial,
-        keras_calls,
-        losses,
-        operations,
-        optimizers,
-        pairing,
-        pytorch_calls,
-        sharing,
-    )
-
     report("both models are built")
     torch.manual_seed(0)
     ours = pair.model("pytorch")
     if not isinstance(ours, torch.nn.Module):
         raise InputError(f"{pair.name}: pytorch() gives {type(ours).__name__}; allowed: a torch.nn.Module")
-    ours = ours.double()
-    theirs = keras_model(pair)
+    models = ours.double(), keras_model(pair)
     x, y = pair.inputs()
     report("both are run and read")
     with _told(pair, "pytorch", x.shape[1:]):
-        seen = pytorch_calls.record(ours, x[:FEW], False, {}, None)
-        _raise(seen)
+        seen = _ended(pytorch_calls.record(models[0], x[:FEW], False, {}, None))
     with _told(pair, "tensorflow", y.shape[1:]):
-        other = keras_calls.record(theirs, y[:FEW], False)
-        _raise(other)
-    arrays = {name: tensor.detach().numpy() for name, tensor in [*ours.named_parameters(), *ours.named_buffers()]}
-    trained = [name for name, _ in ours.named_parameters()]
-    weights = {variable.path: variable.numpy() for variable in theirs.weights}
-    trained_there = [variable.path for variable in theirs.trainable_variables]
-    left = operations.read(seen, "pytorch", arrays, trained)
-    right = operations.read(other, "keras", weights, trained_there)
+        other = _ended(keras_calls.record(models[1], y[:FEW], False))
+    arrays, weights = _arrays(models[0]), {variable.path: variable.numpy() for variable in models[1].weights}
+    trained = [name for name, _ in models[0].named_parameters()], [v.path for v in models[1].trainable_variables]
+    parameters = {
+        "pytorch": sum(arrays[name].size for name in trained[0]),
+        "tensorflow": sum(weights[path].size for path in trained[1]),
+    }
+    sides = (
+        operations.read(seen, "pytorch", arrays, trained[0]),
+        operations.read(other, "keras", weights, trained[1]),
+    )
     shapes = {name: tuple(array.shape) for name, array in [*arrays.items(), *weights.items()]}
-
-    def paired() -> tuple[Any, dict[str, tuple[int, ...]]]:
-        forms: dict[str, tuple[int, ...]] = {}
-        for model, side in ((left, "pytorch"), (right, "keras")):
-            for operation in model.operations:
-                forms |= sharing.form(operation, side, shapes)
-        return pairing.pair(left, right, forms, pair.pairs), forms
-
-    pairs, forms = paired()
-    alone = [operations.as_dense(o, side) for o, side in ((pairs.only_pytorch, "pytorch"), (pairs.only_keras, "keras"))]
-    if any(alone):
-        pairs, forms = paired()
+    pairs, forms = _paired(sides, shapes, pair.pairs)
     entries = sharing.shared(pairs.pairs, shapes)
 
     report("initial weights are drawn and measured")
     initials = initial.differences(pair, entries, arrays, weights)
+    del arrays, weights  # they may be large
 
     report("both are given the same weights")
-    unshared = _share(ours, theirs, entries, arrays, trained, weights, trained_there)
-    parameters = {
-        "pytorch": sum(arrays[name].size for name in trained),
-        "tensorflow": sum(weights[name].size for name in trained_there),
-    }
-    del arrays, weights  # they may be large
-    comparison = function.Comparison((ours, theirs), (x, y), (left, right), pairs, entries, unshared)
-    measured_variances(comparison)
+    unshared = _share(models, entries, trained)
+    comparison = Comparison(models, (x, y), sides, pairs, entries, unshared)
+    variances.measure(comparison)
     found = configuration.differences(pairs, forms)
+
     report("partings are looked for and explained")
-    functions, unexplained = function.explain(comparison, found)
-    found = [*_sure(found, functions, pairs, unexplained), *unexplained, *initials]
-    try:
-        optimizer, optimizer_notes = optimizers.differences(pair.training)
-        loss, loss_notes, softmax = losses.differences(pair.training, (left.output, right.output))
-    except Exception as error:  # whatever its author's code raises
-        names = ", ".join(pair.training)
-        raise InputError(f"{pair.name}: of {names} one cannot be used ({told(error)})") from error
-    if softmax:
-        found = _without_softmax(found, left.output, right.output)
-    found += [*optimizer, *loss]
-    functions.notes += [*optimizer_notes, *loss_notes]
+    explained = Explanation(comparison, found).run()
+    found = [*_sure(found, explained, pairs), *explained.unexplained, *initials]
+    found += _of_training(pair, found, sides, explained.notes)
     places = {id(operation): place for place, (operation, _) in enumerate(pairs.pairs)}
 
-    def order(difference: configuration.Difference) -> tuple[int, float]:
+    def order(difference: Difference) -> tuple[int, float]:
         stage = configuration.STAGES.index(difference.where)
         return stage, min((configuration.place(a, b, pairs, places) for a, b in difference.pairs), default=0)
 
-    notes = list(functions.notes)
-    given = {entry.keras for entry in entries} - set(unshared)
-    notes += [
-        f"{a.name} / {b.name}: how their arrays correspond is not known, so they were not given the same numbers"
-        for a, b in pairs.pairs
-        if not sharing.alike(a, b) and b.call.trained and not given & set(b.arrays.values())
-    ]
-    notes += [f"PyTorch's {name} is not used in evaluation, and was not compared" for name in left.unused]
-    notes += [f"Keras' {name} is not used in evaluation, and was not compared" for name in right.unused]
     return Report(
         pair.name,
         f"{' x '.join(map(str, pair.shape))}" + (f", numbers below {pair.vocabulary}" if pair.vocabulary else ""),
@@ -181,20 +98,24 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
         [(a.name, shape) for a, b in pairs.pairs if a.kind == "dense" and (shape := sharing.flattened((a, b)))],
         _unknown(pairs),
         sorted(found, key=order),
-        functions.partings,
-        functions.agreed,
-        notes,
+        explained.partings,
+        explained.agreed,
+        [*explained.notes, *_not_compared(sides, pairs, entries, unshared)],
     )
 
 
-def _kind(theirs: Any) -> str:
+def _kind(theirs: Operation) -> str:
     """The kind, as a name map has it."""
     return "depthwise" if theirs.call.function.startswith("depthwise") else theirs.kind
 
 
-def _raise(seen: Any) -> None:
+# Reading, pairing and sharing.
+
+
+def _ended(seen: Pass) -> Pass:
     if seen.error:
         raise RuntimeError(f"{seen.error[0]} (at {seen.error[1].partition('|')[0] or 'its start'})")
+    return seen
 
 
 @contextlib.contextmanager
@@ -207,114 +128,104 @@ def _told(pair: PairFile, side: str, shape: tuple[int, ...]) -> Iterator[None]:
         ) from error
 
 
-def _share(
-    ours: Any,
-    theirs: Any,
-    entries: Any,
-    arrays: dict[str, np.ndarray],
-    trained: list[str],
-    weights: dict[str, np.ndarray],
-    trained_there: list[str],
-) -> list[str]:
+def _arrays(model: torch.nn.Module) -> dict[str, np.ndarray]:
+    """All arrays of PyTorch's model, by name: not copies."""
+    return {name: tensor.detach().numpy() for name, tensor in [*model.named_parameters(), *model.named_buffers()]}
+
+
+def _paired(
+    sides: tuple[Model, Model], shapes: Mapping[str, tuple[int, ...]], settled: Mapping[str, str]
+) -> tuple[Pairs, dict[str, tuple[int, ...]]]:
+    """The pairs, and the arrays' shapes in one layout; what is left alone may be a dense layer, and is tried as one."""
+
+    def paired() -> tuple[Pairs, dict[str, tuple[int, ...]]]:
+        forms: dict[str, tuple[int, ...]] = {}
+        for model, side in zip(sides, ("pytorch", "keras"), strict=True):
+            for operation in model.operations:
+                forms |= sharing.form(operation, side, shapes)
+        return pairing.pair(*sides, forms, settled), forms
+
+    pairs, forms = paired()
+    dense = [operations.as_dense(pairs.only_pytorch, "pytorch"), operations.as_dense(pairs.only_keras, "keras")]
+    return paired() if any(dense) else (pairs, forms)
+
+
+def _share(models: Models, entries: Sequence[Shared], trained: tuple[list[str], list[str]]) -> list[str]:
     """Draw numbers for both models, and put PyTorch's into Keras'; the arrays that have another shape there."""
-    import torch
-
-    from uncrossed.explain.differences import sharing
-
-    drawn = sharing.drawn(arrays, trained)
-    with torch.no_grad():
-        for name, tensor in [*ours.named_parameters(), *ours.named_buffers()]:
-            if name in drawn:
-                tensor.copy_(torch.from_numpy(np.asarray(drawn[name])))
-    made, unshared = sharing.drawn(weights, trained_there, seed=5), []
-    for entry in entries:
-        try:
-            parts = [np.asarray(drawn.get(name, arrays[name])) for name in entry.pytorch]
-            made[entry.keras] = sharing.to_keras(entry, parts, weights[entry.keras].shape)
-        except ValueError:
-            unshared.append(entry.keras)
-    for variable in theirs.weights:
-        if variable.path in made:
-            variable.assign(made[variable.path])
+    arrays, found, unshared = _arrays(models[0]), {entry.keras: entry for entry in entries}, []
+    for name, array in arrays.items():
+        if (values := sharing.drawn(name, array, name in trained[0])) is not None:
+            array[...] = values
+    for variable in models[1].weights:
+        path = variable.path
+        if path in found:
+            try:
+                parts = [arrays[name] for name in found[path].pytorch]
+                variable.assign(sharing.to_keras(found[path], parts, tuple(variable.shape)))
+                continue
+            except ValueError:
+                unshared.append(path)
+        if (values := sharing.drawn(path, variable.numpy(), path in trained[1])) is not None:
+            variable.assign(values)
     return unshared
 
 
-def measured_variances(comparison: Any) -> None:
-    """Say of each batch normalisation whether it keeps the biased or the unbiased variance, as its step shows."""
-    if "training" not in comparison.keras:
-        return
-    passes = comparison.pytorch("training"), comparison.keras["training"]
-    before = ({name: buffer.numpy() for name, buffer in comparison.models[0].named_buffers()}, comparison.weights)
-    for pair in comparison.pairs.pairs:
-        if pair[0].kind != "batchnorm" or pair[1].kind != "batchnorm":
-            continue
-        for k, (operation, part) in enumerate(zip(pair, ("running_var", "moving_variance"), strict=True)):
-            name = operation.arrays.get(part)
-            source = operation.inputs[0] if operation.inputs else None
-            values = comparison.inputs[k] if source is None else passes[k].values.get(source.key)
-            axis = 1 if k == 0 else -1
-            keep = operation.settings.get("momentum")
-            if name not in passes[k].statistics or values is None or keep is None or keep == 1:
-                continue
-            if values.ndim != len(operation.call.x) or values.shape[axis] != before[k][name].size:
-                continue
-            count = values.size // values.shape[axis]
-            axes = tuple(a for a in range(values.ndim) if a != axis % values.ndim)
-            seen = values.var(axis=axes)
-            best = int(seen.argmax())  # of a channel without variance nothing is seen
-            kept = passes[k].statistics[name][best] - keep * before[k][name][best]
-            ratio = kept / (1 - keep) / max(seen[best], 1e-300)
-            if count > 1:
-                unbiased = count / (count - 1)
-                operation.settings["variance"] = (
-                    "biased"
-                    if abs(ratio - 1) < 0.1 * (unbiased - 1)
-                    else "unbiased"
-                    if abs(ratio - unbiased) < 0.1 * (unbiased - 1)
-                    else None
-                )
-        if None in (pair[0].settings.get("variance"), pair[1].settings.get("variance")):
-            for operation in pair:
-                operation.settings["variance"] = None
+# What counts.
 
 
-def _sure(found: Any, functions: Any, pairs: Any, unexplained: Any) -> list[Any]:
+def _sure(found: Sequence[Difference], explained: Explanation, pairs: Pairs) -> list[Difference]:
     """The differences that count: what one side alone has is none where the other does the same in unknown words."""
-    unknown = any(not operation.known for operation in [*pairs.only_pytorch, *pairs.only_keras])
     sure = []
+    unknown = any(not operation.known for operation in [*pairs.only_pytorch, *pairs.only_keras])
     for difference in found:
-        cosmetic = (
-            difference.setting == "missing"
-            and difference.where == "evaluation"
-            and unknown
-            and not unexplained
-            and difference.seen == ["no effect on the numbers that were tried"]
-        )
-        if cosmetic:
-            functions.notes.append(f"{difference.what}: without effect, as the other side does it in other words")
+        missing = difference.setting == "missing" and difference.where == "evaluation"
+        if missing and unknown and not explained.unexplained and difference.seen == [UNSEEN]:
+            explained.notes.append(f"{difference.what}: without effect, as the other side does it in other words")
         else:
             sure.append(difference)
     return sure
 
 
-def _without_softmax(found: Any, *ends: Any) -> list[Any]:
-    """Without a softmax at the end of one model alone: with the losses known, it is theirs to say whether it counts."""
+def _of_training(
+    pair: PairFile, found: list[Difference], sides: tuple[Model, Model], notes: list[str]
+) -> list[Difference]:
+    """What differs in optimizers and losses; a softmax that the losses see to is taken out of what was found."""
+    ends = sides[0].output, sides[1].output
+    try:
+        optimizer, optimizer_notes = optimizers.differences(pair.training)
+        loss, loss_notes, softmax = losses.differences(pair.training, ends)
+    except Exception as error:  # whatever its author's code raises
+        names = ", ".join(pair.training)
+        raise InputError(f"{pair.name}: of {names} one cannot be used ({told(error)})") from error
 
-    def of_the_loss(difference: Any) -> bool:
-        operations = [operation for pair in difference.pairs for operation in pair if operation is not None]
-        named = all(operation.settings.get("function") in ("softmax", "log_softmax") for operation in operations)
-        return difference.cause == "activation.missing" and named and all(o in ends for o in operations)
+    def of_the_loss(difference: Difference) -> bool:
+        both = [operation for pair in difference.pairs for operation in pair if operation is not None]
+        named = all(operation.settings.get("function") in ("softmax", "log_softmax") for operation in both)
+        return difference.cause == "activation.missing" and named and all(o in ends for o in both)
 
-    return [difference for difference in found if not of_the_loss(difference)]
+    if softmax:
+        found[:] = [difference for difference in found if not of_the_loss(difference)]
+    notes += [*optimizer_notes, *loss_notes]
+    return [*optimizer, *loss]
 
 
-def _unknown(pairs: Any) -> list[dict[str, str]]:
-    found = []
-    for side, operations in (("pytorch", pairs.only_pytorch), ("tensorflow", pairs.only_keras)):
-        found += [{"side": side, "layer": o.name, "kind": o.call.source or o.kind} for o in operations if not o.known]
-    found += [
-        {"side": "both", "layer": f"{a.name} / {b.name}", "kind": a.call.source or a.kind}
-        for a, b in pairs.pairs
-        if not (a.known and b.known and a.kind == b.kind)
-    ]
-    return found
+def _unknown(pairs: Pairs) -> list[dict[str, str]]:
+    def named(side: str, layer: str, operation: Operation) -> dict[str, str]:
+        return {"side": side, "layer": layer, "kind": operation.call.source or operation.kind}
+
+    found = [named("pytorch", o.name, o) for o in pairs.only_pytorch if not o.known]
+    found += [named("tensorflow", o.name, o) for o in pairs.only_keras if not o.known]
+    return found + [named("both", f"{a.name} / {b.name}", a) for a, b in pairs.pairs if not sharing.alike(a, b)]
+
+
+def _not_compared(
+    sides: tuple[Model, Model], pairs: Pairs, entries: Sequence[Shared], unshared: Sequence[str]
+) -> Iterator[str]:
+    given = {entry.keras for entry in entries} - set(unshared)
+    for a, b in pairs.pairs:
+        if not sharing.alike(a, b) and b.call.trained and not given & set(b.arrays.values()):
+            why = "how their arrays correspond is not known, so they were not given the same numbers"
+            yield f"{a.name} / {b.name}: {why}"
+    for side, model in zip(("PyTorch's", "Keras'"), sides, strict=True):
+        for name in model.unused:
+            yield f"{side} {name} is not used in evaluation, and was not compared"

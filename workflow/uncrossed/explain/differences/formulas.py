@@ -50,7 +50,7 @@ def dense(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation) 
     return functional.conv2d(x, weight, bias) if weight.ndim == 4 else functional.linear(x, weight, bias)
 
 
-def batchnorm(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation, training: bool) -> Tensor:
+def batchnorm(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation | None) -> Tensor:
     """Batch normalisation, and in training its statistics' step."""
     mean, variance = arrays.get("running_mean"), arrays.get("running_var")
     weight = arrays.get("weight") if settings["scale"] else None
@@ -59,7 +59,7 @@ def batchnorm(x: Tensor, arrays: Tensors, settings: Settings, operation: Operati
     unbiased = settings.get("variance") != "biased"
     # A copy: what batch normalisation has changed, its way back must find unchanged.
     kept = None if variance is None else variance.detach().clone()
-    training = training or mean is None
+    training = settings["training"] or mean is None
     made = functional.batch_norm(x, mean, kept, weight, bias, training, 1 - (keep or 0), settings["epsilon"])
     if training and variance is not None:
         count = x.numel() / x.shape[1]
@@ -121,15 +121,14 @@ def gru(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation) ->
 
 def activation(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation | None) -> Tensor:
     """A named function."""
-    settings = dict(settings)
-    name = settings.pop("function")
+    name = settings["function"]
     if name in ("softmax", "log_softmax"):
-        axis = 1 if x.ndim == 4 else -1
-        return getattr(functional, name)(x, dim=axis)
-    single = settings.pop("single", False)
-    settings = {key: value for key, value in settings.items() if key != "axis"}
+        return getattr(functional, name)(x, dim=1 if x.ndim == 4 else -1)
     formula = curves.KNOWN[name].formula
-    return (curves.SINGLE.get(name, formula) if single else formula)(x, **settings)
+    if settings.get("single"):
+        formula = curves.SINGLE.get(name, formula)
+    others = ("function", "axis", "single", "training")
+    return formula(x, **{key: value for key, value in settings.items() if key not in others})
 
 
 def rescaling(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation | None) -> Tensor:

@@ -67,122 +67,72 @@ class Scheme:
     """A scheme by its name: the law for so many inputs and outputs, and how either side writes it."""
 
     name: str
-    law: Callable[[int, int], Law]
+    family: str
+    size: Callable[[int, int], float]
     pytorch: str
     keras: str
 
-
-def _scheme(name: str, family: str, size: Callable[[int, int], float], pytorch: str, keras: str) -> Scheme:
-    return Scheme(name, lambda fan_in, fan_out: Law(family, size(fan_in, fan_out)), pytorch, keras)
-
-
-def _truncated(name: str, scale: int, mode: str, keras: str) -> Scheme:
-    fans = {"fan_in": lambda i, o: i, "fan_out": lambda i, o: o, "fan_avg": lambda i, o: (i + o) / 2}[mode]
-    words = {"fan_in": "fan_in", "fan_out": "fan_out", "fan_avg": "((fan_in + fan_out) / 2)"}[mode]
-    written = f"nn.init.trunc_normal_(w, std=s, a=-2 * s, b=2 * s) with s = ({scale} / {words})**0.5 / 0.8796"
-    return _scheme(name, "truncated", lambda i, o: math.sqrt(scale / fans(i, o)) / WIDER, written, keras)
+    def law(self, fan_in: int, fan_out: int) -> Law:
+        """The law for so many inputs and outputs."""
+        return Law(self.family, self.size(fan_in, fan_out))
 
 
-def _scaling(scale: str, mode: str, law: str) -> str:
-    return f'keras.initializers.VarianceScaling({scale}, "{mode}", "{law}")'
+# The share of a variance: of inputs, of outputs, of their mean.
+FANS = {"fan_in": "fan_in", "fan_out": "fan_out", "fan_avg": "((fan_in + fan_out) / 2)"}
 
 
-def _normal(deviation: float) -> Scheme:
-    return _scheme(
-        f"N(0, {deviation:g}²)",
-        "normal",
-        lambda i, o: deviation,
-        f"nn.init.normal_(w, std={deviation:g})",
-        f"keras.initializers.RandomNormal(stddev={deviation:g})",
-    )
+def _variance(name: str, family: str, scale: float, mode: str, pytorch: str = "", keras: str = "") -> Scheme:
+    """Numbers of the variance scale / fan."""
+    wider = {"uniform": math.sqrt(3), "normal": 1.0, "truncated": 1 / WIDER}[family]
 
-
-SCHEMES = (
-    _scheme(
-        "U(±1/√fan_in)",
-        "uniform",
-        lambda i, o: 1 / math.sqrt(i),
-        "as PyTorch's layers do: nn.init.uniform_(w, -b, b) with b = fan_in**-0.5",
-        _scaling("1 / 3", "fan_in", "uniform") + ", for a bias RandomUniform(-b, b) with b = fan_in**-0.5",
-    ),
-    _scheme(
-        "U(±√(6/(fan_in + fan_out)))",
-        "uniform",
-        lambda i, o: math.sqrt(6 / (i + o)),
-        "nn.init.xavier_uniform_(w)",
-        '"glorot_uniform"',
-    ),
-    _scheme(
-        "N(0, 2/(fan_in + fan_out))",
-        "normal",
-        lambda i, o: math.sqrt(2 / (i + o)),
-        "nn.init.xavier_normal_(w)",
-        _scaling("1", "fan_avg", "untruncated_normal"),
-    ),
-    _scheme(
-        "N(0, 2/fan_in)",
-        "normal",
-        lambda i, o: math.sqrt(2 / i),
-        'nn.init.kaiming_normal_(w, nonlinearity="relu")',
-        _scaling("2", "fan_in", "untruncated_normal"),
-    ),
-    _scheme(
-        "N(0, 2/fan_out)",
-        "normal",
-        lambda i, o: math.sqrt(2 / o),
-        'nn.init.kaiming_normal_(w, mode="fan_out", nonlinearity="relu")',
-        _scaling("2", "fan_out", "untruncated_normal"),
-    ),
-    _scheme(
-        "N(0, 1/fan_in)",
-        "normal",
-        lambda i, o: math.sqrt(1 / i),
-        'nn.init.kaiming_normal_(w, nonlinearity="linear")',
-        _scaling("1", "fan_in", "untruncated_normal"),
-    ),
-    _truncated("N(0, 2/fan_in) within two deviations", 2, "fan_in", '"he_normal"'),
-    _truncated("N(0, 2/fan_out) within two deviations", 2, "fan_out", _scaling("2", "fan_out", "truncated_normal")),
-    _truncated("N(0, 2/(fan_in + fan_out)) within two deviations", 1, "fan_avg", '"glorot_normal"'),
-    _truncated("N(0, 1/fan_in) within two deviations", 1, "fan_in", '"lecun_normal"'),
-    _scheme(
-        "U(±√(6/fan_in))",
-        "uniform",
-        lambda i, o: math.sqrt(6 / i),
-        'nn.init.kaiming_uniform_(w, nonlinearity="relu")',
-        '"he_uniform"',
-    ),
-    _scheme(
-        "U(±√(3/fan_in))",
-        "uniform",
-        lambda i, o: math.sqrt(3 / i),
-        'nn.init.kaiming_uniform_(w, nonlinearity="linear")',
-        '"lecun_uniform"',
-    ),
-    _scheme(
-        "U(±1/√fan_out)",
-        "uniform",
-        lambda i, o: 1 / math.sqrt(o),
-        "nn.init.uniform_(w, -b, b) with b = fan_out**-0.5",
-        _scaling("1 / 3", "fan_out", "uniform"),
-    ),
-    *map(_normal, (0.01, 0.02, 0.05, 0.1, 1.0)),
-    *(
-        _scheme(
-            f"N(0, {deviation:g}²) within two deviations",
-            "truncated",
-            lambda i, o, deviation=deviation: deviation,
-            f"nn.init.trunc_normal_(w, std={deviation:g}, a={-2 * deviation:g}, b={2 * deviation:g})",
-            f"keras.initializers.TruncatedNormal(stddev={deviation:g})",
+    def size(fan_in: int, fan_out: int) -> float:
+        return wider * math.sqrt(
+            scale / {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
         )
-        for deviation in (0.01, 0.02, 0.05)
-    ),
-    _scheme(
-        "U(±0.05)",
-        "uniform",
-        lambda i, o: 0.05,
-        "nn.init.uniform_(w, -0.05, 0.05)",
-        '"random_uniform"',
-    ),
+
+    words = {"uniform": "uniform", "normal": "untruncated_normal", "truncated": "truncated_normal"}[family]
+    numbers = "1 / 3" if scale < 1 else f"{scale:g}"
+    keras = keras or f'keras.initializers.VarianceScaling({numbers}, "{mode}", "{words}")'
+    if family == "truncated":
+        pytorch = (
+            f"nn.init.trunc_normal_(w, std=s, a=-2 * s, b=2 * s) with s = ({numbers} / {FANS[mode]})**0.5 / 0.8796"
+        )
+    return Scheme(name, family, size, pytorch, keras)
+
+
+def _fixed(family: str, size: float) -> Scheme:
+    """Numbers of one size for all layers."""
+    pytorch, keras = f"nn.init.normal_(w, std={size:g})", f"keras.initializers.RandomNormal(stddev={size:g})"
+    name = f"N(0, {size:g}²)"
+    if family == "truncated":
+        name += " within two deviations"
+        pytorch = f"nn.init.trunc_normal_(w, std={size:g}, a={-2 * size:g}, b={2 * size:g})"
+        keras = f"keras.initializers.TruncatedNormal(stddev={size:g})"
+    elif family == "uniform":
+        name, keras = f"U(±{size:g})", f"keras.initializers.RandomUniform({-size:g}, {size:g})"
+        pytorch = f"nn.init.uniform_(w, {-size:g}, {size:g})"
+    return Scheme(name, family, lambda fan_in, fan_out: size, pytorch, keras)
+
+
+_BOUND, _KAIMING = "nn.init.uniform_(w, -b, b) with b = ", "nn.init.kaiming_{}_(w, {})"
+_RELU, _LINEAR = 'nonlinearity="relu"', 'nonlinearity="linear"'
+SCHEMES = (
+    _variance("U(±1/√fan_in)", "uniform", 1 / 3, "fan_in", f"as PyTorch's layers do: {_BOUND}fan_in**-0.5"),
+    _variance("U(±√(6/(fan_in + fan_out)))", "uniform", 1, "fan_avg", "nn.init.xavier_uniform_(w)", '"glorot_uniform"'),
+    _variance("N(0, 2/(fan_in + fan_out))", "normal", 1, "fan_avg", "nn.init.xavier_normal_(w)"),
+    _variance("N(0, 2/fan_in)", "normal", 2, "fan_in", _KAIMING.format("normal", _RELU)),
+    _variance("N(0, 2/fan_out)", "normal", 2, "fan_out", _KAIMING.format("normal", f'mode="fan_out", {_RELU}')),
+    _variance("N(0, 1/fan_in)", "normal", 1, "fan_in", _KAIMING.format("normal", _LINEAR)),
+    _variance("N(0, 2/fan_in) within two deviations", "truncated", 2, "fan_in", keras='"he_normal"'),
+    _variance("N(0, 2/fan_out) within two deviations", "truncated", 2, "fan_out"),
+    _variance("N(0, 2/(fan_in + fan_out)) within two deviations", "truncated", 1, "fan_avg", keras='"glorot_normal"'),
+    _variance("N(0, 1/fan_in) within two deviations", "truncated", 1, "fan_in", keras='"lecun_normal"'),
+    _variance("U(±√(6/fan_in))", "uniform", 2, "fan_in", _KAIMING.format("uniform", _RELU), '"he_uniform"'),
+    _variance("U(±√(3/fan_in))", "uniform", 1, "fan_in", _KAIMING.format("uniform", _LINEAR), '"lecun_uniform"'),
+    _variance("U(±1/√fan_out)", "uniform", 1 / 3, "fan_out", f"{_BOUND}fan_out**-0.5"),
+    *(_fixed("normal", size) for size in (0.01, 0.02, 0.05, 0.1, 1.0)),
+    *(_fixed("truncated", size) for size in (0.01, 0.02, 0.05)),
+    _fixed("uniform", 0.05),
 )
 
 
@@ -192,8 +142,7 @@ class Drawn:
 
     entry: Shared
     fans: tuple[int, int]
-    ours: np.ndarray
-    theirs: np.ndarray
+    sides: tuple[np.ndarray, np.ndarray]
 
 
 def differences(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: Any) -> list[Difference]:
@@ -213,40 +162,32 @@ def differences(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights:
     for (kind, part, depthwise), group in groups.items():
         if not any(_differ(drawn, (None, None)) for drawn in group):
             continue
-        schemes = tuple(_common([(_side(drawn, side), drawn.fans) for drawn in group]) for side in (0, 1))
+        schemes = tuple(_common([(drawn.sides[k], drawn.fans) for drawn in group]) for k in (0, 1))
         made: dict[Any, Difference] = {}
         for drawn in group:
             if not _differ(drawn, schemes):
                 continue
-            own = tuple(
-                common or _common([(_side(drawn, side), drawn.fans)]) if _random(_side(drawn, side)) else None
-                for side, common in enumerate(schemes)
-            )
-            said = tuple(scheme.name if scheme else _said(_side(drawn, side)) for side, scheme in enumerate(own))
+            own = [
+                common or (_common([(values, drawn.fans)]) if _random(values) else None)
+                for values, common in zip(drawn.sides, schemes, strict=True)
+            ]
+            said = tuple(scheme.name if scheme else _said(drawn.sides[k]) for k, scheme in enumerate(own))
             if said not in made:
                 noun = ("depthwise " if depthwise else "") + (KINDS[kind].noun if kind in KINDS else kind)
+                measured = " and ".join(f"{values.std():.3g}" for values in drawn.sides)
                 made[said] = Difference(
                     f"{kind}.initial_{part}",
                     f"what the {part.replace('_', ' ')} of {noun} begins with",
                     [],
-                    said[0],
-                    said[1],
-                    own[1].pytorch if own[1] else _write(drawn.theirs, "pytorch"),
-                    own[0].keras if own[0] else _write(drawn.ours, "keras"),
+                    *said,
+                    own[1].pytorch if own[1] else _write(drawn.sides[1], "pytorch"),
+                    own[0].keras if own[0] else _write(drawn.sides[0], "keras"),
                     "initial",
-                    [
-                        f"drawn and measured: deviation {drawn.ours.std():.3g} and {drawn.theirs.std():.3g} "
-                        f"in {drawn.entry.pair[0].name}"
-                    ],
+                    [f"drawn and measured: deviation {measured} in {drawn.entry.pair[0].name}"],
                 )
-            made[said].layers.append((drawn.entry.pair[0].name, drawn.entry.pair[1].name))
             made[said].pairs.append(drawn.entry.pair)
         found += made.values()
     return found
-
-
-def _side(drawn: Drawn, side: int) -> np.ndarray:
-    return drawn.theirs if side else drawn.ours
 
 
 def _gathered(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: Any) -> list[Drawn]:
@@ -283,7 +224,7 @@ def _gathered(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights: A
             for values, gathered in zip((mine, array), numbers[entry.keras], strict=True):
                 gathered.append(_few(values, LARGEST // builds))
     return [
-        Drawn(entry, fans[entry.keras], *map(np.concatenate, numbers[entry.keras]))
+        Drawn(entry, fans[entry.keras], tuple(map(np.concatenate, numbers[entry.keras])))
         for entry in entries
         if numbers[entry.keras][0] and id(entry.pair[0]) not in other_shape
     ]
@@ -306,7 +247,7 @@ def _differ(drawn: Drawn, schemes: tuple[Scheme | None, Scheme | None]) -> bool:
         drawn: the draws.
         schemes: what all arrays like it follow, on either side, or None for what their numbers alone say.
     """
-    ours, theirs = drawn.ours, drawn.theirs
+    ours, theirs = drawn.sides
     if not _random(ours) or not _random(theirs):
         # A constant may have been written in float32.
         values = [np.unique(side.astype(np.float32)) for side in (ours, theirs)]
@@ -338,7 +279,7 @@ def _common(draws: Sequence[tuple[np.ndarray, tuple[int, int]]]) -> Scheme | Non
             return scheme
     # No scheme that is known: perhaps one deviation for all.
     deviation = float(f"{math.sqrt(np.mean([np.square(values).mean() for values, _ in drawn])):.2g}")
-    scheme = _normal(deviation)
+    scheme = _fixed("normal", deviation)
     return scheme if all(scheme.law(*fans).fits(values) for values, fans in drawn) else None
 
 

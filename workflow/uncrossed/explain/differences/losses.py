@@ -13,7 +13,7 @@ import numpy as np
 from uncrossed.explain.differences.configuration import Difference
 from uncrossed.explain.differences.operations import Operation
 
-EXAMPLES, CLASSES = 6, 4
+SIDES, EXAMPLES, CLASSES = ("pytorch", "keras"), 6, 4
 CLOSE = 1e-5
 # A function of outputs and targets (examples x classes), whose values are one a number or, for cross-entropies over
 # classes, one an example.
@@ -29,10 +29,6 @@ def _binary(p: np.ndarray, t: np.ndarray) -> np.ndarray:
     return -(t * np.log(p) + (1 - t) * np.log(1 - p))
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x))
-
-
 # By name, and what is taken for what.
 CROSS_ENTROPIES: dict[tuple[str, str], Formula] = {
     ("cross-entropy", "logits"): lambda o, t: -(t * _log_softmax(o)).sum(1),
@@ -40,23 +36,24 @@ CROSS_ENTROPIES: dict[tuple[str, str], Formula] = {
     ("cross-entropy", "log-probabilities"): lambda o, t: -(t * o).sum(1),
 }
 OTHERS: dict[tuple[str, str], Formula] = {
-    ("binary cross-entropy", "logits"): lambda o, t: _binary(_sigmoid(o), t),
+    ("binary cross-entropy", "logits"): lambda o, t: _binary(1 / (1 + np.exp(-o)), t),
     ("binary cross-entropy", "probabilities"): _binary,
     ("squared error", "values"): lambda o, t: (o - t) ** 2,
     ("absolute error", "values"): lambda o, t: np.abs(o - t),
-    ("Huber's loss with delta 1", "values"): lambda o, t: np.where(
-        np.abs(o - t) <= 1, (o - t) ** 2 / 2, np.abs(o - t) - 0.5
-    ),
-    ("Kullback-Leibler divergence", "probabilities"): lambda o, t: t * np.log(np.maximum(t, 1e-12) / o),
-    ("Kullback-Leibler divergence", "log-probabilities"): lambda o, t: t * (np.log(np.maximum(t, 1e-12)) - o),
 }
+
+
+def _of_examples(reduce: Callable[..., Any], v: np.ndarray) -> np.ndarray:
+    return reduce(v, axis=1) if v.ndim > 1 else v
+
+
 REDUCTIONS: dict[str, Callable[[np.ndarray], Any]] = {
-    "mean": lambda v: v.mean(),
-    "sum": lambda v: v.sum(),
-    "sum over examples of means": lambda v: v.mean(axis=tuple(range(1, v.ndim))).sum() if v.ndim > 1 else v.sum(),
-    "mean over examples of sums": lambda v: v.sum(axis=tuple(range(1, v.ndim))).mean() if v.ndim > 1 else v.mean(),
+    "mean": np.mean,
+    "sum": np.sum,
+    "sum over examples of means": lambda v: _of_examples(np.mean, v).sum(),
+    "mean over examples of sums": lambda v: _of_examples(np.sum, v).mean(),
     "none": lambda v: v,
-    "none, means of examples": lambda v: v.mean(axis=tuple(range(1, v.ndim))) if v.ndim > 1 else v,
+    "none, means of examples": lambda v: _of_examples(np.mean, v),
 }
 
 
@@ -77,16 +74,13 @@ def read(side: str, loss: Callable[..., Any]) -> dict[str, Any] | None:
                 if None not in shares and abs(shares[0] - shares[1]) < 1e-5:
                     return _found(name, takes, reduction, shares[0])
     outputs = samples[0][0]
-    targets = np.random.default_rng(7).uniform(0.1, 0.9, outputs.shape)
-    for given in (targets, _softmax(targets), 3 * targets):
-        value = _value(side, loss, outputs, given)
-        for (name, takes), formula in OTHERS.items():
-            with np.errstate(all="ignore"):
-                values = formula(outputs, given)
-            for reduction, reduce in REDUCTIONS.items():
-                expected = reduce(values)
-                if value is not None and np.shape(value) == np.shape(expected) and np.allclose(value, expected, CLOSE):
-                    return _found(name, takes, reduction, 0.0)
+    targets = _targets(outputs)
+    value = _value(side, loss, outputs, targets)
+    for (name, takes), formula in OTHERS.items():
+        for reduction, reduce in REDUCTIONS.items():
+            expected = reduce(formula(outputs, targets))
+            if value is not None and np.shape(value) == np.shape(expected) and np.allclose(value, expected, CLOSE):
+                return _found(name, takes, reduction, 0.0)
     return None
 
 
@@ -99,6 +93,11 @@ def _sample(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     labels = random.integers(0, CLASSES, EXAMPLES)
     return _softmax(random.normal(size=(EXAMPLES, CLASSES))), labels, np.eye(CLASSES)[labels]
+
+
+def _targets(outputs: np.ndarray) -> np.ndarray:
+    """Numbers between zero and one for each output."""
+    return np.random.default_rng(7).uniform(0.1, 0.9, outputs.shape)
 
 
 def _softmax(x: np.ndarray) -> np.ndarray:
@@ -149,30 +148,44 @@ def differences(
     if not {"pytorch_loss", "tensorflow_loss"} <= functions.keys():
         return [], [], False
     losses = functions["pytorch_loss"](), functions["tensorflow_loss"]()
-    known = tuple(read(side, loss) for side, loss in zip(("pytorch", "keras"), losses, strict=True))
+    known = [read(side, loss) for side, loss in zip(SIDES, losses, strict=True)]
+    if None not in known:
+        ours, theirs = known
+        return [*_of_known(ours, theirs, ends)], [], ours["name"] == theirs["name"] == "cross-entropy"
     unknown = [
-        f"{side} loss ({_name(loss)}) is none that is known: losses were not compared"
+        f"{side} loss ({getattr(loss, '__name__', type(loss).__name__)}) is none that is known"
         for side, loss, found in zip(("PyTorch's", "Keras'"), losses, known, strict=True)
         if found is None
     ]
-    if unknown:
-        return [], unknown, False
-    return [*_differences(known, ends)], [], known[0]["name"] == known[1]["name"] == "cross-entropy"
+    outputs, labels, hot = _sample(5)
+    for given in (labels, hot, _targets(outputs)):
+        values = [_value(side, loss, outputs, given) for side, loss in zip(SIDES, losses, strict=True)]
+        if not any(value is None for value in values):
+            same = np.shape(values[0]) == np.shape(values[1]) and np.allclose(*values, CLOSE)
+            said = "; both give the same values" if same else ""
+            texts = [f"{np.mean(value):.6g} of a sample" for value in values]
+            differing = [] if same else [_difference("values", *texts, "the other loss", "the other loss")]
+            return differing, [f"{one}{said}" for one in unknown], False
+    return [], [f"{one}: losses were not compared" for one in unknown], False
 
 
-def _name(loss: Any) -> str:
-    return getattr(loss, "__name__", type(loss).__name__)
-
-
-def _differences(
-    known: tuple[dict[str, Any] | None, ...], ends: tuple[Operation | None, Operation | None]
+def _of_known(
+    ours: dict[str, Any], theirs: dict[str, Any], ends: tuple[Operation | None, Operation | None]
 ) -> Iterator[Difference]:
-    ours, theirs = known
     if ours["name"] != theirs["name"]:
-        yield _difference("kind", ours["name"], theirs["name"], "", "")
+        yield _difference("kind", ours["name"], theirs["name"], theirs["name"], ours["name"])
         return
+    written = {
+        "takes": ("nn.BCEWithLogitsLoss takes logits, nn.BCELoss probabilities", "from_logits=True or False"),
+        "reduction": (f"reduction: {theirs['reduction']}", f"reduction: {ours['reduction']}"),
+        "smoothing": (
+            f"label_smoothing={theirs['smoothing']:g}",
+            f"label_smoothing={ours['smoothing']:g} (of CategoricalCrossentropy)",
+        ),
+    }
     if ours["name"] == "cross-entropy":
-        times = tuple(_times(found["takes"], end) for found, end in zip(known, ends, strict=True))
+        del written["takes"]
+        times = [_times(found["takes"], end) for found, end in zip((ours, theirs), ends, strict=True)]
         if times[0] != times[1]:
             yield _difference(
                 "softmax",
@@ -180,30 +193,15 @@ def _differences(
                 "nn.CrossEntropyLoss() takes logits: no softmax at the end of the model",
                 "from_logits=True and no softmax at the end of the model; or a softmax there and from_logits=False",
             )
-    elif ours["takes"] != theirs["takes"]:
-        yield _difference(
-            "takes",
-            ours["takes"],
-            theirs["takes"],
-            "nn.BCEWithLogitsLoss takes logits, nn.BCELoss probabilities",
-            "from_logits=True or False",
-        )
-    if ours["reduction"] != theirs["reduction"]:
-        yield _difference(
-            "reduction",
-            ours["reduction"],
-            theirs["reduction"],
-            f"reduction: {theirs['reduction']}",
-            f"reduction: {ours['reduction']}",
-        )
-    if ours["smoothing"] != theirs["smoothing"]:
-        yield _difference(
-            "smoothing",
-            ours["smoothing"],
-            theirs["smoothing"],
-            f"label_smoothing={theirs['smoothing']:g}",
-            f"label_smoothing={ours['smoothing']:g} (of CategoricalCrossentropy)",
-        )
+    for name, texts in written.items():
+        if ours[name] != theirs[name]:
+            yield _difference(name, ours[name], theirs[name], *texts)
+
+
+def _difference(name: str, ours: Any, theirs: Any, in_pytorch: str, in_keras: str) -> Difference:
+    seen = ["found by the losses' values on the same outputs"]
+    what = {"takes": "what the loss takes", "softmax": "softmax before the loss"}.get(name, f"{name} of the loss")
+    return Difference(f"loss.{name}", what, [], ours, theirs, in_pytorch, in_keras, "loss", seen)
 
 
 def _times(takes: str, end: Operation | None) -> int:
@@ -216,17 +214,3 @@ def _times(takes: str, end: Operation | None) -> int:
     if takes == "log-probabilities":
         return 1 if function == "log_softmax" else 0
     return applied
-
-
-def _difference(name: str, ours: Any, theirs: Any, in_pytorch: str, in_keras: str) -> Difference:
-    return Difference(
-        f"loss.{name}",
-        f"{name} of the loss",
-        [("the loss", "the loss")],
-        ours,
-        theirs,
-        in_pytorch,
-        in_keras,
-        "loss",
-        ["found by the losses' values on the same outputs"],
-    )

@@ -35,7 +35,6 @@ class Operation:
         calls: the keys of the calls that it consists of; what it makes is the last one's.
         call: the call that it was read from.
         features: for features that were flattened from images, the images' shape.
-        unseen: whether an input came from what no recorded call made.
     """
 
     name: str
@@ -47,7 +46,6 @@ class Operation:
     calls: list[str]
     call: Call
     features: tuple[int, ...] | None = None
-    unseen: bool = False
     not_negative: bool = False
     moved: bool = False
     curve: curves.Curve | None = None
@@ -62,10 +60,6 @@ class Operation:
     def weighted(self) -> bool:
         """Whether its kind has arrays."""
         return self.kind in WEIGHTED or (not self.known and bool(self.call.trained))
-
-    def label(self) -> str:
-        """How a sentence names it."""
-        return self.name
 
 
 @dataclass
@@ -103,7 +97,6 @@ def read(seen: Pass, side: str, arrays: Iterable[str], trained: Iterable[str]) -
             continue
         operation = _read(call, side, inputs)
         operation.features, operation.moved = flat[sources[0]][0] if sources else None, moved
-        operation.unseen = len(sources) < len(call.inputs)
         if operation.weighted and operation.kind not in ("batchnorm", "layernorm", "prelu"):
             flat[number] = (None, moved)
         made[number] = operation
@@ -505,11 +498,6 @@ def _lists_joined(operation: Operation) -> Replaced:
             operation.inputs[k : k + 1] = source.inputs
             return [], None
     return None
-
-
-def start_or(operation: Operation | None) -> str:
-    """How a sentence names an operation or, for None, the model's input."""
-    return START if operation is None else operation.label()
 
 
 def as_dense(operations: Iterable[Operation], side: str) -> bool:

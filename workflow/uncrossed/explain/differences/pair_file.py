@@ -28,6 +28,8 @@ from typing import Any
 import numpy as np
 
 from uncrossed.common.errors import InputError, shown
+from uncrossed.study.trial import Settings
+from uncrossed.training import backends
 from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES
 
 SIDES = ("pytorch", "tensorflow")
@@ -170,6 +172,24 @@ def load(
 
 def _sizes(shape: Any) -> bool:
     return isinstance(shape, (tuple, list)) and bool(shape) and all(isinstance(n, int) and n > 0 for n in shape)
+
+
+def start(threads: int = 1) -> None:
+    """Import and set up both frameworks, for float64 on a CPU.
+
+    Raises:
+        InputError: one is not installed.
+    """
+    settings = Settings(precision="float64", threads=threads)
+    # PyTorch first: imported after TensorFlow it crashes the process.
+    for framework in SIDES:
+        try:
+            backends.load(framework, settings).configure(settings)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"{framework} cannot be imported here ({error}): the comparison needs both frameworks in one "
+                "environment, as pip install 'uncrossed[pytorch,tensorflow]' makes it"
+            ) from error
 
 
 def check_named(texts: tuple[str, ...]) -> None:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterator
 
 from uncrossed.explain.differences.configuration import Difference
-from uncrossed.explain.differences.examine import Report
+from uncrossed.explain.differences.report import Report
 
 WIDTH = 110
 # How many layers of one difference are named.

@@ -178,34 +178,29 @@ def form(operation: Operation, side: str, shapes: Mapping[str, tuple[int, ...]])
     return {f"weight of {operation.key}": tuple(shape)}
 
 
-def drawn(arrays: Arrays, trained: Iterable[str], seed: int = 0) -> dict[str, np.ndarray]:
-    """Numbers for all of a model's arrays: kernels as wide as keeps the values', no factor one and no bias zero.
+def drawn(name: str, array: np.ndarray, trained: bool) -> np.ndarray | None:
+    """Numbers for one of a model's arrays: a kernel as wide as keeps the values', no factor one and no bias zero.
 
     What a model begins with hides differences: zero biases, factors of one, statistics of nothing.
 
     Args:
-        arrays: the model's, by name.
-        trained: which are trained.
-        seed: of the draw.
+        name: the array's, which decides the draw.
+        array: the array.
+        trained: whether it is trained; None is drawn for constants.
     """
-    random = np.random.default_rng(seed)
-    trained, made = set(trained), {}
-    for name, array in arrays.items():
-        if not np.issubdtype(array.dtype, np.floating):
-            continue
-        part = name.rpartition(".")[2].rpartition("/")[2]
-        if part in ("running_var", "moving_variance"):
-            made[name] = random.uniform(0.6, 1.6, array.shape)
-        elif part in ("running_mean", "moving_mean"):
-            made[name] = random.normal(0, 0.3, array.shape)
-        elif name not in trained:
-            continue  # constants
-        elif "bias" in part or part == "beta":
-            made[name] = random.normal(0, 0.7, array.shape)
-        elif array.ndim <= 1 or array.size == max(array.shape):
-            made[name] = random.uniform(0.7, 2.3, array.shape)
-        else:
-            kernel = part == "kernel" or name.endswith("kernel")
-            fan_in = array.size // (array.shape[-1] if kernel else array.shape[0])
-            made[name] = random.normal(0, math.sqrt(2 / max(fan_in, 1)), array.shape)
-    return made
+    if not np.issubdtype(array.dtype, np.floating):
+        return None
+    random = np.random.default_rng(list(name.encode()))
+    part = name.rpartition(".")[2].rpartition("/")[2]
+    if part in ("running_var", "moving_variance"):
+        return random.uniform(0.6, 1.6, array.shape)
+    if part in ("running_mean", "moving_mean"):
+        return random.normal(0, 0.3, array.shape)
+    if not trained:
+        return None
+    if "bias" in part or part == "beta":
+        return random.normal(0, 0.7, array.shape)
+    if array.ndim <= 1 or array.size == max(array.shape):
+        return random.uniform(0.7, 2.3, array.shape)
+    fan_in = array.size // (array.shape[-1] if part.endswith("kernel") else array.shape[0])
+    return random.normal(0, math.sqrt(2 / max(fan_in, 1)), array.shape)
