@@ -1,5 +1,6 @@
 """What one side does in one pass through its model: the calls of layers and functions, in order, and who feeds whom."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,12 +19,12 @@ class Call:
         key: its place in the model, the same in every pass.
         name: what the model calls it, as `layer1.0.conv1`, or the function and where it is called.
         function: the function or class, without underscores and capitals.
-        says: its argument or attribute of a name; `KeyError` or `AttributeError` where it has none.
         inputs: the numbers of the calls that made its inputs; MODEL_INPUT, or None for what no recorded call made.
-        arrays: the model's arrays that it uses, by the part that they are to it.
-        trained: of these arrays the parts that are trained.
         x: the shape of its first input.
         y: the shape of its output.
+        says: its argument or attribute of a name; `KeyError` or `AttributeError` where it has none.
+        arrays: the model's arrays that it uses, by the part that they are to it.
+        trained: of these arrays the parts that are trained.
         again: calls it again on another array, outside the model; None where it has more inputs than one.
         source: how it is called in code, as `F.relu` or `layers.Conv2D`.
     """
@@ -31,14 +32,14 @@ class Call:
     key: str
     name: str
     function: str
-    says: Callable[[str], Any]
     inputs: list[int | None]
-    arrays: dict[str, str]
-    trained: frozenset[str]
     x: tuple[int, ...]
     y: tuple[int, ...]
-    again: Callable[[np.ndarray], np.ndarray] | None
-    source: str
+    says: Callable[[str], Any] = {}.__getitem__
+    arrays: dict[str, str] = field(default_factory=dict)
+    trained: frozenset[str] = frozenset()
+    again: Callable[[np.ndarray], np.ndarray] | None = None
+    source: str = ""
 
     def get(self, name: str, default: Any = None) -> Any:
         """Its argument or attribute of a name, or what holds without it."""
@@ -69,6 +70,58 @@ class Pass:
     gradients: Mapping[str, np.ndarray] = field(default_factory=dict)
     logits: np.ndarray | None = None
     error: tuple[str, str] | None = None
+
+
+class Recorder:
+    """Keeps the calls of one pass, and knows of each tensor which call made it."""
+
+    def __init__(self, is_tensor: Callable[[Any], bool], numpy: Callable[[Any], np.ndarray]):
+        """Begin.
+
+        Args:
+            is_tensor: whether a value is one of the framework's tensors.
+            numpy: a copy of a tensor's numbers.
+        """
+        self.is_tensor, self.numpy = is_tensor, numpy
+        self.seen = Pass()
+        self.places: list[str] = []  # the layers that are being called
+        self.inside = 0  # how deep in a layer that is seen as one
+        self.counts: Counter[str] = Counter()
+        self.makers: dict[int, int] = {}
+        self.kept: list[Any] = []  # an id stays one tensor's as long as the tensor lives
+        self.key = ""
+
+    def begin(self, tensor: Any) -> None:
+        """A tensor is the model's input."""
+        self.makers[id(tensor)] = MODEL_INPUT
+        self.kept.append(tensor)
+
+    def tensors(self, value: Any) -> list[Any]:
+        """All tensors of a value."""
+        if self.is_tensor(value):
+            return [value]
+        if isinstance(value, Mapping):
+            value = value.values()
+        elif not isinstance(value, (list, tuple)):
+            return []
+        return [tensor for part in value for tensor in self.tensors(part)]
+
+    def keyed(self, place: str) -> str:
+        """The key of the next call of a place."""
+        self.key = f"{place}|{self.counts[place]}"
+        return self.key
+
+    def keep(self, place: str, name: str, function: str, data: list[Any], made: list[Any], **rest: Any) -> Call:
+        """Keep a call: the place that its key is made of, and what `Call` has."""
+        key = self.keyed(place)
+        self.counts[place] += 1
+        inputs = [self.makers.get(id(tensor)) for tensor in data]
+        call = Call(key, name, function, inputs, tuple(data[0].shape) if data else (), tuple(made[0].shape), **rest)
+        self.makers |= {id(tensor): len(self.seen.calls) for tensor in made}
+        self.kept += [*made, *data]
+        self.seen.calls.append(call)
+        self.seen.values[key] = self.numpy(made[0])
+        return call
 
 
 def plain(name: str) -> str:

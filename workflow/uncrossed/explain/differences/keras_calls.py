@@ -5,8 +5,8 @@ as a call of its own. What TensorFlow's functions do between layers is seen too,
 """
 
 import contextlib
+import functools
 import inspect
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -17,7 +17,7 @@ from keras import layers
 from tensorflow.python.eager import context, execute
 from tensorflow.python.framework import op_callbacks
 
-from uncrossed.explain.differences.calls import MODEL_INPUT, Call, Pass, plain
+from uncrossed.explain.differences.calls import Pass, Recorder, plain
 
 # Layers that have layers of their own, and are one.
 LEAVES = ("Bidirectional", "RNN", "GRU", "LSTM", "SimpleRNN", "MultiHeadAttention", "TimeDistributed")
@@ -29,39 +29,38 @@ SHIPPED = {name for name, value in vars(layers).items() if isinstance(value, typ
 DROPPING = ("Dropout", "DropPath", "StochasticDepth", "GaussianNoise")
 
 
-class _Seeing:
+class _Seeing(Recorder):
     """Sees each call of a pass."""
 
     def __init__(self, model: keras.Model):
-        self.model, self.seen = model, Pass()
+        super().__init__(tf.is_tensor, lambda tensor: tensor.numpy())
+        self.model = model
         self.trained = {id(variable) for variable in model.trainable_variables}
-        self.inside, self.counts = 0, Counter()
-        self.places: list[str] = []
-        self.makers: dict[int, int] = {}
-        self.kept: list[Any] = []
-        self.key = ""
 
     def layer(self, layer: layers.Layer, call: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """A layer is called."""
         if self.inside:
             return call(layer, *args, **kwargs)
         if layer is self.model or not _leaf(layer):
-            place = None if layer is self.model else layer.name
-            self.places += [place] if place else []
+            place = [] if layer is self.model else [layer.name]
+            self.places += place
             try:
                 return call(layer, *args, **kwargs)
             finally:
-                del self.places[len(self.places) - bool(place) :]
+                del self.places[len(self.places) - len(place) :]
         name = "/".join([*self.places, layer.name])
-        data = _tensors((args, kwargs))
+        data = self.tensors((args, kwargs))
         if any(word in type(layer).__name__ for word in DROPPING):
             return self._keep(name, layer, data, data[0], None)
         activation = getattr(layer, "activation", None) if _activated(layer) else None
         if activation is None or activation is keras.activations.linear:
-            out = self._run(lambda: call(layer, *args, **kwargs))
+            out = self._run(call, layer, *args, **kwargs)
             return self._keep(name, layer, data, out, lambda x: call(layer, x))
-        with _changed(layer, activation=None):
-            out = self._run(lambda: call(layer, *args, **kwargs))
+        layer.activation = None
+        try:
+            out = self._run(call, layer, *args, **kwargs)
+        finally:
+            layer.activation = activation
         between = self._keep(name, layer, data, out, None)
         return self.function(activation, plain(getattr(activation, "__name__", "")), (between,), {}, name)
 
@@ -69,32 +68,30 @@ class _Seeing:
         """A function's node of a functional model is called."""
         if self.inside:
             return call(operation, *args, **kwargs)
-        out = self._run(lambda: call(operation, *args, **kwargs))
-        name = "/".join([*self.places, operation.name])
-        again = (lambda x: call(operation, x)) if len(args) == 1 and not kwargs else None
-        if again is None and len(_tensors((args, kwargs))) == 1:
-            again = _again(lambda *a, **k: call(operation, *a, **k), args, kwargs)
-        extra = {str(k): value for k, value in enumerate(args)} | kwargs
-        return self._keep(name, operation, _tensors((args, kwargs)), out, again, extra)
+        out = self._run(call, operation, *args, **kwargs)
+        data = self.tensors((args, kwargs))
+        again = _again(functools.partial(call, operation), args, kwargs) if len(data) == 1 else None
+        arguments = {str(k): value for k, value in enumerate(args)} | kwargs
+        return self._keep("/".join([*self.places, operation.name]), operation, data, out, again, arguments)
 
     def function(self, function: Callable[..., Any], name: str, args: Any, kwargs: Any, owner: str = "") -> Any:
         """A function is called between layers, or as the activation of one."""
         if self.inside:
             return function(*args, **kwargs)
-        out = self._run(lambda: function(*args, **kwargs))
-        if not _tensors(out):
+        out = self._run(function, *args, **kwargs)
+        if not (made := self.tensors(out)):
             return out
-        data = _tensors((args, kwargs))
-        again = _again(function, args, kwargs) if len(data) == 1 else None
+        data = self.tensors((args, kwargs))
         try:
             bound = inspect.signature(function).bind(*args, **kwargs)
             bound.apply_defaults()
             arguments = dict(bound.arguments)
         except (TypeError, ValueError):
             arguments = {str(k): value for k, value in enumerate(args)} | kwargs
-        call = self._call(f"{owner}|activation" if owner else "|".join([*self.places, name]), name, data, out)
-        call.name = f"{owner}'s activation" if owner else "/".join([*self.places, f"ops.{name}"])
-        call.says, call.again, call.source = arguments.__getitem__, _numpy(again), call.name
+        place = f"{owner}|activation" if owner else "|".join([*self.places, name])
+        said = f"{owner}'s activation" if owner else "/".join([*self.places, f"ops.{name}"])
+        again = self._numpy(_again(function, args, kwargs)) if len(data) == 1 else None
+        self.keep(place, said, name, data, made, says=arguments.__getitem__, again=again, source=said)
         return out
 
     def seen_by_tensorflow(
@@ -106,55 +103,34 @@ class _Seeing:
         if self.inside or graph is not None or not data or not outputs or known:
             return
         name = op.decode() if isinstance(op, bytes) else op
-        call = self._call("|".join([*self.places, "tf", plain(name)]), plain(name), data, outputs[0])
-        call.name = "/".join([*self.places, f"tf's {name}"])
-        call.source = f"tf's {name}"
-        count = len(outputs)
         fixed = [None if id(tensor) in self.makers else tensor for tensor in inputs]
         arguments = {f"other{k}": tensor for k, tensor in enumerate(fixed) if tensor is not None}
-        call.says = arguments.__getitem__
-        if len(data) == 1 and attributes is not None:
-            call.again = _numpy(
-                lambda x: execute.execute(
-                    name.encode(),
-                    count,
-                    [x if other is None else other for other in fixed],
-                    attributes,
-                    context.context(),
-                )
-            )
+        count, said = len(outputs), f"tf's {name}"
 
-    def _run(self, call: Callable[[], Any]) -> Any:
+        def again(x: Any) -> Any:
+            given = [x if other is None else other for other in fixed]
+            return execute.execute(name.encode(), count, given, attributes, context.context())
+
+        call = self.keep(
+            "|".join([*self.places, "tf", plain(name)]),
+            "/".join([*self.places, said]),
+            plain(name),
+            data,
+            [outputs[0]],
+            says=arguments.__getitem__,
+            source=said,
+        )
+        call.again = self._numpy(again) if len(data) == 1 and attributes is not None else None
+
+    def _run(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self.inside += 1
         try:
-            return call()
+            return call(*args, **kwargs)
         finally:
             self.inside -= 1
 
-    def _call(self, place: str, function: str, data: list[Any], out: Any) -> Call:
-        key = f"{place}|{self.counts[place]}"
-        self.counts[place] += 1
-        self.key = key
-        made = _tensors(out)
-        call = Call(
-            key=key,
-            name=place,
-            function=function,
-            says={}.__getitem__,
-            inputs=[self.makers.get(id(tensor)) for tensor in data],
-            arrays={},
-            trained=frozenset(),
-            x=tuple(data[0].shape) if data else (),
-            y=tuple(made[0].shape),
-            again=None,
-            source="",
-        )
-        for tensor in made:
-            self.makers[id(tensor)] = len(self.seen.calls)
-        self.kept += [*made, *data]
-        self.seen.calls.append(call)
-        self.seen.values[key] = made[0].numpy()
-        return call
+    def _numpy(self, function: Callable[[Any], Any] | None) -> Callable[[np.ndarray], np.ndarray] | None:
+        return function and (lambda array: self.tensors(function(tf.constant(array)))[0].numpy())
 
     def _keep(
         self,
@@ -165,22 +141,29 @@ class _Seeing:
         again: Callable[[Any], Any] | None,
         arguments: Mapping[str, Any] | None = None,
     ) -> Any:
-        made = _tensors(out)
+        made = self.tensors(out)
         if any(id(tensor) in {id(other) for other in data} for tensor in made):
             # The same tensor comes out again: a new one, so that it is known who made it.
-            out = self._run(lambda: tf.identity(made[0]))
-        call = self._call(name, plain(_class(operation)), data, out)
+            out = self._run(tf.identity, made[0])
+            made = [out]
         variables = getattr(operation, "weights", [])
-        call.arrays = {_part(variable): variable.path for variable in variables}
-        call.trained = frozenset(_part(variable) for variable in variables if id(variable) in self.trained)
-        # A sequential model's arrays are named after it, and it is not its own layer.
-        paths = {path.removeprefix(f"{self.model.name}/").rpartition("/")[0] for path in call.arrays.values()}
-        call.name = paths.pop() if len(paths) == 1 and not _recurrent(operation) else name
+        arrays = {_part(variable): variable.path for variable in variables}
+        # A sequential model's arrays are named after it, and it is not its own layer; a recurrent layer's after a cell.
+        paths = {path.removeprefix(f"{self.model.name}/").rpartition("/")[0] for path in arrays.values()}
+        said = paths.pop() if len(paths) == 1 and not isinstance(operation, layers.RNN) else name
         extra = arguments or {}
-        call.says = lambda key: extra[key] if key in extra else getattr(operation, key)
-        call.again = _numpy(again)
-        prefix = "layers" if isinstance(operation, layers.Layer) else "ops"
-        call.source = f"{prefix}.{type(operation).__name__}"
+        self.keep(
+            name,
+            said,
+            plain(_class(operation)),
+            data,
+            made,
+            says=lambda key: extra[key] if key in extra else getattr(operation, key),
+            arrays=arrays,
+            trained=frozenset(_part(variable) for variable in variables if id(variable) in self.trained),
+            again=self._numpy(again),
+            source=f"{'layers' if isinstance(operation, layers.Layer) else 'ops'}.{type(operation).__name__}",
+        )
         return out
 
 
@@ -200,12 +183,11 @@ def record(
     seeing = _Seeing(model)
     seen = seeing.seen
     tensor = tf.constant(x)
-    seeing.makers[id(tensor)] = MODEL_INPUT
-    seeing.kept.append(tensor)
+    seeing.begin(tensor)
     try:
         with tf.GradientTape() as tape:
             with _watching(seeing):
-                out = _tensors(model(tensor, training=training))[0]
+                out = seeing.tensors(model(tensor, training=training))[0]
             value = None if loss is None else loss(out)
         seen.output = seeing.makers.get(id(out))
         seen.logits = out.numpy()
@@ -259,24 +241,11 @@ def _watching(seeing: _Seeing) -> Iterator[None]:
 
 def _wrapped(seeing: _Seeing, function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def seen(*args: Any, **kwargs: Any) -> Any:
-        tensors = _tensors((args, kwargs))
-        if seeing.inside or not any(id(tensor) in seeing.makers for tensor in tensors):
+        if seeing.inside or not any(id(tensor) in seeing.makers for tensor in seeing.tensors((args, kwargs))):
             return function(*args, **kwargs)
         return seeing.function(function, name, args, kwargs)
 
     return seen
-
-
-@contextlib.contextmanager
-def _changed(layer: layers.Layer, **attributes: Any) -> Iterator[None]:
-    before = {name: getattr(layer, name) for name in attributes}
-    for name, value in attributes.items():
-        setattr(layer, name, value)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(layer, name, value)
 
 
 def _leaf(layer: layers.Layer) -> bool:
@@ -293,11 +262,6 @@ def _class(operation: Any) -> str:
     if own in SHIPPED or classes[0].__module__.startswith("keras."):
         return own
     return next((c.__name__ for c in classes if c.__module__.startswith("keras.") and c.__name__ in SHIPPED), own)
-
-
-def _recurrent(operation: Any) -> bool:
-    """Whether a layer's arrays are named after a cell inside of it."""
-    return isinstance(operation, layers.RNN)
 
 
 def _activated(layer: layers.Layer) -> bool:
@@ -318,19 +282,3 @@ def _again(function: Callable[..., Any], args: Any, kwargs: Any) -> Callable[[An
         return function(*map(put, args), **{name: put(value) for name, value in kwargs.items()})
 
     return call
-
-
-def _numpy(function: Callable[[Any], Any] | None) -> Callable[[np.ndarray], np.ndarray] | None:
-    if function is None:
-        return None
-    return lambda array: _tensors(function(tf.constant(array)))[0].numpy()
-
-
-def _tensors(value: Any) -> list[Any]:
-    if tf.is_tensor(value):
-        return [value]
-    if isinstance(value, Mapping):
-        value = value.values()
-    elif not isinstance(value, (list, tuple)):
-        return []
-    return [tensor for part in value for tensor in _tensors(part)]

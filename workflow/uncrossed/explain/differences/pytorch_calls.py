@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from uncrossed.explain.differences.calls import MODEL_INPUT, Call, Pass, plain
+from uncrossed.explain.differences.calls import Call, Pass, Recorder, plain
 
 Tensors = list[torch.Tensor]
 # What happens at a call: given how to run it on other inputs, its inputs, and its arrays by part.
@@ -26,34 +26,31 @@ INPUT = "input"
 AFTER = "|after"
 # Functions that Python cannot look into: names of their arguments.
 SIGNATURES = {
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "input weight bias stride padding dilation groups"),
-    **dict.fromkeys(
-        ("convtranspose1d", "convtranspose2d", "convtranspose3d"),
-        "input weight bias stride padding output_padding groups dilation",
-    ),
-    "linear": "input weight bias",
-    "gelu": "input approximate",
-    "pad": "input pad mode value",
-    "prelu": "input weight",
-    **dict.fromkeys(("avgpool2d", "avgpool3d"), "input kernel_size stride padding ceil_mode count_include_pad"),
-    "avgpool1d": "input kernel_size stride padding ceil_mode count_include_pad",
-    **dict.fromkeys(
-        ("maxpool1d", "maxpool2d", "maxpool3d"), "input kernel_size stride padding dilation ceil_mode return_indices"
-    ),
-    **dict.fromkeys(
-        ("adaptiveavgpool1d", "adaptivemaxpool1d", "adaptivemaxpool2d", "adaptivemaxpool3d"), "input output_size"
-    ),
-    **dict.fromkeys(("mean", "sum", "amax"), "input dim keepdim"),
-    **dict.fromkeys(("cat", "concat", "concatenate", "stack"), "tensors dim"),
-    **dict.fromkeys(("add", "sub", "mul", "div", "radd", "rsub", "rmul", "rdiv", "truediv"), "input other"),
-    **dict.fromkeys(("iadd", "isub", "imul", "itruediv", "multiply", "subtract", "divide"), "input other"),
-    **dict.fromkeys(("maximum", "minimum", "matmul", "bmm"), "input other"),
-    **dict.fromkeys(("permute", "view", "reshape"), "input dims"),
-    "transpose": "input dim0 dim1",
-    "flatten": "input start_dim end_dim",
-    "getitem": "input index",
-    "softmax": "input dim",
-    "logsoftmax": "input dim",
+    name: arguments
+    for names, arguments in (
+        ("conv1d conv2d conv3d", "input weight bias stride padding dilation groups"),
+        (
+            "convtranspose1d convtranspose2d convtranspose3d",
+            "input weight bias stride padding output_padding groups dilation",
+        ),
+        ("linear", "input weight bias"),
+        ("prelu", "input weight"),
+        ("gelu", "input approximate"),
+        ("pad", "input pad mode value"),
+        ("avgpool1d avgpool2d avgpool3d", "input kernel_size stride padding ceil_mode count_include_pad"),
+        ("maxpool1d maxpool2d maxpool3d", "input kernel_size stride padding dilation ceil_mode return_indices"),
+        ("adaptiveavgpool1d adaptivemaxpool1d adaptivemaxpool2d adaptivemaxpool3d", "input output_size"),
+        ("mean sum amax", "input dim keepdim"),
+        ("cat concat concatenate stack", "tensors dim"),
+        ("add sub mul div radd rsub rmul rdiv truediv iadd isub imul itruediv", "input other"),
+        ("multiply subtract divide maximum minimum matmul bmm", "input other"),
+        ("permute view reshape", "input dims"),
+        ("transpose", "input dim0 dim1"),
+        ("flatten", "input start_dim end_dim"),
+        ("getitem", "input index"),
+        ("softmax logsoftmax", "input dim"),
+    )
+    for name in names.split()
 }
 # Modules that are one layer, although they call several functions.
 LEAVES = ("GRU", "LSTM", "RNN", "MultiheadAttention", "StochasticDepth", "DropPath", "DropBlock2d")
@@ -65,149 +62,86 @@ class _Seeing(TorchFunctionMode):
 
     def __init__(self, model: nn.Module, plan: Plan):
         super().__init__()
-        self.model, self.plan, self.seen = model, plan, Pass()
+        self.plan = plan
+        self.recorder = Recorder(lambda value: isinstance(value, torch.Tensor), lambda t: t.detach().clone().numpy())
         self.names = {id(tensor): name for name, tensor in _arrays(model)}
         self.trained = {name for name, _ in model.named_parameters()}
-        self.places: list[str] = []
-        self.inside, self.counts = 0, Counter()
-        self.makers: dict[int, int] = {}
-        self.kept: list[Any] = []  # an id stays one tensor's as long as the tensor lives
-        self.key = ""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        recorder, kwargs = self.recorder, kwargs or {}
         name = plain(getattr(func, "__name__", str(func)).strip("_"))
-        if self.inside or (name in ("get", "set") and not _makes_tensor(func, args, kwargs)):
+        if recorder.inside or (name in ("get", "set") and not isinstance(func(*args, **kwargs), torch.Tensor)):
             return func(*args, **kwargs)
-        place = self.places[-1] if self.places else ""
-        found = _tensors((args, kwargs))
-        data = [tensor for tensor in found if id(tensor) not in self.names]
+        owner = recorder.places[-1] if recorder.places else ""
+        data = self._data((args, kwargs))
         arguments = _bound(func, name, args, kwargs)
+        arrays = {part: value for part, value in arguments.items() if id(value) in self.names}
 
         def run(inputs: Tensors) -> Any:
             changed = {id(old): new for old, new in zip(data, inputs, strict=True)}
             return func(*_replaced(args, changed), **_replaced(kwargs, changed))
 
-        self.key = f"{place}|{name}|{self.counts[place, name]}"
-        arrays = self._parts(arguments)
-        action = self.plan.get(self.key)
-        out = run(data) if action is None else action(run, data, {k: v for k, (_, v) in arrays.items()})
+        def again(array: np.ndarray) -> np.ndarray:
+            with torch.no_grad():
+                return recorder.tensors(run([torch.from_numpy(array.copy())]))[0].numpy()
+
+        key = recorder.keyed(f"{owner}|{name}")
+        action = self.plan.get(key)
+        out = run(data) if action is None else action(run, data, arrays)
         if name == "setitem":
             out = args[0]
-        if not (made := _tensors(out)):
+        if not (made := recorder.tensors(out)):
             return out
-        self.counts[place, name] += 1
-        shapes = (tuple(data[0].shape) if data else (), tuple(made[0].shape))
-        self._keep(self.key, place, name, arguments, data, arrays, shapes, run, made, _written(func))
-        return self._after(self.key, out)
+        call = self._keep(owner, name, data, arrays, made, arguments.__getitem__, _written(func))
+        call.again = again if len(data) == 1 else None
+        if key + AFTER in self.plan:  # what comes after a call, which stays the one that made it
+            out = self.plan[key + AFTER](lambda inputs: inputs[0], [out], {})
+            recorder.makers[id(out)] = len(recorder.seen.calls) - 1
+            recorder.kept.append(out)
+        return out
 
-    def _after(self, key: str, out: Any) -> Any:
-        """What comes after a call, which stays the one that made it."""
-        if key + AFTER not in self.plan:
-            return out
-        changed = self.plan[key + AFTER](lambda inputs: inputs[0], [out], {})
-        self.makers[id(changed)] = len(self.seen.calls) - 1
-        self.kept.append(changed)
-        return changed
-
-    def _parts(self, arguments: Mapping[str, Any]) -> dict[str, tuple[str, torch.Tensor]]:
-        return {
-            part: (self.names[id(value)], value)
-            for part, value in arguments.items()
-            if isinstance(value, torch.Tensor) and id(value) in self.names
-        }
+    def _data(self, value: Any) -> Tensors:
+        return [tensor for tensor in self.recorder.tensors(value) if id(tensor) not in self.names]
 
     def _keep(
         self,
-        key: str,
-        place: str,
+        owner: str,
         function: str,
-        arguments: Mapping[str, Any],
         data: Tensors,
-        arrays: Mapping[str, tuple[str, torch.Tensor]],
-        shapes: tuple[tuple[int, ...], tuple[int, ...]],
-        run: Callable[[Tensors], Any],
+        arrays: Mapping[str, torch.Tensor],
         made: Tensors,
+        says: Callable[[str], Any],
         source: str,
-    ) -> None:
-        def again(array: np.ndarray) -> np.ndarray:
-            with torch.no_grad():
-                return _tensors(run([torch.from_numpy(array.copy())]))[0].numpy()
-
-        names = {part: name for part, (name, _) in arrays.items()}
-        call = Call(
-            key=key,
-            name=place,
-            function=function,
-            says=arguments.__getitem__,
-            inputs=[self.makers.get(id(tensor)) for tensor in data],
-            arrays=names,
-            trained=frozenset(part for part, name in names.items() if name in self.trained),
-            x=shapes[0],
-            y=shapes[1],
-            again=again if len(data) == 1 else None,
-            source=source,
-        )
-        for tensor in made:
-            self.makers[id(tensor)] = len(self.seen.calls)
-            self.kept.append(tensor)
-        self.kept.extend(data)
-        self.seen.calls.append(call)
-        self.seen.values[key] = made[0].detach().clone().numpy()
+    ) -> Call:
+        names = {part: self.names[id(value)] for part, value in arrays.items()}
+        trained = frozenset(part for part, name in names.items() if name in self.trained)
+        place, more = f"{owner}|{function}", {"arrays": names, "trained": trained, "says": says, "source": source}
+        return self.recorder.keep(place, owner, function, data, made, **more)
 
     # Modules.
 
     def enter(self, name: str, leaf: bool) -> None:
         """A module's `forward` begins."""
-        self.places.append(name)
-        self.inside += leaf
+        self.recorder.places.append(name)
+        self.recorder.inside += leaf
 
     def leave(self, name: str, module: nn.Module, leaf: bool, args: Any, kwargs: Any, out: Any) -> Any:
         """It ends; what it gives."""
-        self.places.pop()
-        self.inside -= leaf
-        if not leaf or self.inside:
+        recorder = self.recorder
+        recorder.places.pop()
+        recorder.inside -= leaf
+        if not leaf or recorder.inside:
             return None
         function = plain(type(module).__name__)
-        key = f"{name}|{function}|{self.counts[name, function]}"
-        self.counts[name, function] += 1
-        self.key = key
-        data = [tensor for tensor in _tensors((args, kwargs)) if id(tensor) not in self.names]
-        arrays = {part: (self.names[id(value)], value) for part, value in module.named_parameters()}
-        action = self.plan.get(key)
+        data, arrays = self._data((args, kwargs)), dict(module.named_parameters())
+        action = self.plan.get(recorder.keyed(f"{name}|{function}"))
         if action is not None:
-            with self._quiet():
-                out = action(lambda inputs: out, data, {part: value for part, (_, value) in arrays.items()})
-        made = _tensors(out)
-        attributes = _Attributes(module)
-        shapes = (tuple(data[0].shape), tuple(made[0].shape))
+            recorder.inside += 1
+            out = action(lambda inputs: out, data, arrays)
+            recorder.inside -= 1
         source = f"nn.{type(module).__name__}" if type(module).__module__.startswith("torch.nn") else function
-        self._keep(key, name, function, attributes, data, arrays, shapes, lambda inputs: None, made, source)
-        self.seen.calls[-1].again = None
+        self._keep(name, function, data, arrays, recorder.tensors(out), functools.partial(getattr, module), source)
         return out
-
-    def _quiet(self) -> Any:
-        seeing = self
-
-        class Quiet:
-            def __enter__(self) -> None:
-                seeing.inside += 1
-
-            def __exit__(self, *_: object) -> None:
-                seeing.inside -= 1
-
-        return Quiet()
-
-
-class _Attributes(dict):
-    """A module's attributes as a mapping."""
-
-    def __init__(self, module: nn.Module):
-        super().__init__()
-        self.module = module
-
-    def __getitem__(self, name: str) -> Any:
-        return getattr(self.module, name)
 
 
 def record(
@@ -231,17 +165,16 @@ def record(
     model.train(training)
     for module in rates:
         module.dropout = 0.0
-    seen = seeing.seen
+    recorder, seen = seeing.recorder, seeing.recorder.seen
     try:
         tensor = torch.from_numpy(x.copy())
         if INPUT in plan:
             tensor = plan[INPUT](lambda inputs: inputs[0], [tensor], {})
-        seeing.makers[id(tensor)] = MODEL_INPUT
-        seeing.kept.append(tensor)
+        recorder.begin(tensor)
         with torch.set_grad_enabled(loss is not None):
             with seeing:
-                out = _tensors(model(tensor))[0]
-            seen.output = seeing.makers.get(id(out))
+                out = recorder.tensors(model(tensor))[0]
+            seen.output = recorder.makers.get(id(out))
             seen.logits = out.detach().clone().numpy()
             if loss is not None:
                 model.zero_grad(set_to_none=True)
@@ -254,7 +187,7 @@ def record(
                 model.zero_grad(set_to_none=True)
         seen.statistics = {name: tensor.detach().numpy().copy() for name, tensor in model.named_buffers()}
     except Exception as error:  # whatever the model's author's code, or a shape that no longer fits, raises
-        seen.error = f"{type(error).__name__}: {error}", seeing.key
+        seen.error = f"{type(error).__name__}: {error}", recorder.key
     finally:
         for hook in hooks:
             hook.remove()
@@ -310,10 +243,6 @@ def _written(func: Any) -> str:
     return name.strip("_") if name.startswith("__") else f"torch.{name}"
 
 
-def _makes_tensor(func: Any, args: Any, kwargs: Any) -> bool:
-    return isinstance(func(*args, **kwargs), torch.Tensor)
-
-
 def _bound(func: Any, name: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     names = SIGNATURES.get(name, "").split()
     if not names:
@@ -332,16 +261,6 @@ def _bound(func: Any, name: str, args: Iterable[Any], kwargs: Mapping[str, Any])
 @functools.lru_cache(maxsize=256)
 def _signature(func: Any) -> inspect.Signature:
     return inspect.signature(func)
-
-
-def _tensors(value: Any) -> Tensors:
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if isinstance(value, Mapping):
-        value = value.values()
-    elif not isinstance(value, (list, tuple)):
-        return []
-    return [tensor for part in value for tensor in _tensors(part)]
 
 
 def _replaced(value: Any, changed: Mapping[int, torch.Tensor]) -> Any:
