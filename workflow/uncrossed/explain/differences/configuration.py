@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from uncrossed.explain.differences import curves
-from uncrossed.explain.differences.kinds import KINDS, Setting, kernel_of
+from uncrossed.explain.differences.kinds import KINDS, Setting
 from uncrossed.explain.differences.operations import START, Operation
 from uncrossed.explain.differences.pairing import Pairs
+from uncrossed.explain.differences.windows import kernel_of
 
 # What shows a difference, in the order in which one would mend them.
 STAGES = (
@@ -132,7 +133,7 @@ def _settings(ours: Operation, theirs: Operation, shapes: Mapping[str, tuple[int
         if name == "padding" and ours.kind != "conv_transpose" and moved and same_start(ours, theirs):
             continue  # where windows end follows from the others
         texts = _written(setting, "pytorch", b, ours), _written(setting, "keras", a, theirs)
-        if name == "padding" and ours.plain.get("floored") == b:
+        if name == "padding" and ours.floored is not None and ours.floored == b:
             name, texts = "ceil_mode", ("ceil_mode=False", texts[1])
         what = f"{name.replace('_', ' ')} of {kind.noun}"
         found.append(Difference(f"{ours.kind}.{name}", what, [], a, b, *texts, setting.where))

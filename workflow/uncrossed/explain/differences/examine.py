@@ -13,11 +13,12 @@ from uncrossed.explain.differences import (
     initial,
     keras_calls,
     losses,
-    operations,
     optimizers,
     pairing,
     pytorch_calls,
+    recognise,
     sharing,
+    simplify,
     variances,
 )
 from uncrossed.explain.differences.calls import Pass
@@ -62,8 +63,8 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
         "tensorflow": sum(weights[path].size for path in trained[1]),
     }
     sides = (
-        operations.read(seen, "pytorch", arrays, trained[0]),
-        operations.read(other, "keras", weights, trained[1]),
+        recognise.read(seen, "pytorch", arrays, trained[0]),
+        recognise.read(other, "keras", weights, trained[1]),
     )
     shapes = {name: tuple(array.shape) for name, array in [*arrays.items(), *weights.items()]}
     pairs, forms = _paired(sides, shapes, pair.pairs)
@@ -146,7 +147,7 @@ def _paired(
         return pairing.pair(*sides, forms, settled), forms
 
     pairs, forms = paired()
-    dense = [operations.as_dense(pairs.only_pytorch, "pytorch"), operations.as_dense(pairs.only_keras, "keras")]
+    dense = [simplify.as_dense(pairs.only_pytorch, "pytorch"), simplify.as_dense(pairs.only_keras, "keras")]
     return paired() if any(dense) else (pairs, forms)
 
 

@@ -88,11 +88,6 @@ def groupnorm(x: Tensor, arrays: Tensors, settings: Settings, operation: Operati
     return functional.group_norm(x, settings["groups"], weight, bias, settings["epsilon"])
 
 
-def rmsnorm(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation) -> Tensor:
-    """RMS normalisation over the last axis."""
-    return functional.rms_norm(x, x.shape[-1:], arrays.get("weight"), settings["epsilon"])
-
-
 def embedding(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation) -> Tensor:
     """A row for each number; one row may have no gradient."""
     return functional.embedding(x, arrays["weight"], settings["frozen_row"])
@@ -197,7 +192,6 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "dense": dense,
     "layernorm": layernorm,
     "groupnorm": groupnorm,
-    "rmsnorm": rmsnorm,
     "embedding": embedding,
     "gru": gru,
     "activation": activation,

@@ -12,6 +12,7 @@ from typing import Any
 
 from uncrossed.explain.differences import windows
 from uncrossed.explain.differences.calls import Call, plain
+from uncrossed.explain.differences.windows import each, text
 
 Reader = Callable[[Call], Any]
 # Text with the value in braces, or a function of the value and of that side's call.
@@ -42,7 +43,7 @@ class Setting:
     def write(self, side: str, value: Any, call: Call) -> str:
         """What to write on a side."""
         writer = self.in_pytorch if side == "pytorch" else self.in_keras
-        return writer(value, call) if callable(writer) else writer.format(_text(value))
+        return writer(value, call) if callable(writer) else writer.format(text(value))
 
 
 @dataclass(frozen=True)
@@ -68,21 +69,9 @@ class Kind:
     layer: str = ""
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    if isinstance(value, tuple) and len(set(value)) == 1:
-        return _text(value[0])
-    return str(value)
-
-
-def _direct(name: str) -> Reader:
-    return lambda call: call.get(name)
-
-
-def _number(name: str, default: float | None = None) -> Reader:
-    def read(call: Call) -> Any:
-        value = call.get(name, default)
+def _number(name: str) -> Reader:
+    def read(call: Call) -> float | None:
+        value = call.get(name)
         return None if value is None else float(value)
 
     return read
@@ -93,90 +82,11 @@ def directions(call: Call, channels_first: bool) -> tuple[int, ...]:
     return call.x[2:] if channels_first else call.x[1:-1]
 
 
-def _each(name: str, default: Any = None, alternative: str = "") -> Reader:
-    """A length in each direction; `alternative` holds where there is none."""
-
-    def read(call: Call) -> tuple[int, ...]:
-        value = call.get(name, default)
-        if value is None or value in ((), []):
-            value = call.get(alternative) if alternative else default
-        count = len(call.x) - 2
-        values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * count
-        return tuple(int(v) for v in (values * count if len(values) == 1 else values))
-
-    return read
-
-
 def _has(part: str) -> Reader:
     return lambda call: part in call.arrays
 
 
 # Convolutions.
-
-
-def kernel_of(call: Call) -> tuple[int, ...]:
-    """The sizes of the window: of the kernel, or of a pooling layer."""
-    for name in ("kernel_size", "pool_size"):
-        if call.get(name) is not None:
-            return _each(name)(call)
-    return tuple(call.says("weight").shape[2:])
-
-
-def _padding_before(call: Call) -> tuple[int, ...]:
-    value = call.get("padding", 0)
-    if value == "valid":
-        value = 0
-    if value == "same":
-        # PyTorch's: stride 1 only, the odd one after, as Keras'.
-        spans = zip(kernel_of(call), _each("dilation", 1)(call), strict=True)
-        return tuple(dilation * (kernel - 1) // 2 for kernel, dilation in spans)
-    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
-    return values * (len(call.x) - 2) if len(values) == 1 else values
-
-
-def _pytorch_reach(call: Call) -> windows.Reach:
-    stride, dilation = _each("stride", 1, "kernel_size")(call), _each("dilation", 1)(call)
-    return windows.reached(call.x[2:], call.y[2:], _padding_before(call), kernel_of(call), stride, dilation)
-
-
-def _keras_reach(call: Call) -> windows.Reach:
-    sizes, outputs = call.x[1:-1], call.y[1:-1]
-    kernel, stride = kernel_of(call), _each("strides", 1, "pool_size")(call)
-    dilation = _each("dilation_rate", 1)(call)
-    padding = call.get("padding", "valid")
-    parts = zip(sizes, kernel, stride, dilation, strict=True)
-    before = [windows.same(*part)[0] if padding == "same" else 0 for part in parts]
-    if padding == "causal":
-        before = [dilation[0] * (kernel[0] - 1)]
-    return windows.reached(sizes, outputs, before, kernel, stride, dilation)
-
-
-def _pad_in_pytorch(reach: windows.Reach, call: Call) -> str:
-    stride = _each("stride", 1, "kernel_size")(call)
-    if all(pair == (0, 0) for pair in reach):
-        return "padding=0"
-    if (symmetric := windows.symmetric(reach, stride)) is not None:
-        return f"padding={_text(symmetric)}"
-    amounts = tuple(side for pair in reversed(reach) for side in pair)
-    filled = ", value=-torch.inf" if call.function.startswith("maxpool") else ""
-    return f"F.pad(x, {amounts}{filled}) before it and padding=0"
-
-
-def _pad_in_keras(reach: windows.Reach, call: Call) -> str:
-    sizes, kernel = call.x[1:-1], kernel_of(call)
-    stride, dilation = _each("strides", 1, "pool_size")(call), _each("dilation_rate", 1)(call)
-    if all(before == 0 and after <= 0 for before, after in reach):
-        return 'padding="valid"'
-    parts = zip(sizes, kernel, stride, dilation, strict=True)
-    if all(pair == windows.same(*part) for pair, part in zip(reach, parts, strict=True)) and set(stride) == {1}:
-        return 'padding="same"'
-    symmetric = windows.symmetric(reach, stride)
-    amounts = symmetric if symmetric is not None else reach
-    number = len(reach)
-    padded = f'layers.ZeroPadding{number}D({_text(amounts)}) before it and padding="valid"'
-    if "pool" in call.function:
-        padded += " (where values may be negative: padding with -inf)"
-    return padded
 
 
 def _groups(call: Call) -> int:
@@ -185,34 +95,13 @@ def _groups(call: Call) -> int:
     return int(call.get("groups", 1))
 
 
-STRIDE = Setting("stride", _each("stride", 1), _each("strides", 1), "stride={}", "strides={}")
-PADDING = Setting("padding", _pytorch_reach, _keras_reach, _pad_in_pytorch, _pad_in_keras)
-DILATION = Setting("dilation", _each("dilation", 1), _each("dilation_rate", 1), "dilation={}", "dilation_rate={}")
+STRIDE = Setting("stride", each("stride", 1), each("strides", 1), "stride={}", "strides={}")
+PADDING = Setting(
+    "padding", windows.reached_by_pytorch, windows.reached_by_keras, windows.pad_in_pytorch, windows.pad_in_keras
+)
+DILATION = Setting("dilation", each("dilation", 1), each("dilation_rate", 1), "dilation={}", "dilation_rate={}")
 GROUPS = Setting("groups", _groups, _groups, "groups={}", "groups={} (or DepthwiseConv2D, where it is the channels)")
 BIAS = Setting("bias", _has("bias"), _has("bias"), "bias={}", "use_bias={}")
-
-
-def _cropped_by_pytorch(call: Call) -> windows.Reach:
-    padding, extra = _padding_before(call), _each("output_padding", 0)(call)
-    return tuple((p, p - e) for p, e in zip(padding, extra, strict=True))
-
-
-def _cropped_by_keras(call: Call) -> windows.Reach:
-    parts = zip(call.x[1:-1], call.y[1:-1], kernel_of(call), _each("strides", 1)(call), strict=True)
-    if call.get("padding") == "same":
-        return tuple(windows.transposed_same(*part) for part in parts)
-    return tuple((0, (size - 1) * stride + kernel - output) for size, output, kernel, stride in parts)
-
-
-def _crop_in_pytorch(reach: windows.Reach, call: Call) -> str:
-    extra = tuple(before - after for before, after in reach)
-    if any(e < 0 for e in extra):
-        return f"padding=0, then x[:, :, {', '.join(f'{b}:{-a or None}' for b, a in reach)}]"
-    return f"padding={_text(tuple(b for b, _ in reach))}, output_padding={_text(extra)}"
-
-
-def _crop_in_keras(reach: windows.Reach, call: Call) -> str:
-    return f'padding="valid", then layers.Cropping{len(reach)}D({_text(reach)})'
 
 
 # Normalisation.
@@ -255,44 +144,31 @@ def _keras_groups_of_channels(call: Call) -> int:
     return call.x[axis] if groups == -1 else int(groups)
 
 
-def _rms_epsilon(call: Call) -> float:
-    value = call.get("eps")
-    return 2.0**-52 if value is None else float(value)
-
-
 # Pooling.
 
 
 def _form(call: Call) -> str:
-    if call.function in ("amax", "max"):
-        return "max"
     return "max" if "max" in call.function else "average"
 
 
-def _filled(reach: windows.Reach, counted: bool) -> str:
-    """What a window sees beyond the input."""
-    if all(before <= 0 and after <= 0 for before, after in reach):
-        return "nothing"
-    return "zeros" if counted else "nothing"
-
-
 def _filled_in_pytorch(call: Call) -> str:
+    """What a window sees beyond the input."""
     if _form(call) == "max":
         return "nothing"
-    reach, nominal = _pytorch_reach(call), _padding_before(call)
+    reach, nominal = windows.reached_by_pytorch(call), windows.padding_before(call)
     counted = bool(call.get("count_include_pad", True))
     if counted and any(after > before for (_, after), before in zip(reach, nominal, strict=True)):
         # What `ceil_mode` adds beyond the padding is not counted.
         return "zeros" if any(nominal) else "nothing"
-    return _filled(reach, counted)
+    return "zeros" if counted and any(side > 0 for pair in reach for side in pair) else "nothing"
 
 
 # Recurrent layers.
 
 
-def _named(name: str, fixed: str = "") -> Reader:
+def _named(name: str) -> Reader:
     def read(call: Call) -> str:
-        value = fixed or call.get(name)
+        value = call.get(name)
         return plain(getattr(value, "__name__", str(value)))
 
     return read
@@ -308,47 +184,40 @@ def _keras_biases(call: Call) -> int:
     return 2 if call.function == "gru" and call.get("reset_after") else 1
 
 
-def _recurrent(*settings: Setting) -> tuple[Setting, ...]:
-    return (
-        *settings,
-        Setting("activation", _named("", "tanh"), _named("activation"), "(PyTorch's is fixed: {})", 'activation="{}"'),
-        Setting(
-            "biases",
-            _biases,
-            _keras_biases,
-            lambda value, call: (
-                "bias=False"
-                if not value
-                else f"PyTorch has two biases, of which only the sum acts: freeze one at zero ({value} in Keras)"
-            ),
-            lambda value, call: (
-                f"use_bias={bool(value)}"
-                + (", reset_after=True" if value == 2 and call.function == "gru" else "")
-                + (
-                    " (Keras has one bias: half the step of PyTorch's two)"
-                    if value == 2 and call.function != "gru"
-                    else ""
-                )
-            ),
-            "configuration",
-        ),
-        Setting(
-            "backwards",
-            lambda call: False,
-            lambda call: bool(call.get("go_backwards", False)),
-            "(PyTorch reads forwards)",
-            "go_backwards={}",
-        ),
-    )
+def _biases_in_pytorch(value: int, call: Call) -> str:
+    return f"freeze one of its two biases, of which the sum acts, at zero ({value} in Keras)" if value else "bias=False"
 
 
+def _biases_in_keras(value: int, call: Call) -> str:
+    if value == 2 and call.function != "gru":
+        return "use_bias=True (Keras has one bias: half the step of PyTorch's two)"
+    return f"use_bias={bool(value)}" + (", reset_after=True" if value == 2 else "")
+
+
+BIASES = Setting("biases", _biases, _keras_biases, _biases_in_pytorch, _biases_in_keras, "configuration")
+TANH = Setting("activation", lambda call: "tanh", _named("activation"), "(PyTorch's is fixed: {})", 'activation="{}"')
+BACKWARDS = Setting(
+    "backwards",
+    lambda call: False,
+    lambda call: bool(call.get("go_backwards", False)),
+    "(PyTorch reads forwards)",
+    "go_backwards={}",
+)
 GATES = Setting(
     "recurrent_activation",
-    _named("", "sigmoid"),
+    lambda call: "sigmoid",
     _named("recurrent_activation"),
     "(PyTorch's is fixed: {})",
     'recurrent_activation="{}"',
 )
+RESET_AFTER = Setting(
+    "reset_after",
+    lambda call: True,
+    lambda call: bool(call.get("reset_after")),
+    "(PyTorch's GRU resets after the product)",
+    "reset_after={}",
+)
+RECURRENT = (TANH, BIASES, BACKWARDS)
 
 # Dropout.
 
@@ -379,23 +248,21 @@ def _dropped(call: Call) -> str:
     return "single numbers"
 
 
+# How either side writes what is dropped.
+DROPPED = {
+    "single numbers": ("nn.Dropout", "layers.Dropout"),
+    "whole channels": ("nn.Dropout2d", "layers.SpatialDropout{n}D"),
+    "whole examples": ("torchvision.ops.StochasticDepth(mode='row')", "layers.Dropout(rate, noise_shape=(None{ones}))"),
+    "whole batch": ("torchvision.ops.StochasticDepth(mode='batch')", "layers.Dropout(rate, noise_shape=(1{ones}))"),
+}
+
+
 def _dropout_in_pytorch(value: Any, call: Call) -> str:
-    forms = {
-        "whole channels": "nn.Dropout2d",
-        "whole examples": "torchvision.ops.StochasticDepth(mode='row')",
-        "whole batch": "torchvision.ops.StochasticDepth(mode='batch')",
-    }
-    return forms.get(value, "nn.Dropout")
+    return DROPPED.get(value, (value, value))[0]
 
 
 def _dropout_in_keras(value: Any, call: Call) -> str:
-    ones = ", 1" * (len(call.x) - 1)
-    forms = {
-        "whole channels": f"layers.SpatialDropout{max(len(call.x) - 2, 1)}D",
-        "whole examples": f"layers.Dropout(rate, noise_shape=(None{ones}))",
-        "whole batch": f"layers.Dropout(rate, noise_shape=(1{ones}))",
-    }
-    return forms.get(value, "layers.Dropout")
+    return DROPPED.get(value, (value, value))[1].format(n=max(len(call.x) - 2, 1), ones=", 1" * (len(call.x) - 1))
 
 
 # Others.
@@ -443,13 +310,14 @@ def _merging(call: Call) -> str:
     return next((word for word in words if word in name), name)
 
 
+WEIGHT_AND_BIAS, SCALE_AND_SHIFT = {"weight": "kernel", "bias": "bias"}, {"weight": "gamma", "bias": "beta"}
 KINDS: dict[str, Kind] = {
     "conv": Kind(
         "convolution",
         "conv1d conv2d conv3d",
         "Conv1D Conv2D Conv3D DepthwiseConv1D DepthwiseConv2D",
         (STRIDE, PADDING, DILATION, GROUPS, BIAS),
-        {"weight": "kernel", "bias": "bias"},
+        WEIGHT_AND_BIAS,
         "nn.Conv2d",
         "layers.Conv2D",
     ),
@@ -459,23 +327,21 @@ KINDS: dict[str, Kind] = {
         "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
         (
             STRIDE,
-            Setting("padding", _cropped_by_pytorch, _cropped_by_keras, _crop_in_pytorch, _crop_in_keras),
+            Setting(
+                "padding",
+                windows.cropped_by_pytorch,
+                windows.cropped_by_keras,
+                windows.crop_in_pytorch,
+                windows.crop_in_keras,
+            ),
             DILATION,
             BIAS,
         ),
-        {"weight": "kernel", "bias": "bias"},
+        WEIGHT_AND_BIAS,
         "nn.ConvTranspose2d",
         "layers.Conv2DTranspose",
     ),
-    "dense": Kind(
-        "dense layer",
-        "linear",
-        "Dense",
-        (BIAS,),
-        {"weight": "kernel", "bias": "bias"},
-        "nn.Linear",
-        "layers.Dense",
-    ),
+    "dense": Kind("dense layer", "linear", "Dense", (BIAS,), WEIGHT_AND_BIAS, "nn.Linear", "layers.Dense"),
     "batchnorm": Kind(
         "batch normalisation",
         "batch_norm",
@@ -502,7 +368,7 @@ KINDS: dict[str, Kind] = {
                 "statistics",
             ),
         ),
-        {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"},
+        {**SCALE_AND_SHIFT, "running_mean": "moving_mean", "running_var": "moving_variance"},
         "nn.BatchNorm2d",
         "layers.BatchNormalization",
     ),
@@ -522,7 +388,7 @@ KINDS: dict[str, Kind] = {
             SCALED,
             SHIFTED,
         ),
-        {"weight": "gamma", "bias": "beta"},
+        SCALE_AND_SHIFT,
         "nn.LayerNorm",
         "layers.LayerNormalization",
     ),
@@ -536,18 +402,9 @@ KINDS: dict[str, Kind] = {
             SCALED,
             SHIFTED,
         ),
-        {"weight": "gamma", "bias": "beta"},
+        SCALE_AND_SHIFT,
         "nn.GroupNorm",
         "layers.GroupNormalization",
-    ),
-    "rmsnorm": Kind(
-        "RMS normalisation",
-        "rms_norm",
-        "RMSNormalization",
-        (Setting("epsilon", _rms_epsilon, _number("epsilon"), "eps={}", "epsilon={}"),),
-        {"weight": "scale"},
-        "nn.RMSNorm",
-        "layers.RMSNormalization",
     ),
     "embedding": Kind(
         "embedding",
@@ -556,7 +413,7 @@ KINDS: dict[str, Kind] = {
         (
             Setting(
                 "frozen_row",
-                _direct("padding_idx"),
+                lambda call: call.get("padding_idx"),
                 lambda call: None,
                 "padding_idx={}",
                 "(Keras trains every row; set this row's gradient to zero)",
@@ -575,26 +432,9 @@ KINDS: dict[str, Kind] = {
         "nn.Embedding",
         "layers.Embedding",
     ),
-    "gru": Kind(
-        "GRU",
-        "GRU",
-        "GRU",
-        _recurrent(
-            Setting(
-                "reset_after",
-                lambda call: True,
-                lambda call: bool(call.get("reset_after")),
-                "(PyTorch's GRU resets after the product)",
-                "reset_after={}",
-            ),
-            GATES,
-        ),
-        {},
-        "nn.GRU",
-        "layers.GRU",
-    ),
-    "lstm": Kind("LSTM", "LSTM", "LSTM", _recurrent(GATES), {}, "nn.LSTM", "layers.LSTM"),
-    "rnn": Kind("simple recurrent layer", "RNN", "SimpleRNN", _recurrent(), {}, "nn.RNN", "layers.SimpleRNN"),
+    "gru": Kind("GRU", "GRU", "GRU", (RESET_AFTER, GATES, *RECURRENT), {}, "nn.GRU", "layers.GRU"),
+    "lstm": Kind("LSTM", "LSTM", "LSTM", (GATES, *RECURRENT), {}, "nn.LSTM", "layers.LSTM"),
+    "rnn": Kind("simple recurrent layer", "RNN", "SimpleRNN", RECURRENT, {}, "nn.RNN", "layers.SimpleRNN"),
     "scale": Kind("trained factor", "", "LayerScale", (), {"other": "gamma"}, "nn.Parameter", "LayerScale"),
     "shift": Kind("trained summand", "", "", (), {"other": "bias"}, "nn.Parameter", "add_weight"),
     "prelu": Kind("PReLU", "prelu", "PReLU", (), {"weight": "alpha"}, "nn.PReLU", "layers.PReLU"),
@@ -606,11 +446,11 @@ KINDS: dict[str, Kind] = {
         "MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D MaxPool AveragePool",
         (
             Setting("form", _form, _form, "{} pooling", "{} pooling"),
-            Setting("size", _each("kernel_size"), _each("pool_size"), "kernel_size={}", "pool_size={}"),
+            Setting("size", each("kernel_size"), each("pool_size"), "kernel_size={}", "pool_size={}"),
             Setting(
                 "stride",
-                _each("stride", None, "kernel_size"),
-                _each("strides", None, "pool_size"),
+                each("stride", None, "kernel_size"),
+                each("strides", None, "pool_size"),
                 "stride={}",
                 "strides={}",
             ),
