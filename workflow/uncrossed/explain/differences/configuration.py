@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from uncrossed.explain.differences import curves
-from uncrossed.explain.differences.kinds import KINDS, Setting
+from uncrossed.explain.differences.kinds import KINDS
 from uncrossed.explain.differences.operations import START, Operation
 from uncrossed.explain.differences.pairing import Pairs
+from uncrossed.explain.differences.settings import Setting
 from uncrossed.explain.differences.windows import kernel_of
 
 # What shows a difference, in the order in which one would mend them.

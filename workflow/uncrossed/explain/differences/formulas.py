@@ -11,8 +11,8 @@ import torch
 from torch.nn import functional
 
 from uncrossed.explain.differences import curves
-from uncrossed.explain.differences.kinds import directions
 from uncrossed.explain.differences.operations import Operation
+from uncrossed.explain.differences.settings import directions
 
 Tensor = torch.Tensor
 Tensors = Mapping[str, Tensor]
@@ -26,7 +26,7 @@ def _padded(x: Tensor, reach: Sequence[tuple[int, int]], value: float) -> Tensor
 def conv(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation) -> Tensor:
     """A convolution with what the windows touch padded by zeros."""
     weight = arrays["weight"]
-    function = {1: functional.conv1d, 2: functional.conv2d, 3: functional.conv3d}[x.ndim - 2]
+    function = getattr(functional, f"conv{x.ndim - 2}d")
     bias = arrays.get("bias") if settings["bias"] else None
     options = settings["stride"], 0, settings["dilation"], settings["groups"]
     return function(_padded(x, settings["padding"], 0.0), weight, bias, *options)
@@ -36,7 +36,7 @@ def conv_transpose(x: Tensor, arrays: Tensors, settings: Settings, operation: Op
     """A transposed convolution whose full output is cropped."""
     weight = arrays["weight"]
     count = x.ndim - 2
-    function = {1: functional.conv_transpose1d, 2: functional.conv_transpose2d, 3: functional.conv_transpose3d}[count]
+    function = getattr(functional, f"conv_transpose{count}d")
     bias = arrays.get("bias") if settings["bias"] else None
     groups = operation.call.get("groups") or 1
     full = function(x, weight, None, settings["stride"], 0, 0, groups, settings["dilation"])
@@ -138,11 +138,10 @@ def pool(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation | 
     """Pooling where windows reach over the edge by what is padded."""
     count = x.ndim - 2
     reach, size, stride = settings["padding"], list(settings["size"]), list(settings["stride"])
-    average = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}[count]
+    average = getattr(functional, f"avg_pool{count}d")
     if settings["form"] == "max":
-        maximum = {1: functional.max_pool1d, 2: functional.max_pool2d, 3: functional.max_pool3d}[count]
         value = 0.0 if settings["padded_with"] == "zeros" else float("-inf")
-        return maximum(_padded(x, reach, value), size, stride)
+        return getattr(functional, f"max_pool{count}d")(_padded(x, reach, value), size, stride)
     padded = _padded(x, reach, 0.0)
     if settings["padded_with"] == "zeros":
         return average(padded, size, stride)
@@ -187,19 +186,9 @@ def dropout(x: Tensor, arrays: Tensors, settings: Settings, operation: Operation
 
 
 FORMULAS: dict[str, Callable[..., Any]] = {
-    "conv": conv,
-    "conv_transpose": conv_transpose,
-    "dense": dense,
-    "layernorm": layernorm,
-    "groupnorm": groupnorm,
-    "embedding": embedding,
-    "gru": gru,
-    "activation": activation,
-    "rescaling": rescaling,
-    "pool": pool,
-    "global_pool": global_pool,
-    "pad": pad,
-    "upsampling": upsampling,
-    "dropout": dropout,
-    "batchnorm": batchnorm,
+    formula.__name__: formula
+    for formula in (
+        *(conv, conv_transpose, dense, batchnorm, layernorm, groupnorm, embedding, gru),
+        *(activation, rescaling, pool, global_pool, pad, upsampling, dropout),
+    )
 }

@@ -1,49 +1,13 @@
-"""Every kind of layer that is compared: what each library calls it and its settings, and what to write to align them.
+"""Every kind of layer that is compared: what each library calls it, what is compared of it, and its arrays.
 
-One entry a kind. A setting is read on either side in one common form, in which it is compared: the momentum of batch
-normalisation as the share of the old statistics that is kept, padding as what the windows touch, a length as a number
-for each direction. What a kind computes is `formulas`' part, how its arrays are laid out `sharing`'s.
+What is compared is `settings`' part, what a kind computes `formulas`', how its arrays are laid out `sharing`'s.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from uncrossed.explain.differences import windows
-from uncrossed.explain.differences.calls import Call, plain
-from uncrossed.explain.differences.windows import each, text
-
-Reader = Callable[[Call], Any]
-# Text with the value in braces, or a function of the value and of that side's call.
-Writer = str | Callable[[Any, Call], str]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One setting of a kind.
-
-    Attributes:
-        name: its name here, in causes.
-        pytorch: reads it from a call of PyTorch's.
-        keras: reads it from a call of Keras'.
-        in_pytorch: what to write there to have a value.
-        in_keras: what to write there.
-        where: what shows it: `evaluation`, `training`, `statistics` (of batch normalisation after a step), `gradients`,
-            or `configuration` alone.
-    """
-
-    name: str
-    pytorch: Reader
-    keras: Reader
-    in_pytorch: Writer
-    in_keras: Writer
-    where: str = "evaluation"
-
-    def write(self, side: str, value: Any, call: Call) -> str:
-        """What to write on a side."""
-        writer = self.in_pytorch if side == "pytorch" else self.in_keras
-        return writer(value, call) if callable(writer) else writer.format(text(value))
+from uncrossed.explain.differences.calls import plain
+from uncrossed.explain.differences.settings import SETTINGS, Setting
 
 
 @dataclass(frozen=True)
@@ -52,549 +16,88 @@ class Kind:
 
     Attributes:
         noun: what it is called in a sentence.
-        pytorch: PyTorch's functions and modules of this kind.
+        pytorch: PyTorch's functions and modules of this kind, as `calls.plain` has them.
         keras: Keras' layers and functions of this kind.
         settings: what is compared.
-        parts: Keras' name of each array by PyTorch's.
+        parts: Keras' name of each array by PyTorch's; None where it has none.
         module: how PyTorch's layer is written.
         layer: how Keras' layer is written.
     """
 
     noun: str
-    pytorch: str
-    keras: str
-    settings: tuple[Setting, ...] = ()
-    parts: Mapping[str, str] | None = None
-    module: str = ""
-    layer: str = ""
+    pytorch: set[str]
+    keras: set[str]
+    settings: tuple[Setting, ...]
+    parts: Mapping[str, str] | None
+    module: str
+    layer: str
 
 
-def _number(name: str) -> Reader:
-    def read(call: Call) -> float | None:
-        value = call.get(name)
-        return None if value is None else float(value)
-
-    return read
-
-
-def directions(call: Call, channels_first: bool) -> tuple[int, ...]:
-    """The sizes of a call's input in each direction that windows move in."""
-    return call.x[2:] if channels_first else call.x[1:-1]
-
-
-def _has(part: str) -> Reader:
-    return lambda call: part in call.arrays
-
-
-# Convolutions.
-
-
-def _groups(call: Call) -> int:
-    if call.function.startswith("depthwise"):
-        return call.x[-1]
-    return int(call.get("groups", 1))
-
-
-STRIDE = Setting("stride", each("stride", 1), each("strides", 1), "stride={}", "strides={}")
-PADDING = Setting(
-    "padding", windows.reached_by_pytorch, windows.reached_by_keras, windows.pad_in_pytorch, windows.pad_in_keras
-)
-DILATION = Setting("dilation", each("dilation", 1), each("dilation_rate", 1), "dilation={}", "dilation_rate={}")
-GROUPS = Setting("groups", _groups, _groups, "groups={}", "groups={} (or DepthwiseConv2D, where it is the channels)")
-BIAS = Setting("bias", _has("bias"), _has("bias"), "bias={}", "use_bias={}")
-
-
-# Normalisation.
-
-EPSILON = Setting("epsilon", _number("eps"), _number("epsilon"), "eps={}", "epsilon={}")
-SCALED = Setting(
-    "scale",
-    _has("weight"),
-    _has("gamma"),
-    lambda value, call: "affine=True" if value else "no weight: affine=False, and a bias of one's own",
-    "scale={}",
-)
-SHIFTED = Setting(
-    "shift",
-    _has("bias"),
-    _has("beta"),
-    lambda value, call: "bias=True" if value else "no bias: affine=False, and a weight of one's own",
-    "center={}",
-)
-
-
-def _kept(call: Call) -> float | None:
-    momentum = call.get("momentum")
-    return None if momentum is None else float(f"{1 - momentum:.12g}")
-
-
-def _normalised_by_keras(call: Call) -> int:
-    axis = call.get("axis", -1)
-    return math.prod(call.x[a] for a in (axis if isinstance(axis, (list, tuple)) else [axis]))
-
-
-def _groups_of_channels(call: Call) -> int:
-    if call.function == "instancenorm":
-        return call.x[1]
-    return int(call.get("num_groups", 0))
-
-
-def _keras_groups_of_channels(call: Call) -> int:
-    groups, axis = call.get("groups"), call.get("axis", -1)
-    return call.x[axis] if groups == -1 else int(groups)
-
-
-# Pooling.
-
-
-def _form(call: Call) -> str:
-    return "max" if "max" in call.function else "average"
-
-
-def _filled_in_pytorch(call: Call) -> str:
-    """What a window sees beyond the input."""
-    if _form(call) == "max":
-        return "nothing"
-    reach, nominal = windows.reached_by_pytorch(call), windows.padding_before(call)
-    counted = bool(call.get("count_include_pad", True))
-    if counted and any(after > before for (_, after), before in zip(reach, nominal, strict=True)):
-        # What `ceil_mode` adds beyond the padding is not counted.
-        return "zeros" if any(nominal) else "nothing"
-    return "zeros" if counted and any(side > 0 for pair in reach for side in pair) else "nothing"
-
-
-# Recurrent layers.
-
-
-def _named(name: str) -> Reader:
-    def read(call: Call) -> str:
-        value = call.get(name)
-        return plain(getattr(value, "__name__", str(value)))
-
-    return read
-
-
-def _biases(call: Call) -> int:
-    return sum(part.startswith("bias_") for part in call.arrays)
-
-
-def _keras_biases(call: Call) -> int:
-    if "bias" not in call.arrays:
-        return 0
-    return 2 if call.function == "gru" and call.get("reset_after") else 1
-
-
-def _biases_in_pytorch(value: int, call: Call) -> str:
-    return f"freeze one of its two biases, of which the sum acts, at zero ({value} in Keras)" if value else "bias=False"
-
-
-def _biases_in_keras(value: int, call: Call) -> str:
-    if value == 2 and call.function != "gru":
-        return "use_bias=True (Keras has one bias: half the step of PyTorch's two)"
-    return f"use_bias={bool(value)}" + (", reset_after=True" if value == 2 else "")
-
-
-BIASES = Setting("biases", _biases, _keras_biases, _biases_in_pytorch, _biases_in_keras, "configuration")
-TANH = Setting("activation", lambda call: "tanh", _named("activation"), "(PyTorch's is fixed: {})", 'activation="{}"')
-BACKWARDS = Setting(
-    "backwards",
-    lambda call: False,
-    lambda call: bool(call.get("go_backwards", False)),
-    "(PyTorch reads forwards)",
-    "go_backwards={}",
-)
-GATES = Setting(
-    "recurrent_activation",
-    lambda call: "sigmoid",
-    _named("recurrent_activation"),
-    "(PyTorch's is fixed: {})",
-    'recurrent_activation="{}"',
-)
-RESET_AFTER = Setting(
-    "reset_after",
-    lambda call: True,
-    lambda call: bool(call.get("reset_after")),
-    "(PyTorch's GRU resets after the product)",
-    "reset_after={}",
-)
-RECURRENT = (TANH, BIASES, BACKWARDS)
-
-# Dropout.
-
-
-def _rate(call: Call) -> float:
-    for name in ("p", "rate", "drop_path_rate", "drop_prob"):
-        value = call.get(name)
-        if value is not None:
-            return float(value)
-    return 0.0
-
-
-def _dropped(call: Call) -> str:
-    for word, form in (("alpha", "single numbers, for SELU"), ("gaussian", "nothing, but multiplies with noise")):
-        if word in call.function:
-            return form
-    if call.function in ("stochasticdepth", "droppath"):
-        return "whole batch" if call.get("mode") == "batch" else "whole examples"
-    if call.function in ("dropout1d", "dropout2d", "dropout3d", "featuredropout") or "spatial" in call.function:
-        return "whole channels"
-    shape = call.get("noise_shape")
-    if shape is not None:
-        ones = [size == 1 for size in shape]
-        if all(ones[1:]):
-            return "whole batch" if ones[0] else "whole examples"
-        if any(ones):
-            return "whole channels" if not ones[-1] else f"noise of shape {tuple(shape)}"
-    return "single numbers"
-
-
-# How either side writes what is dropped.
-DROPPED = {
-    "single numbers": ("nn.Dropout", "layers.Dropout"),
-    "whole channels": ("nn.Dropout2d", "layers.SpatialDropout{n}D"),
-    "whole examples": ("torchvision.ops.StochasticDepth(mode='row')", "layers.Dropout(rate, noise_shape=(None{ones}))"),
-    "whole batch": ("torchvision.ops.StochasticDepth(mode='batch')", "layers.Dropout(rate, noise_shape=(1{ones}))"),
+_KERNEL, _GAMMA = {"weight": "kernel", "bias": "bias"}, {"weight": "gamma", "bias": "beta"}
+PARTS: dict[str, Mapping[str, str]] = {
+    **dict.fromkeys(("conv", "conv_transpose", "dense"), _KERNEL),
+    **dict.fromkeys(("layernorm", "groupnorm"), _GAMMA),
+    "batchnorm": {**_GAMMA, "running_mean": "moving_mean", "running_var": "moving_variance"},
+    "embedding": {"weight": "embeddings"},
+    **{name: {} for name in ("gru", "lstm", "rnn")},  # `sharing` has them
+    "scale": {"other": "gamma"},
+    "shift": {"other": "bias"},
+    "prelu": {"weight": "alpha"},
 }
+# By kind: what it is called, how either side writes it, PyTorch's functions and modules, Keras' layers and functions;
+# # stands for 1, 2 and 3.
+_NAMES = """
+conv: convolution | nn.Conv2d | layers.Conv2D | conv#d | Conv#D DepthwiseConv#D
+conv_transpose: transposed convolution | nn.ConvTranspose2d | layers.Conv2DTranspose | conv_transpose#d
+  | Conv#DTranspose
+dense: dense layer | nn.Linear | layers.Dense | linear | Dense
+batchnorm: batch normalisation | nn.BatchNorm2d | layers.BatchNormalization | batch_norm | BatchNormalization
+layernorm: layer normalisation | nn.LayerNorm | layers.LayerNormalization | layer_norm | LayerNormalization
+groupnorm: group normalisation | nn.GroupNorm | layers.GroupNormalization | group_norm instance_norm
+  | GroupNormalization
+embedding: embedding | nn.Embedding | layers.Embedding | embedding | Embedding
+gru: GRU | nn.GRU | layers.GRU | GRU | GRU
+lstm: LSTM | nn.LSTM | layers.LSTM | LSTM | LSTM
+rnn: simple recurrent layer | nn.RNN | layers.SimpleRNN | RNN | SimpleRNN
+scale: trained factor | nn.Parameter | LayerScale | | LayerScale
+shift: trained summand | nn.Parameter | add_weight | |
+prelu: PReLU | nn.PReLU | layers.PReLU | prelu | PReLU
+activation: activation | | | softmax log_softmax | Softmax LogSoftmax
+rescaling: rescaling | | | | Rescaling
+pool: pooling | nn.MaxPool2d | layers.MaxPooling2D | max_pool#d avg_pool#d
+  | MaxPooling#D AveragePooling#D MaxPool AveragePool
+global_pool: global pooling | nn.AdaptiveAvgPool2d(1) | layers.GlobalAveragePooling2D() |
+  | GlobalAveragePooling#D GlobalMaxPooling#D
+dropout: dropout | nn.Dropout | layers.Dropout | dropout dropout#d feature_dropout alpha_dropout StochasticDepth
+  DropPath | Dropout SpatialDropout#D AlphaDropout GaussianDropout StochasticDepth DropPath
+pad: padding | F.pad | layers.ZeroPadding2D | pad | ZeroPadding#D Pad
+upsampling: upsampling | nn.Upsample | layers.UpSampling2D | interpolate | UpSampling#D Resizing Resize
+merge: merging | an operator | layers.Add() | add sub mul div radd rsub rmul iadd isub imul itruediv truediv multiply
+  subtract divide maximum minimum
+  | Add Subtract Multiply Divide Average Maximum Minimum TrueDivide AddV2 Sub Mul RealDiv
+concat: concatenation | torch.cat | layers.Concatenate() | cat concat concatenate | Concatenate ConcatV2
+"""
 
 
-def _dropout_in_pytorch(value: Any, call: Call) -> str:
-    return DROPPED.get(value, (value, value))[0]
+def _kinds() -> Iterator[tuple[str, Kind]]:
+    for line in _NAMES.replace("\n  ", " ").strip().splitlines():
+        name, _, rest = line.partition(": ")
+        noun, module, layer, *names = map(str.strip, rest.split("|"))
+        pytorch, keras = (
+            frozenset(plain(word.replace("#", n)) for word in text.split() for n in "123") for text in names
+        )
+        yield name, Kind(noun, pytorch, keras, SETTINGS.get(name, ()), PARTS.get(name), module, layer)
 
 
-def _dropout_in_keras(value: Any, call: Call) -> str:
-    return DROPPED.get(value, (value, value))[1].format(n=max(len(call.x) - 2, 1), ones=", 1" * (len(call.x) - 1))
-
-
-# Others.
-
-
-def _padded_by_pytorch(call: Call) -> tuple[tuple[int, int], ...]:
-    amounts = list(call.get("pad", ()))
-    pairs = [tuple(amounts[k : k + 2]) for k in range(0, len(amounts), 2)][::-1]
-    return ((0, 0),) * (len(call.x) - 2 - len(pairs)) + tuple(pairs)
-
-
-def _padded_by_keras(call: Call) -> tuple[tuple[int, int], ...]:
-    amounts = call.get("padding", call.get("pad_width"))
-    if call.function == "pad":
-        return tuple(tuple(pair) for pair in amounts)[1:-1]
-    if isinstance(amounts, int) or (len(amounts) == 2 and len(call.x) == 3):
-        amounts = (amounts,)
-    return tuple((pair, pair) if isinstance(pair, int) else tuple(pair) for pair in amounts)
-
-
-def _filling(call: Call) -> str:
-    mode = call.get("mode", "constant")
-    value = call.get("value", call.get("constant_values")) or 0
-    return f"{value:g}" if mode == "constant" else str(mode)
-
-
-def _grown(call: Call, channels_first: bool) -> tuple[float, ...]:
-    sizes = directions(call, channels_first)
-    after = call.y[2:] if channels_first else call.y[1:-1]
-    return tuple(out / size for size, out in zip(sizes, after, strict=True))
-
-
-def _joined(call: Call, channels_first: bool) -> str | None:
-    axis = call.get("dim", 0) if channels_first else call.get("axis", -1)
-    count = len(call.y)
-    if count != 4:  # of sequences it is not known which axis holds the channels
-        return None
-    axis %= count
-    return "channels" if axis == (1 if channels_first else count - 1) else f"direction {axis}"
-
-
-def _merging(call: Call) -> str:
-    words = ("add", "sub", "mul", "div", "max", "min", "average")
-    name = {"iadd": "add", "radd": "add", "truedivide": "div", "realdiv": "div"}.get(call.function, call.function)
-    return next((word for word in words if word in name), name)
-
-
-WEIGHT_AND_BIAS, SCALE_AND_SHIFT = {"weight": "kernel", "bias": "bias"}, {"weight": "gamma", "bias": "beta"}
-KINDS: dict[str, Kind] = {
-    "conv": Kind(
-        "convolution",
-        "conv1d conv2d conv3d",
-        "Conv1D Conv2D Conv3D DepthwiseConv1D DepthwiseConv2D",
-        (STRIDE, PADDING, DILATION, GROUPS, BIAS),
-        WEIGHT_AND_BIAS,
-        "nn.Conv2d",
-        "layers.Conv2D",
-    ),
-    "conv_transpose": Kind(
-        "transposed convolution",
-        "conv_transpose1d conv_transpose2d conv_transpose3d",
-        "Conv1DTranspose Conv2DTranspose Conv3DTranspose",
-        (
-            STRIDE,
-            Setting(
-                "padding",
-                windows.cropped_by_pytorch,
-                windows.cropped_by_keras,
-                windows.crop_in_pytorch,
-                windows.crop_in_keras,
-            ),
-            DILATION,
-            BIAS,
-        ),
-        WEIGHT_AND_BIAS,
-        "nn.ConvTranspose2d",
-        "layers.Conv2DTranspose",
-    ),
-    "dense": Kind("dense layer", "linear", "Dense", (BIAS,), WEIGHT_AND_BIAS, "nn.Linear", "layers.Dense"),
-    "batchnorm": Kind(
-        "batch normalisation",
-        "batch_norm",
-        "BatchNormalization",
-        (
-            EPSILON,
-            SCALED,
-            SHIFTED,
-            Setting(
-                "momentum",
-                _kept,
-                _number("momentum"),
-                lambda value, call: f"momentum={1 - value:.12g}",
-                "momentum={}",
-                "statistics",
-            ),
-            # Measured, not read: `function` fills it in.
-            Setting(
-                "variance",
-                lambda call: None,
-                lambda call: None,
-                "a layer of one's own (docs/your-own-pair.md has it); PyTorch's keeps the unbiased variance",
-                "a layer of one's own (docs/your-own-pair.md has it); Keras' keeps the biased variance",
-                "statistics",
-            ),
-        ),
-        {**SCALE_AND_SHIFT, "running_mean": "moving_mean", "running_var": "moving_variance"},
-        "nn.BatchNorm2d",
-        "layers.BatchNormalization",
-    ),
-    "layernorm": Kind(
-        "layer normalisation",
-        "layer_norm",
-        "LayerNormalization",
-        (
-            EPSILON,
-            Setting(
-                "over",
-                lambda call: math.prod(call.get("normalized_shape", ())),
-                _normalised_by_keras,
-                "normalized_shape of {} numbers",
-                "axis=..., over {} numbers",
-            ),
-            SCALED,
-            SHIFTED,
-        ),
-        SCALE_AND_SHIFT,
-        "nn.LayerNorm",
-        "layers.LayerNormalization",
-    ),
-    "groupnorm": Kind(
-        "group normalisation",
-        "group_norm instance_norm",
-        "GroupNormalization",
-        (
-            EPSILON,
-            Setting("groups", _groups_of_channels, _keras_groups_of_channels, "num_groups={}", "groups={}"),
-            SCALED,
-            SHIFTED,
-        ),
-        SCALE_AND_SHIFT,
-        "nn.GroupNorm",
-        "layers.GroupNormalization",
-    ),
-    "embedding": Kind(
-        "embedding",
-        "embedding",
-        "Embedding",
-        (
-            Setting(
-                "frozen_row",
-                lambda call: call.get("padding_idx"),
-                lambda call: None,
-                "padding_idx={}",
-                "(Keras trains every row; set this row's gradient to zero)",
-                "gradients",
-            ),
-            Setting(
-                "mask",
-                lambda call: False,
-                lambda call: bool(call.get("mask_zero", False)),
-                "(PyTorch masks nothing: pack the sequences)",
-                "mask_zero={}",
-                "configuration",
-            ),
-        ),
-        {"weight": "embeddings"},
-        "nn.Embedding",
-        "layers.Embedding",
-    ),
-    "gru": Kind("GRU", "GRU", "GRU", (RESET_AFTER, GATES, *RECURRENT), {}, "nn.GRU", "layers.GRU"),
-    "lstm": Kind("LSTM", "LSTM", "LSTM", (GATES, *RECURRENT), {}, "nn.LSTM", "layers.LSTM"),
-    "rnn": Kind("simple recurrent layer", "RNN", "SimpleRNN", RECURRENT, {}, "nn.RNN", "layers.SimpleRNN"),
-    "scale": Kind("trained factor", "", "LayerScale", (), {"other": "gamma"}, "nn.Parameter", "LayerScale"),
-    "shift": Kind("trained summand", "", "", (), {"other": "bias"}, "nn.Parameter", "add_weight"),
-    "prelu": Kind("PReLU", "prelu", "PReLU", (), {"weight": "alpha"}, "nn.PReLU", "layers.PReLU"),
-    "activation": Kind("activation", "softmax log_softmax", "Softmax LogSoftmax"),
-    "rescaling": Kind("rescaling", "", "Rescaling"),
-    "pool": Kind(
-        "pooling",
-        "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d",
-        "MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D MaxPool AveragePool",
-        (
-            Setting("form", _form, _form, "{} pooling", "{} pooling"),
-            Setting("size", each("kernel_size"), each("pool_size"), "kernel_size={}", "pool_size={}"),
-            Setting(
-                "stride",
-                each("stride", None, "kernel_size"),
-                each("strides", None, "pool_size"),
-                "stride={}",
-                "strides={}",
-            ),
-            PADDING,
-            Setting(
-                "padded_with",
-                _filled_in_pytorch,
-                lambda call: "nothing",
-                lambda value, call: (
-                    f"count_include_pad={value == 'zeros'}"
-                    if _form(call) == "average"
-                    else "F.pad(x, ...) before it and padding=0, which pads with zeros"
-                ),
-                lambda value, call: (
-                    "layers.ZeroPadding2D before it, whose zeros are counted" if value == "zeros" else 'padding="same"'
-                ),
-            ),
-        ),
-        None,
-        "nn.MaxPool2d",
-        "layers.MaxPooling2D",
-    ),
-    "global_pool": Kind(
-        "global pooling",
-        "",
-        "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D "
-        "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D",
-        (Setting("form", _form, _form, "{} over all positions", "{} over all positions"),),
-        None,
-        "nn.AdaptiveAvgPool2d(1)",
-        "layers.GlobalAveragePooling2D()",
-    ),
-    "dropout": Kind(
-        "dropout",
-        "dropout dropout1d dropout2d dropout3d feature_dropout alpha_dropout StochasticDepth DropPath",
-        "Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D AlphaDropout GaussianDropout StochasticDepth "
-        "DropPath",
-        (
-            Setting("rate", _rate, _rate, "p={}", "rate={}", "configuration"),
-            Setting("drops", _dropped, _dropped, _dropout_in_pytorch, _dropout_in_keras, "configuration"),
-        ),
-        None,
-        "nn.Dropout",
-        "layers.Dropout",
-    ),
-    "pad": Kind(
-        "padding",
-        "pad",
-        "ZeroPadding1D ZeroPadding2D ZeroPadding3D Pad",
-        (
-            Setting(
-                "amounts",
-                _padded_by_pytorch,
-                _padded_by_keras,
-                lambda value, call: f"F.pad(x, {tuple(side for pair in reversed(value) for side in pair)})",
-                lambda value, call: f"layers.ZeroPadding{len(value)}D({value})",
-            ),
-            Setting("filled_with", _filling, _filling, "mode or value {}", "mode or value {}"),
-        ),
-        None,
-        "F.pad",
-        "layers.ZeroPadding2D",
-    ),
-    "upsampling": Kind(
-        "upsampling",
-        "interpolate",
-        "UpSampling1D UpSampling2D UpSampling3D Resizing Resize",
-        (
-            Setting(
-                "factor",
-                lambda call: _grown(call, True),
-                lambda call: _grown(call, False),
-                "scale_factor={}",
-                "size={}",
-            ),
-            Setting(
-                "form",
-                lambda call: str(call.get("mode", "nearest")).removeprefix("bi").removeprefix("tri"),
-                lambda call: str(call.get("interpolation", "nearest")).removeprefix("bi").removeprefix("tri"),
-                lambda value, call: f"mode='{'bi' if value in ('linear', 'cubic') else ''}{value}'",
-                lambda value, call: f'interpolation="{"bi" if value in ("linear", "cubic") else ""}{value}"',
-            ),
-            Setting(
-                "aligned_corners",
-                lambda call: bool(call.get("align_corners") or False),
-                lambda call: False,
-                "align_corners={}",
-                lambda value, call: "(Keras has no aligned corners: a layer of one's own)" if value else "as it is",
-            ),
-        ),
-        None,
-        "nn.Upsample",
-        "layers.UpSampling2D",
-    ),
-    "merge": Kind(
-        "merging",
-        "add sub mul div radd rsub rmul iadd isub imul itruediv truediv multiply subtract divide maximum minimum",
-        "Add Subtract Multiply Divide Average Maximum Minimum TrueDivide AddV2 Sub Mul RealDiv",
-        (Setting("form", _merging, _merging, "{}", "{}"),),
-        None,
-        "an operator",
-        "layers.Add()",
-    ),
-    "concat": Kind(
-        "concatenation",
-        "cat concat concatenate",
-        "Concatenate ConcatV2",
-        (
-            Setting(
-                "axis",
-                lambda call: _joined(call, True),
-                lambda call: _joined(call, False),
-                "dim of {}",
-                "axis of {}",
-            ),
-        ),
-        None,
-        "torch.cat",
-        "layers.Concatenate()",
-    ),
-}
+KINDS: dict[str, Kind] = dict(_kinds())
 
 # Calls that move numbers and change none.
-_MOVING = (
-    *("flatten", "reshape", "permute", "transpose", "squeeze", "moveaxis", "swapaxes", "ravel"),
-    *("identity", "clone", "copy"),
-)
-LAYOUTS = {
-    "pytorch": frozenset(
-        (
-            *_MOVING,
-            *("view", "viewas", "contiguous", "unsqueeze", "detach", "movedim", "unflatten", "get"),
-            *("to", "float", "double", "typeas"),
-        )
-    ),
-    "keras": frozenset(
-        (*_MOVING, "inputlayer", "expanddims", "cast", "convert", "activityregularization", "stopgradient")
-    ),
-}
-WEIGHTED = tuple(name for name, kind in KINDS.items() if kind.parts is not None)
-
-
-def _by_function(side: str) -> dict[str, str]:
-    return {plain(name): kind for kind, entry in KINDS.items() for name in getattr(entry, side).split()}
-
-
-BY_FUNCTION = {side: _by_function(side) for side in ("pytorch", "keras")}
+_MOVING = {"flatten", "reshape", "permute", "transpose", "squeeze", "moveaxis", "swapaxes", "ravel"}
+_MOVING |= {"identity", "clone", "copy"}
+_OF_PYTORCH = {"view", "viewas", "contiguous", "unsqueeze", "detach", "movedim", "unflatten", "get"}
+_OF_PYTORCH |= {"to", "float", "double", "typeas"}
+_OF_KERAS = {"inputlayer", "expanddims", "cast", "convert", "activityregularization", "stopgradient"}
+LAYOUTS = {"pytorch": _MOVING | _OF_PYTORCH, "keras": _MOVING | _OF_KERAS}
+WEIGHTED = tuple(PARTS)
+SIDES = ("pytorch", "keras")
+BY_FUNCTION = {side: {name: kind for kind, entry in KINDS.items() for name in getattr(entry, side)} for side in SIDES}
