@@ -9,6 +9,14 @@ from functools import partial
 from typing import Any
 
 SIZE = 8
+# What people who ported a model have asked about in public: why theirs trains or tests worse.
+THREADS = (
+    "weight decay that is L2 regularisation on one side",
+    "same padding with a stride",
+    "momentum in the other library's sense",
+    "softmax twice",
+    "an approximated GELU",
+)
 
 
 @dataclass
@@ -362,6 +370,23 @@ def cases() -> dict[str, Case]:
             {"loss.softmax": "the loss"},
             constants={"pytorch_loss": _cross_entropy, "tensorflow_loss": _sparse},
         ),
+        "weight decay that is L2 regularisation on one side": Case(
+            lambda: [conv(3, 6), relu(), *head(6)],
+            {"optimizer.weight_decay_form": "the optimizer"},
+            constants={"pytorch_optimizer": _sgd, "tensorflow_optimizer": _keras_sgd},
+        ),
+        "what a transposed convolution crops": Case(
+            lambda: [
+                conv(3, 6),
+                step(
+                    "up",
+                    _pytorch("ConvTranspose2d", 6, 4, 3, 2, padding=1, output_padding=1),
+                    _keras("Conv2DTranspose", 4, 3, 2, padding="same", **drawn(36)),
+                ),
+                *head(4),
+            ],
+            {"conv_transpose.padding": "up1"},
+        ),
         "aligned corners": Case(
             lambda: [
                 conv(3, 6),
@@ -463,6 +488,18 @@ def _gelu_tanh(x: Any) -> Any:
     import keras
 
     return keras.activations.gelu(x, approximate=True)
+
+
+def _sgd(parameters: Any) -> Any:
+    import torch
+
+    return torch.optim.SGD(parameters, 0.1, momentum=0.9, weight_decay=5e-4)
+
+
+def _keras_sgd() -> Any:
+    import keras
+
+    return keras.optimizers.SGD(0.1, momentum=0.9, weight_decay=5e-4)
 
 
 def _cross_entropy() -> Any:

@@ -57,12 +57,6 @@ OPTIMIZERS = {
         None,
         {"optimizer.initial_accumulator", "optimizer.epsilon", "optimizer.epsilon_stands"},
     ),
-    "Adamax' epsilon": (
-        "optim.Adamax(p, 0.01, eps=1e-7)",
-        "optimizers.Adamax(0.01)",
-        None,
-        {"optimizer.epsilon_stands"},
-    ),
     "momentum and Nesterov": (
         "optim.SGD(p, 0.1, momentum=0.9)",
         "optimizers.SGD(0.1, momentum=0.8, nesterov=True)",
@@ -107,6 +101,7 @@ LOSSES = {
         {"loss.smoothing"},
     ),
     "binary logits": ("nn.BCEWithLogitsLoss()", "losses.BinaryCrossentropy()", {"loss.takes"}),
+    "another loss that is not known": ("nn.HuberLoss()", "losses.LogCosh()", {"loss.values"}),
     "another loss": ("nn.L1Loss()", "losses.MeanSquaredError()", {"loss.kind"}),
     "a function of one's own": ("lambda x, y: x.sum()", "lambda y, x: keras.ops.sum(x)", set()),
 }

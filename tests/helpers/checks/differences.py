@@ -1,9 +1,10 @@
-"""What is found in small pairs: JSON, causes and layers by case; `differences.py [CASE ...]`."""
+"""What is found in small pairs, and what the commands say in FOLDER: JSON; `differences.py FOLDER [CASE ...]`."""
 
 import json
+import os
 import sys
 
-from helpers import small_pairs, small_trainings
+from helpers import pair_commands, small_pairs, small_trainings
 from uncrossed.explain.differences import pair_file
 
 pair_file.start(threads=1)
@@ -13,7 +14,7 @@ from uncrossed.explain.differences.examine import examine  # noqa: E402
 
 found = {}
 cases = small_pairs.cases()
-for name in sys.argv[1:] or cases:
+for name in sys.argv[2:] or cases:
     if name not in cases:
         continue
     case = cases[name]
@@ -34,7 +35,7 @@ for name in sys.argv[1:] or cases:
         constants.get("VOCABULARY"),
         len(case.shape) >= 3,
         {},
-        {key: value for key, value in constants.items() if key in pair_file.TRAINING},
+        training={key: value for key, value in constants.items() if key in pair_file.TRAINING},
     )
     report = examine(pair)
     found[name] = {
@@ -45,9 +46,11 @@ for name in sys.argv[1:] or cases:
         "notes": report.notes,
     }
 for name, functions in small_trainings.functions().items():
-    if sys.argv[1:] and name not in sys.argv[1:]:
+    if sys.argv[2:] and name not in sys.argv[2:]:
         continue
     steps, notes = optimizers.differences(functions)
     values, others, _ = losses.differences(functions, (None, None))
     found[name] = {"differences": [difference.plain() for difference in [*steps, *values]], "notes": [*notes, *others]}
-print(json.dumps(found))
+os.chdir(sys.argv[1])
+commands = {} if sys.argv[2:] else pair_commands.run()
+print(json.dumps({"pairs": found, "commands": commands}))

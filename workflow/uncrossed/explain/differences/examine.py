@@ -1,6 +1,7 @@
 """The whole comparison of one pair, from two functions to a report; `pair_file.start` has imported both frameworks."""
 
 import contextlib
+import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import keras
@@ -67,7 +68,8 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
         recognise.read(other, "keras", weights, trained[1]),
     )
     shapes = {name: tuple(array.shape) for name, array in [*arrays.items(), *weights.items()]}
-    pairs, forms = _paired(sides, shapes, pair.pairs)
+    _check_settled(pair, sides)
+    pairs, forms = _paired(sides, shapes, {**pair.mapped, **pair.pairs})
     entries = sharing.shared(pairs.pairs, shapes)
 
     report("initial weights are drawn and measured")
@@ -127,6 +129,19 @@ def _told(pair: PairFile, side: str, shape: tuple[int, ...]) -> Iterator[None]:
         raise InputError(
             f"{pair.name}: {side}() cannot be run on inputs of {shape} ({told(error)}); SHAPE, --shape says another"
         ) from error
+
+
+def _check_settled(pair: PairFile, sides: tuple[Model, Model]) -> None:
+    """Refuse pairs of layers that are not there."""
+    there = (
+        {operation.name for operation in sides[0].operations},
+        set[str]().union(*map(pairing.names, sides[1].operations)),
+    )
+    for said in pair.pairs.items():
+        for name, known, side in zip(said, there, ("PyTorch's", "Keras'"), strict=True):
+            if name not in known:
+                close = ", ".join(difflib.get_close_matches(name, known, 3, 0) or sorted(known)[:3])
+                raise InputError(f"{pair.name}: PAIRS names '{name}', no layer of {side} model; near it: {close}")
 
 
 def _arrays(model: torch.nn.Module) -> dict[str, np.ndarray]:

@@ -17,9 +17,8 @@ import contextlib
 import importlib
 import importlib.util
 import inspect
-import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -51,7 +50,8 @@ class PairFile:
         classes: how many outputs it is to have, where the functions are told.
         vocabulary: inputs are whole numbers below it, or None.
         channels_first: whether PyTorch's model takes channels first.
-        pairs: Keras' layers by PyTorch's, as far as they are settled.
+        pairs: Keras' layers by PyTorch's, as far as the user has settled them.
+        mapped: the same, as the name map of an architecture's file has it.
         training: optimizers and losses, by name.
     """
 
@@ -62,6 +62,7 @@ class PairFile:
     vocabulary: int | None
     channels_first: bool
     pairs: dict[str, str]
+    mapped: dict[str, str] = field(default_factory=dict)
     training: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def model(self, side: str) -> Any:
@@ -72,15 +73,12 @@ class PairFile:
         """
         function = self.build[side]
         try:
-            wanted = len(
-                [p for p in inspect.signature(function).parameters.values() if p.default is inspect.Parameter.empty]
-            )
+            parameters = inspect.signature(function).parameters.values()
+            wanted = sum(parameter.default is inspect.Parameter.empty for parameter in parameters)
         except (TypeError, ValueError):
             wanted = 2
-        try:
+        with _running(f"{self.name}: {side}() cannot be built"):
             return function(self.shape, self.classes) if wanted >= 2 else function()
-        except Exception as error:  # whatever its author's code raises
-            raise InputError(f"{self.name}: {side}() cannot be built ({told(error)})") from error
 
     def inputs(self) -> tuple[np.ndarray, np.ndarray]:
         """The same random inputs for PyTorch's and for Keras' model, float64 or whole numbers."""
@@ -96,7 +94,16 @@ class PairFile:
         return np.ascontiguousarray(np.moveaxis(images, -1, 1)), images
 
 
-def told(error: Exception) -> str:
+@contextlib.contextmanager
+def _running(failed: str) -> Iterator[None]:
+    """The user's code runs: whatever it raises is told."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        raise InputError(f"{failed} ({told(error)})") from error
+
+
+def told(error: BaseException) -> str:
     """What an error of the user's code says, on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]
 
@@ -165,7 +172,8 @@ def load(
         int(constants.get("CLASSES", 10)),
         words,
         bool(constants.get("CHANNELS_FIRST", len(shape) >= 3 and words is None)),
-        {**_mapped(constants, shape), **pairs},
+        dict(pairs),
+        _mapped(constants, shape),
         {key: constants[key] for key in TRAINING if callable(constants.get(key))},
     )
 
@@ -238,22 +246,23 @@ def _run(path: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    try:
+    _find_beside(path.resolve().parent)
+    with _running(f"{path}: cannot be imported"):
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever its author's code raises
-        raise InputError(f"{path}: cannot be imported ({told(error)})") from error
     return module
+
+
+def _find_beside(folder: Path) -> None:
+    """Modules of a folder can be imported, as they can by a script that lies there."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
 
 
 def _function(text: str) -> Callable[..., Any]:
     module_name, _, name = text.partition(":")
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        module: ModuleType = importlib.import_module(module_name)
-        function = getattr(module, name)
-    except Exception as error:  # whatever its author's code raises
-        raise InputError(f"{text}: cannot be imported ({told(error)})") from error
+    _find_beside(Path.cwd())
+    with _running(f"{text}: cannot be imported"):
+        function = getattr(importlib.import_module(module_name), name)
     if not callable(function):
         raise InputError(f"{text}: found {type(function).__name__}; allowed: a function that returns a model")
     return function

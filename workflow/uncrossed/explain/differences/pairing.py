@@ -58,7 +58,7 @@ def pair(ours: Model, theirs: Model, shapes: Mapping[str, tuple[int, ...]], sett
     for operation in left:
         wanted = settled.get(operation.name)
         for other in theirs.operations:
-            if wanted is not None and _is(other, wanted) and id(other) not in fixed:
+            if wanted in names(other) and id(other) not in fixed:
                 fixed[id(other)] = operation
                 break
     known = {id(operation): other for other, operation in fixed.items()}
@@ -103,10 +103,11 @@ def pair(ours: Model, theirs: Model, shapes: Mapping[str, tuple[int, ...]], sett
     )
 
 
-def _is(operation: Operation, name: str) -> bool:
-    names = {operation.name, operation.name.rpartition("/")[2], operation.call.name}
-    names |= {path.rpartition("/")[0] for path in operation.arrays.values()}
-    return name in names or any(full.endswith(f"/{name}") for full in names)
+def names(operation: Operation) -> set[str]:
+    """All names of an operation: with the layers that it lies in or without, or those of its arrays."""
+    found = {operation.name, operation.call.name, *(path.rpartition("/")[0] for path in operation.arrays.values())}
+    parts = [name.split("/") for name in found]
+    return {"/".join(words[k:]) for words in parts for k in range(len(words))} - {""}
 
 
 def _score(a: Operation, b: Operation, shapes: Mapping[str, tuple[int, ...]]) -> float:

@@ -1,16 +1,10 @@
-"""What `uncrossed diff` and `architecture new` do with right and wrong files: JSON by case; `... FOLDER`."""
+"""What `uncrossed diff` and `architecture new` are tried with, right files and wrong ones."""
 
 import contextlib
 import io
-import json
-import os
-import sys
 from pathlib import Path
 
 from uncrossed.cli.main import main
-
-folder = Path(sys.argv[1])
-os.chdir(folder)
 
 PAIR = '''"""A pair."""
 SHAPE = (6,)
@@ -72,6 +66,21 @@ def tensorflow():
 FILES = {
     "pair": PAIR,
     "broken": "1 / 0",
+    "ends": "raise SystemExit('no')",
+    "beside": PAIR.replace("PAIRS = {}", "import models\nPAIRS = {}").replace(
+        "def pytorch():", "def pytorch():\n    1 / 0"
+    ),
+    "no_such_layer": PAIR.replace("PAIRS = {}", 'PAIRS = {"first": "dense"}'),
+    "bad_optimizer": PAIR
+    + """
+
+def pytorch_optimizer(parameters):
+    raise ValueError("none")
+
+
+def tensorflow_optimizer():
+    pass
+""",
     "one_side": "def pytorch():\n    return 1\n",
     "no_model": PAIR.replace("return nn.Sequential(", "return ("),
     "another_shape": PAIR.replace("SHAPE = (6,)", "SHAPE = (7,)"),
@@ -86,10 +95,6 @@ FILES = {
     "towers": TOWERS,
     "towers_settled": TOWERS.replace("PAIRS = {}", 'PAIRS = {"left": "a", "right": "b"}'),
 }
-for name, text in FILES.items():
-    Path(f"{name}.py").write_text(text)
-Path("models.py").write_text(PAIR)
-
 COMMANDS = {
     "new": ("architecture", "new", "mine.py"),
     "new, and there": ("architecture", "new", "mine.py"),
@@ -104,12 +109,18 @@ COMMANDS = {
     "three": ("diff", "a.py", "b.py", "c.py"),
     **{name: ("diff", f"{name}.py") for name in FILES},
 }
-found = {}
-for case, command in COMMANDS.items():
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO()) as errors:
-        try:
-            main([*command, *(["--threads", "1"] if command[0] == "diff" else [])])
-        except SystemExit as ended:
-            found[case] = [ended.code, said.getvalue(), errors.getvalue()]
-print(json.dumps(found))
+
+
+def run() -> dict[str, tuple[int, str, str]]:
+    """Run all commands where the process is: of each its exit code and what it printed to either stream."""
+    for name, text in {**FILES, "models": PAIR}.items():
+        Path(f"{name}.py").write_text(text)
+    found = {}
+    for case, command in COMMANDS.items():
+        said, errors = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
+            try:
+                main([*command, *(["--threads", "1"] if command[0] == "diff" else [])])
+            except SystemExit as ended:
+                found[case] = ended.code, said.getvalue(), errors.getvalue()
+    return found
