@@ -71,6 +71,7 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
     _check_settled(pair, sides)
     pairs, forms = _paired(sides, shapes, {**pair.mapped, **pair.pairs})
     entries = sharing.shared(pairs.pairs, shapes)
+    training, training_notes, softmax = _of_training(pair, sides)
 
     report("initial weights are drawn and measured")
     initials = initial.differences(pair, entries, arrays, weights)
@@ -84,8 +85,10 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
 
     report("partings are looked for and explained")
     explained = Explanation(comparison, found).run()
-    found = [*_sure(found, explained, pairs), *explained.unexplained, *initials]
-    found += _of_training(pair, found, sides, explained.notes)
+    sure = [
+        difference for difference in _sure(found, explained, pairs) if not (softmax and _of_ends(difference, sides))
+    ]
+    found = [*sure, *explained.unexplained, *initials, *training]
     places = {id(operation): place for place, (operation, _) in enumerate(pairs.pairs)}
 
     def order(difference: Difference) -> tuple[int, float]:
@@ -103,7 +106,7 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
         sorted(found, key=order),
         explained.partings,
         explained.agreed,
-        [*explained.notes, *_not_compared(sides, pairs, entries, unshared)],
+        [*explained.notes, *training_notes, *_not_compared(sides, pairs, entries, unshared)],
     )
 
 
@@ -202,27 +205,23 @@ def _sure(found: Sequence[Difference], explained: Explanation, pairs: Pairs) -> 
     return sure
 
 
-def _of_training(
-    pair: PairFile, found: list[Difference], sides: tuple[Model, Model], notes: list[str]
-) -> list[Difference]:
-    """What differs in optimizers and losses; a softmax that the losses see to is taken out of what was found."""
-    ends = sides[0].output, sides[1].output
+def _of_training(pair: PairFile, sides: tuple[Model, Model]) -> tuple[list[Difference], list[str], bool]:
+    """What differs in optimizers and losses, what could not be compared, and whether the losses see to a softmax."""
     try:
         optimizer, optimizer_notes = optimizers.differences(pair.training)
-        loss, loss_notes, softmax = losses.differences(pair.training, ends)
+        loss, loss_notes, softmax = losses.differences(pair.training, (sides[0].output, sides[1].output))
     except Exception as error:  # whatever its author's code raises
         names = ", ".join(pair.training)
         raise InputError(f"{pair.name}: of {names} one cannot be used ({told(error)})") from error
+    return [*optimizer, *loss], [*optimizer_notes, *loss_notes], softmax
 
-    def of_the_loss(difference: Difference) -> bool:
-        both = [operation for pair in difference.pairs for operation in pair if operation is not None]
-        named = all(operation.settings.get("function") in ("softmax", "log_softmax") for operation in both)
-        return difference.cause == "activation.missing" and named and all(o in ends for o in both)
 
-    if softmax:
-        found[:] = [difference for difference in found if not of_the_loss(difference)]
-    notes += [*optimizer_notes, *loss_notes]
-    return [*optimizer, *loss]
+def _of_ends(difference: Difference, sides: tuple[Model, Model]) -> bool:
+    """Whether a difference is a softmax at the end of one model alone, which the losses see to."""
+    both = [operation for pair in difference.pairs for operation in pair if operation is not None]
+    named = all(operation.settings.get("function") in ("softmax", "log_softmax") for operation in both)
+    ends = [side.output for side in sides]
+    return difference.cause == "activation.missing" and named and all(operation in ends for operation in both)
 
 
 def _unknown(pairs: Pairs) -> list[dict[str, str]]:

@@ -20,7 +20,7 @@ from uncrossed.explain.differences.sharing import Shared, to_keras
 # What a test must say before two distributions are called different, and how badly a known one may fit.
 UNLIKELY, FITS = 1e-9, 1e-4
 # So many numbers tell apart what schemes draw; small models are built several times to have them, at most so often.
-ENOUGH, BUILDS = 3_000, 6
+ENOUGH, BUILDS = 3_000, 4
 LARGE, LARGEST = 5_000_000, 60_000
 # Keras cuts normal distributions at two deviations, and widens them so that their deviation is as named.
 WIDER = 0.87962566103423978
