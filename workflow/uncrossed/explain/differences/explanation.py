@@ -62,13 +62,14 @@ class Explanation:
         """Explain all partings, and say of each difference what was seen of it."""
         comparison = self.comparison
         for mode, seen in comparison.keras.items():
-            for side, one in (("Keras'", seen), ("PyTorch's", comparison.pytorch(mode))):
-                if one.error:
-                    text, key = one.error
+            for side, error in (("Keras'", seen.error), ("PyTorch's", comparison.errors[mode])):
+                if error:
+                    text, key = error
                     self.notes.append(f"{side} model in {mode} ends at {key.partition('|')[0]}: {text}")
         if comparison.keras["evaluation"].error:
             return self
         self._stage("evaluation", lambda taken, put: comparison.values_part("evaluation", taken, put))
+        comparison.forget("evaluation")
         if "training" in comparison.keras and not comparison.keras["training"].error:
             self._stage("training", lambda taken, put: comparison.values_part("training", taken, put))
             self._stage("statistics", comparison.statistics_part)

@@ -64,13 +64,15 @@ class Comparison:
             pairs: the pairs of operations.
             entries: the arrays that both have.
             unshared: Keras' arrays that could not be given PyTorch's numbers.
+
+        `errors` says what ended PyTorch's pass early in each mode, `floors` how exact numbers can be.
         """
         self.models, self.inputs, self.sides, self.pairs = models, inputs, sides, pairs
         self.entries, self.unshared = entries, set(unshared)
         self.places = {id(ours): place for place, (ours, _) in enumerate(pairs.pairs)}
         # Kernels are large, and none of them is asked for.
         self.weights = {v.path: v.numpy() for v in models[1].weights if len(v.shape) <= 1}
-        self.passes: dict[Any, Pass] = {}
+        self.last: tuple[Any, Pass] | None = None  # PyTorch's last pass alone, as passes are large
         keras_evaluation = keras_calls.record(models[1], inputs[1], training=False)
         self.keras = {"evaluation": keras_evaluation}
         if keras_evaluation.logits is not None:
@@ -78,6 +80,7 @@ class Comparison:
             self.keras["training"] = keras_calls.record(
                 models[1], inputs[1], training=True, loss=lambda out: keras.ops.sum(out * self.projection)
             )
+        self.errors: dict[str, tuple[str, str] | None] = {}
         self.floors = {mode: self._floor(mode) for mode in self.keras}
 
     # Passes.
@@ -85,10 +88,14 @@ class Comparison:
     def pytorch(self, mode: str, taken_away: Sequence[Difference] = (), put: Sequence[Pair] = ()) -> Pass:
         """PyTorch's pass with differences taken away, and with Keras' values put in the place of some operations'."""
         key = mode, tuple(map(id, taken_away)), tuple(id(ours) for ours, _ in put)
-        if key not in self.passes:
-            self.passes = {k: v for k, v in self.passes.items() if not k[1] and not k[2]}  # they are large
-            self.passes[key] = self._pass(mode, taken_away, put)
-        return self.passes[key]
+        if self.last is None or self.last[0] != key:
+            self.last = None
+            self.last = key, self._pass(mode, taken_away, put)
+        return self.last[1]
+
+    def forget(self, mode: str) -> None:
+        """What Keras' layers gave in a mode is not asked for any more."""
+        self.keras[mode].values.clear()
 
     def _pass(self, mode: str, taken_away: Sequence[Difference] = (), put: Sequence[Pair] = ()) -> Pass:
         training = mode == "training"
@@ -110,6 +117,7 @@ class Comparison:
     def _floor(self, mode: str) -> dict[str, dict[str, float]]:
         """How far PyTorch's own numbers move when each weight moves by about its last digit."""
         first, random = self.pytorch(mode), np.random.default_rng(3)
+        self.errors[mode] = first.error
         floating = [p for p in self.models[0].parameters() if p.is_floating_point() and p.numel() < LARGE]
         before = [parameter.detach().clone() for parameter in floating]
         with torch.no_grad():
