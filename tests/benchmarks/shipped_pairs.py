@@ -111,7 +111,7 @@ def _page(reports: dict[str, dict[str, Any]]) -> Iterator[str]:
         "they were here; torchvision's end with logits."
     )
     yield ""
-    yield "| network | trained parameters, torchvision | Keras | the same network? | left, all taken away |"
+    yield "| network | trained parameters, torchvision | Keras | the same in evaluation? | left, all taken away |"
     yield "|---|---|---|---|---|"
     for name, report in reports.items():
         counts = report["parameters"]
@@ -138,7 +138,7 @@ def _same(report: dict[str, Any]) -> str:
     if any(d["shown_by"] == "arrays" for d in report["differences"]):
         return "no: other layers"
     if any(d["shown_by"] == "evaluation" for d in report["differences"]):
-        return "no: another function"
+        return "no"
     return "yes"
 
 

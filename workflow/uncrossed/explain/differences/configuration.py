@@ -27,6 +27,8 @@ STAGES = (
 )
 # What can be computed where only Keras' model has it.
 INSERTED = ("activation", "rescaling", "pool", "pad", "batchnorm", "layernorm", "groupnorm")
+# Settings whose names say too little.
+WORDS = {"padded_with": "filling of the padding", "drops": "extent of what is dropped at once", "over": "extent"}
 ACTIVATION, RESCALING = "activation", "rescaling"
 
 
@@ -136,7 +138,7 @@ def _settings(ours: Operation, theirs: Operation, shapes: Mapping[str, tuple[int
         texts = _written(setting, "pytorch", b, ours), _written(setting, "keras", a, theirs)
         if name == "padding" and ours.floored is not None and ours.floored == b:
             name, texts = "ceil_mode", ("ceil_mode=False", texts[1])
-        what = f"{name.replace('_', ' ')} of {kind.noun}"
+        what = f"{WORDS.get(name) or name.replace('_', ' ')} of {kind.noun}"
         found.append(Difference(f"{ours.kind}.{name}", what, [], a, b, *texts, setting.where))
     yield from found
     a, b = (shapes.get(f"weight of {operation.key}") for operation in (ours, theirs))
