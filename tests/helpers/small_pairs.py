@@ -625,6 +625,13 @@ def ALIGNED() -> dict[str, Case]:  # noqa: N802
                 *head(4),
             ]
         ),
+        "aligned: a hard sigmoid": Case(
+            lambda: [
+                conv(3, 6),
+                step("gate", _pytorch("Hardsigmoid"), _keras("Activation", "hard_sigmoid")),
+                *head(6),
+            ]
+        ),
         "aligned: a GRU": Case(lambda: [_embedding(), _gru(), dense(5, 5)], {}, (4,), {"VOCABULARY": 11}),
         "aligned: hard swish in pieces": Case(
             lambda: [

@@ -16,8 +16,8 @@ from uncrossed.explain.differences.kinds import KINDS
 from uncrossed.explain.differences.operations import Model, Operation
 from uncrossed.explain.differences.pairing import Pairs
 
-# The cause of a difference that is none: constants in single precision.
-ROUNDING = "rounding"
+# The causes of differences that are none: constants in single precision of Keras', and of PyTorch's own.
+ROUNDING, EXACT = "rounding", "exact"
 Plan = dict[str, pytorch_calls.Action]
 
 
@@ -64,6 +64,8 @@ def _align(difference: Difference, ours: Operation, theirs: Operation, settings:
     if difference.cause == ROUNDING:
         settings |= {name: _single(value) for name, value in settings.items()}
         settings["single"] = True
+    elif difference.cause == EXACT:
+        return  # by the formula, with its own settings
     elif ours.kind == "activation":
         settings.clear()
         settings |= theirs.settings

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from uncrossed.explain.differences.actions import ROUNDING
+from uncrossed.explain.differences.actions import EXACT, ROUNDING
 from uncrossed.explain.differences.configuration import INSERTED, Difference, place
 from uncrossed.explain.differences.formulas import FORMULAS
 from uncrossed.explain.differences.function import OUTPUT, Comparison, Parting
@@ -89,9 +89,11 @@ class Explanation:
         parting = measure(self.taken, self.put)
         while parting is not None:
             chosen, after = self._chosen(stage, measure, parting)
-            if not chosen and parting.size < ROUNDED and stage in VALUES:
-                parting = self._round(stage, measure, parting)
-                continue
+            if not chosen and parting.size < ROUNDED:
+                rounded, after = self._round(stage, measure, parting)
+                if rounded:
+                    parting = after
+                    continue
             self.partings.append(
                 {
                     "mode": stage,
@@ -125,27 +127,38 @@ class Explanation:
             parting = following
         self.agreed[stage] = self.comparison.left(stage, self.taken, self.put) if stage in VALUES else 0.0
 
-    def _round(self, stage: str, measure: Measure, parting: Parting) -> Parting | None:
-        """Take away what single precision does to an operation, and all like it; what parts then."""
-        ours, theirs = parting.pair
+    def _round(self, stage: str, measure: Measure, parting: Parting) -> tuple[bool, Parting | None]:
+        """Take away what single precision does to an operation, and all like it; whether it was that, what parts then.
+
+        On the way back it may be what PyTorch's own activations do: these are computed by their formulas.
+        """
+        (ours, theirs), back = parting.pair, stage == "gradients"
         alike = [
             (a, b)
             for a, b in self.comparison.pairs.pairs
-            if a.kind == ours.kind and a.settings == ours.settings and b.settings == theirs.settings
+            if (a.kind == b.kind == "activation" if back else a.kind == ours.kind)
+            and (back or (a.settings == ours.settings and b.settings == theirs.settings))
         ]
-        rounding = Difference(ROUNDING, "", list(alike), None, None, "", "", "evaluation")
+        rounding = Difference(EXACT if back else ROUNDING, "", list(alike), None, None, "", "", "evaluation")
         after = measure([*self.taken, rounding], self.put)
         if _better(stage, parting, after):
             self.taken.append(rounding)
-        else:
+        elif stage in VALUES:
             self.put.append(parting.pair)
             after = measure(self.taken, self.put)
-        more = " and what is like it" if len(alike) > 1 else ""
-        self.notes.append(
-            f"{ours.name} / {theirs.name}{more}: one side computes in single precision here, also in float64; {stage} "
-            f"differs by {parting.size:.1e}, which is rounding"
+        else:
+            return False, None
+        more = " and what is like it" if len(alike) > 1 and not back else ""
+        where = (
+            "an activation's gradient is computed in single precision"
+            if back
+            else "one side computes in single precision"
         )
-        return after
+        self.notes.append(
+            f"{ours.name} / {theirs.name}{more}: {where} here, also in float64; {stage} differs by {parting.size:.1e}, "
+            "which is rounding"
+        )
+        return True, after
 
     def _chosen(self, stage: str, measure: Measure, parting: Parting) -> tuple[list[Difference], Parting | None]:
         """The difference that explains a parting, or those of one layer together, and what parts without them."""
