@@ -8,6 +8,7 @@ JSON in `results/shipped/`; then the page is written from all that is there. `--
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -71,7 +72,8 @@ def compare(name: str) -> None:
         report = json.loads(found.read_text())
         report["name"], report["size"], report["seconds"] = name, size, round(time.monotonic() - begun)
         (KEPT / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(f"{name}: {len(report['differences'])} differences in {report['seconds']} s", flush=True)
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    print(f"{name}: {len(report['differences'])} differences in {report['seconds']} s, {memory:.1f} GiB", flush=True)
 
 
 # The page.

@@ -1,7 +1,7 @@
 """What one side does in one pass through its model: the calls of layers and functions, in order, and who feeds whom."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,9 +54,9 @@ class Pass:
     """One pass through a model.
 
     Attributes:
-        calls: in order.
+        calls: in order, where they are to be read.
         output: the number of the call that made the model's output; None where none was seen, or the pass ended early.
-        values: the output of each call, by its key.
+        values: the output of each call that is wanted, by its key.
         statistics: the arrays that are not trained, after it, by name.
         gradients: of the loss with respect to each trained array, by name, where they were asked for.
         logits: the model's output.
@@ -75,14 +75,17 @@ class Pass:
 class Recorder:
     """Keeps the calls of one pass, and knows of each tensor which call made it."""
 
-    def __init__(self, is_tensor: Callable[[Any], bool], numpy: Callable[[Any], np.ndarray]):
+    def __init__(
+        self, is_tensor: Callable[[Any], bool], numpy: Callable[[Any], np.ndarray], wanted: Container[str] | None
+    ):
         """Begin.
 
         Args:
             is_tensor: whether a value is one of the framework's tensors.
             numpy: a copy of a tensor's numbers.
+            wanted: the keys of the calls whose outputs are kept; None where the calls are, to be read.
         """
-        self.is_tensor, self.numpy = is_tensor, numpy
+        self.is_tensor, self.numpy, self.wanted = is_tensor, numpy, wanted
         self.seen = Pass()
         self.places: list[str] = []  # the layers that are being called
         self.inside = 0  # how deep in a layer that is seen as one
@@ -120,8 +123,20 @@ class Recorder:
         self.makers |= {id(tensor): len(self.seen.calls) for tensor in made}
         self.kept += [*made, *data]
         self.seen.calls.append(call)
-        self.seen.values[key] = self.numpy(made[0])
+        if self.wanted is not None and key in self.wanted:
+            self.seen.values[key] = self.numpy(made[0])
         return call
+
+    def end(self) -> None:
+        """Let go what a pass's tensors are held by: they are large. Calls stay where they are wanted, to be read."""
+        self.kept.clear()
+        if self.wanted is not None:
+            self.seen.calls.clear()
+
+    def without_tensors(self, arguments: Mapping[str, Any], data: list[Any]) -> dict[str, Any]:
+        """Arguments without those that are a call's inputs."""
+        known = {id(tensor) for tensor in data}
+        return {k: v for k, v in arguments.items() if not any(id(t) in known for t in self.tensors(v))}
 
 
 def plain(name: str) -> str:

@@ -54,9 +54,9 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
     x, y = pair.inputs()
     report("both are run and read")
     with _told(pair, "pytorch", x.shape[1:]):
-        seen = _ended(pytorch_calls.record(models[0], x[:FEW], False, {}, None))
+        seen = _ended(pytorch_calls.record(models[0], x[:FEW]))
     with _told(pair, "tensorflow", y.shape[1:]):
-        other = _ended(keras_calls.record(models[1], y[:FEW], False))
+        other = _ended(keras_calls.record(models[1], y[:FEW]))
     arrays, weights = _arrays(models[0]), {variable.path: variable.numpy() for variable in models[1].weights}
     trained = [name for name, _ in models[0].named_parameters()], [v.path for v in models[1].trainable_variables]
     parameters = {

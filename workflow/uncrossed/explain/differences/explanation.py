@@ -155,8 +155,8 @@ class Explanation:
             else "one side computes in single precision"
         )
         self.notes.append(
-            f"{ours.name} / {theirs.name}{more}: {where} here, also in float64; {stage} differs by {parting.size:.1e}, "
-            "which is rounding"
+            f"{ours.name} / {theirs.name}{more}: {where} here, also in float64; in {stage} they are apart by "
+            f"{parting.size:.1e}, which is rounding"
         )
         return True, after
 

@@ -73,12 +73,13 @@ class Comparison:
         # Kernels are large, and none of them is asked for.
         self.weights = {v.path: v.numpy() for v in models[1].weights if len(v.shape) <= 1}
         self.last: tuple[Any, Pass] | None = None  # PyTorch's last pass alone, as passes are large
-        keras_evaluation = keras_calls.record(models[1], inputs[1], training=False)
+        self.wanted = [{operation.key for operation in side.operations} for side in sides]
+        keras_evaluation = keras_calls.record(models[1], inputs[1], wanted=self.wanted[1])
         self.keras = {"evaluation": keras_evaluation}
         if keras_evaluation.logits is not None:
             self.projection = np.random.default_rng(7).normal(size=keras_evaluation.logits.shape)
             self.keras["training"] = keras_calls.record(
-                models[1], inputs[1], training=True, loss=lambda out: keras.ops.sum(out * self.projection)
+                models[1], inputs[1], True, lambda out: keras.ops.sum(out * self.projection), self.wanted[1]
             )
         self.errors: dict[str, tuple[str, str] | None] = {}
         self.floors = {mode: self._floor(mode) for mode in self.keras}
@@ -106,7 +107,7 @@ class Comparison:
                 lambda shape, near, values=values: min(_as(values, shape), key=lambda b: _size(near, b), default=None)
             )
         loss = self._loss if training and not put else None
-        return pytorch_calls.record(self.models[0], self.inputs[0], training, plan, loss)
+        return pytorch_calls.record(self.models[0], self.inputs[0], training, plan, loss, self.wanted[0])
 
     def _loss(self, out: torch.Tensor) -> torch.Tensor:
         found = _as(self.projection, tuple(out.shape))

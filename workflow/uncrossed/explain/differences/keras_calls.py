@@ -7,7 +7,7 @@ as a call of its own. What TensorFlow's functions do between layers is seen too,
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -32,8 +32,8 @@ DROPPING = ("Dropout", "DropPath", "StochasticDepth", "GaussianNoise")
 class _Seeing(Recorder):
     """Sees each call of a pass."""
 
-    def __init__(self, model: keras.Model):
-        super().__init__(tf.is_tensor, lambda tensor: tensor.numpy())
+    def __init__(self, model: keras.Model, wanted: Container[str] | None):
+        super().__init__(tf.is_tensor, lambda tensor: tensor.numpy(), wanted)
         self.model = model
         self.trained = {id(variable) for variable in model.trainable_variables}
 
@@ -72,6 +72,7 @@ class _Seeing(Recorder):
         data = self.tensors((args, kwargs))
         again = _again(functools.partial(call, operation), args, kwargs) if len(data) == 1 else None
         arguments = {str(k): value for k, value in enumerate(args)} | kwargs
+        arguments = self.without_tensors(arguments, data)
         return self._keep("/".join([*self.places, operation.name]), operation, data, out, again, arguments)
 
     def function(self, function: Callable[..., Any], name: str, args: Any, kwargs: Any, owner: str = "") -> Any:
@@ -88,6 +89,7 @@ class _Seeing(Recorder):
             arguments = dict(bound.arguments)
         except (TypeError, ValueError):
             arguments = {str(k): value for k, value in enumerate(args)} | kwargs
+        arguments = self.without_tensors(arguments, data)
         place = f"{owner}|activation" if owner else "|".join([*self.places, name])
         said = f"{owner}'s activation" if owner else "/".join([*self.places, f"ops.{name}"])
         again = self._numpy(_again(function, args, kwargs)) if len(data) == 1 else None
@@ -168,7 +170,11 @@ class _Seeing(Recorder):
 
 
 def record(
-    model: keras.Model, x: np.ndarray, training: bool, loss: Callable[[tf.Tensor], tf.Tensor] | None = None
+    model: keras.Model,
+    x: np.ndarray,
+    training: bool = False,
+    loss: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    wanted: Container[str] | None = None,
 ) -> Pass:
     """One pass through the model, without dropout; the model is left as it was.
 
@@ -177,10 +183,11 @@ def record(
         x: its input.
         training: in training mode.
         loss: of the output, whose gradients are wanted.
+        wanted: the keys of the calls whose outputs are kept; None where the calls are, to be read.
     """
     changing = model.non_trainable_variables
     before = [variable.numpy() for variable in changing]
-    seeing = _Seeing(model)
+    seeing = _Seeing(model, wanted)
     seen = seeing.seen
     tensor = tf.constant(x)
     seeing.begin(tensor)
@@ -204,6 +211,7 @@ def record(
     finally:
         for variable, array in zip(changing, before, strict=True):
             variable.assign(array)
+        seeing.end()
     return seen
 
 

@@ -26,7 +26,7 @@ class Operation:
         features: for features that were flattened from images, the images' shape.
         not_negative: whether it never makes a number below zero.
         moved: whether axes were moved before.
-        curve: what it does, where it is a function of single numbers.
+        curve: what it does, where it is a function of single numbers; it can be called while a pass is read.
         floored: of pooling that rounds up, what its windows would reach if it did not.
     """
 

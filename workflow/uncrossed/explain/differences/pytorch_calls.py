@@ -7,7 +7,7 @@ of a call, what happens there instead; so one difference at a time is taken away
 import functools
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,11 @@ DROPPING = (nn.RNNBase, nn.MultiheadAttention)
 class _Seeing(TorchFunctionMode):
     """Sees each call of a pass."""
 
-    def __init__(self, model: nn.Module, plan: Plan):
+    def __init__(self, model: nn.Module, plan: Plan, wanted: Container[str] | None):
         super().__init__()
         self.plan = plan
-        self.recorder = Recorder(lambda value: isinstance(value, torch.Tensor), lambda t: t.detach().clone().numpy())
+        copied = lambda tensor: tensor.detach().clone().numpy()  # noqa: E731
+        self.recorder = Recorder(lambda value: isinstance(value, torch.Tensor), copied, wanted)
         self.names = {id(tensor): name for name, tensor in _arrays(model)}
         self.trained = {name for name, _ in model.named_parameters()}
 
@@ -92,8 +93,9 @@ class _Seeing(TorchFunctionMode):
             out = args[0]
         if not (made := recorder.tensors(out)):
             return out
-        call = self._keep(owner, name, data, arrays, made, arguments.__getitem__, _written(func))
-        call.again = again if len(data) == 1 else None
+        says = recorder.without_tensors(arguments, data)
+        call = self._keep(owner, name, data, arrays, made, says.__getitem__, _written(func))
+        call.again = again if len(data) == 1 and recorder.wanted is None else None
         if key + AFTER in self.plan:  # what comes after a call, which stays the one that made it
             out = self.plan[key + AFTER](lambda inputs: inputs[0], [out], {})
             recorder.makers[id(out)] = len(recorder.seen.calls) - 1
@@ -145,7 +147,12 @@ class _Seeing(TorchFunctionMode):
 
 
 def record(
-    model: nn.Module, x: np.ndarray, training: bool, plan: Plan, loss: Callable[[torch.Tensor], torch.Tensor] | None
+    model: nn.Module,
+    x: np.ndarray,
+    training: bool = False,
+    plan: Plan | None = None,
+    loss: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    wanted: Container[str] | None = None,
 ) -> Pass:
     """One pass through the model, which is left as it was; what its calls gave, and what ended it early if it did.
 
@@ -155,12 +162,14 @@ def record(
         training: in training mode, with dropout as it is unless the plan says otherwise.
         plan: what happens otherwise, by key.
         loss: of the output, whose gradients are wanted.
+        wanted: the keys of the calls whose outputs are kept; None where the calls are, to be read.
     """
+    plan = plan or {}
     before = {name: tensor.detach().clone() for name, tensor in model.named_buffers()}
     modes = {module: module.training for module in model.modules()}
     # Dropout inside of layers that are seen as one.
     rates = {module: module.dropout for module in model.modules() if isinstance(module, DROPPING)}
-    seeing = _Seeing(model, plan)
+    seeing = _Seeing(model, plan, wanted)
     hooks = list(_hooks(model, seeing))
     model.train(training)
     for module in rates:
@@ -199,6 +208,7 @@ def record(
             for name, tensor in model.named_buffers():
                 tensor.copy_(before[name])
     _name(seen)
+    recorder.end()
     return seen
 
 

@@ -49,6 +49,8 @@ def read(seen: Pass, side: str, arrays: Iterable[str], trained: Iterable[str]) -
     output = made.get(last) if seen.calls else None
     used = {name for operation in operations for name in operation.arrays.values()}
     operations = simplified(operations, output)
+    for call in [*seen.calls, *(operation.call for operation in operations)]:
+        call.again = None  # which holds what a pass computed
     unused = [name for name in trained if name not in used]
     return Model(operations, operations[-1] if operations else None, unused)
 
