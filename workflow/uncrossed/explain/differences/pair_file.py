@@ -188,16 +188,16 @@ def start(threads: int = 1) -> None:
     Raises:
         InputError: one is not installed.
     """
+    for package in ("torch", "tensorflow", "keras"):
+        if importlib.util.find_spec(package) is None:
+            raise InputError(
+                f"{package} is not installed here: the comparison needs both frameworks in one environment, as "
+                "pip install 'uncrossed[pytorch,tensorflow]' makes it"
+            )
     settings = Settings(precision="float64", threads=threads)
     # PyTorch first: imported after TensorFlow it crashes the process.
     for framework in SIDES:
-        try:
-            backends.load(framework, settings).configure(settings)
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"{framework} cannot be imported here ({error}): the comparison needs both frameworks in one "
-                "environment, as pip install 'uncrossed[pytorch,tensorflow]' makes it"
-            ) from error
+        backends.load(framework, settings).configure(settings)
 
 
 def check_named(texts: tuple[str, ...]) -> None:
