@@ -209,8 +209,8 @@ def head(*columns: str) -> list[str]:
 def tables() -> Iterator[Sequence[str]]:
     """All tables, each as lines."""
     every = (*ONE, *SMALL, *LARGE)
-    columns = ("factorial", "replicates", "outcomes", "gap", "remaining", "Shapley, trained", "Shapley, evaluation")
-    columns += ("interactions", "share of the gap", "share told")
+    columns = ("factorial", "replicates", "outcomes", "gap", "remaining", "Shapley, of training")
+    columns += ("Shapley, of evaluation", "interactions", "share of the gap", "share told")
     yield [*head(*columns), *(coverage_line(case, outcomes) for case in every for outcomes in OUTCOMES)]
     yield [*head("factorial", "replicates", *OUTCOMES[:2]), *map(alarm_line, every)]
     yield [*head("factorial", "replicates", *(f"{shift:g}" for shift in SHIFTS)), *map(power_line, (*SMALL, *LARGE))]

@@ -1,6 +1,6 @@
 """How often intervals hold the truth, and how often noise is taken for a finding, of `uncrossed analyse`.
 
-`python tests/benchmarks/coverage_statistics.py` prints the table of docs/statistics.md (half an hour on one core);
+`python tests/benchmarks/coverage_statistics.py` prints the tables of docs/statistics.md (an hour on one core);
 `--studies N` draws N studies of each kind instead of 1,000.
 
 Studies are drawn from three worlds, in which the difference of a configuration follows from its hyperparameters, and
@@ -26,7 +26,9 @@ from uncrossed.results.trials_table import ACCURACIES
 
 WORLDS = ("even", "falling", "two")
 SIZES = (FEWEST, 40, 100)
-SEEDS = (1, 3)
+# As `manifest factorial --repeats 4` does it: one seed of each configuration, and five of those with the most noise.
+REPEATED = "repeated"
+SEEDS = (1, 3, REPEATED)
 TRAIN_EXAMPLES = 50_000
 # The lines of the table.
 LINES = {
@@ -44,14 +46,14 @@ KINDS = {
 
 
 def draw(
-    world: str, configurations: int, seeds: int, random: np.random.Generator, effect: float = 0.05
+    world: str, configurations: int, seeds: int | str, random: np.random.Generator, effect: float = 0.05
 ) -> pd.DataFrame:
     """A study of one architecture: what of `statistics.prepared` the statistics are made from.
 
     Args:
         world: see above.
         configurations: how many.
-        seeds: pairs of each.
+        seeds: pairs of each, or REPEATED.
         random: draws it.
         effect: the mean difference in the even world.
     """
@@ -62,7 +64,8 @@ def draw(
     steps = epochs * np.ceil(TRAIN_EXAMPLES / batch)
     middle = random.uniform(0.45, 0.75, configurations)
     # Some configurations are noisier than others.
-    noise = 0.01 * np.exp(0.5 * random.normal(size=configurations))
+    noisiness = random.normal(size=configurations)
+    noise = 0.01 * np.exp(0.5 * noisiness)
     if world == "even":
         gap = np.full(configurations, effect) if effect == 0 else random.normal(effect, 0.1, configurations)
     elif world == "falling":
@@ -71,31 +74,35 @@ def draw(
         # A fifth of all configurations has fewer steps than this.
         far = steps < 950 * np.exp(0.5 * random.normal(size=configurations))
         gap = np.where(far, random.normal(0.4, 0.1, configurations), random.normal(0.02, 0.02, configurations))
-    shape = (seeds, configurations)
+    count = 5 if seeds == REPEATED else seeds
+    shape = (count, configurations)
     pytorch = middle + noise * random.normal(size=shape)
     tensorflow = middle - gap + noise * random.normal(size=shape)
     columns = {"learning_rate": rate, "batch_size": batch, "adam_epsilon": epsilon, "epochs": epochs, "steps": steps}
     columns["configuration"] = np.arange(configurations)
-    table = {name: np.tile(values, seeds) for name, values in columns.items()}
-    table |= {"seed": np.repeat(np.arange(seeds), configurations), "difference": (pytorch - tensorflow).ravel()}
-    return pd.DataFrame(table | dict(zip(ACCURACIES, (pytorch.ravel(), tensorflow.ravel()), strict=True)))
+    table = {name: np.tile(values, count) for name, values in columns.items()}
+    table |= {"seed": np.repeat(np.arange(count), configurations), "difference": (pytorch - tensorflow).ravel()}
+    drawn = pd.DataFrame(table | dict(zip(ACCURACIES, (pytorch.ravel(), tensorflow.ravel()), strict=True)))
+    # The most noise is that of a quarter of all configurations.
+    noisy = np.tile(noisiness > stats.norm.ppf(0.75), count)
+    return drawn[(drawn["seed"] == 0) | noisy] if seeds == REPEATED else drawn
 
 
-def truth(world: str, seeds: int, random: np.random.Generator) -> dict[str, float]:
+def truth(world: str, seeds: int | str, random: np.random.Generator) -> dict[str, float]:
     """What the statistics are of all configurations of a world: of 200,000."""
     table = draw(world, 200_000, seeds, random)
-    difference = table["difference"].to_numpy()
+    difference = (table if seeds != REPEATED else table[table["seed"] == 0])["difference"].to_numpy()
     found = {"difference_mean": difference.mean(), "absolute_difference_mean": np.abs(difference).mean()}
     found |= {"difference_median": np.median(difference), "difference_quantile_0.25": np.quantile(difference, 0.25)}
     found |= {"share_above_0.1": (np.abs(difference) > 0.1).mean(), "share_won_by_pytorch": (difference > 0).mean()}
-    units = table.assign(size=np.abs(difference)).groupby("configuration").mean()
+    units = table.assign(size=table["difference"].abs()).groupby("configuration").mean()
     values = np.array([stats.rankdata(units[name]) for name in ("size", *association.INPUTS)])
     measured = association.of_inputs(np.corrcoef(values))
     kinds = (association.RANK_CORRELATION, association.PARTIAL)
     names = [kind + name for kind, name in itertools.product(kinds, association.INPUTS)]
     found |= dict(zip(names, measured, strict=True))
-    if seeds > 1:
-        few = statistics.noise.of_seeds(table[table["configuration"] < 10_000])
+    if seeds != 1:
+        few = statistics.noise.of_seeds(table[table["configuration"] < 20_000])
         found |= {name: few[name][0] for name in (statistics.noise.SEED_DISTANCE, statistics.noise.BEYOND_SEEDS)}
     return found
 
@@ -105,7 +112,7 @@ def coverage(studies: int) -> pd.DataFrame:
     records = []
     kinds = list(itertools.product(WORLDS, SEEDS, SIZES))
     for world, seeds, size in tqdm(kinds, desc="coverage", unit="kind", disable=None):
-        random = np.random.default_rng([WORLDS.index(world), seeds, size])
+        random = np.random.default_rng([WORLDS.index(world), 5 if seeds == REPEATED else seeds, size])
         true = truth(world, seeds, random)
         held = defaultdict(list)
         for _ in range(studies):
@@ -137,6 +144,7 @@ def false_alarms(studies: int) -> dict[str, float]:
         found["an association with any of five inputs, in any of three architectures"].append((corrected < 0.05).any())
         told = groups.comparisons(table)
         found["one of three equal architectures differs more than another"].append((told["corrected"] < 0.05).any())
+    random = np.random.default_rng(2)
     for _ in tqdm(range(studies), desc="false alarms", unit="study", disable=None):
         size = int(random.choice([FEWEST, 40, 100]))
         noise = statistics.noise.of_seeds(draw("even", size, 3, random, effect=0))
@@ -155,11 +163,16 @@ def main() -> None:
     found["line"] = [
         LINES.get(name, next(v for k, v in KINDS.items() if name.startswith(k))) for name in found["statistic"]
     ]
-    print("| interval of | " + " | ".join(f"{size} configurations" for size in SIZES) + " |")
-    print("|---|" + "---|" * len(SIZES))
-    for line, rows in found.groupby("line", sort=False):
-        by_size = (rows.loc[rows["configurations"] == size, "coverage"] for size in SIZES)
-        print(f"| {line} | " + " | ".join(f"{each.min():.3f} to {each.max():.3f}" for each in by_size) + " |")
+    # Where too few configurations are repeated for an interval, only few samples have one by chance.
+    found = found[found["intervals"] > options.studies / 2]
+    for _, some in found.groupby(found["seeds"] == REPEATED):
+        print("| interval of | " + " | ".join(f"{size} configurations" for size in SIZES) + " |")
+        print("|---|" + "---|" * len(SIZES))
+        for line, rows in some.groupby("line", sort=False):
+            by_size = (rows.loc[rows["configurations"] == size, "coverage"] for size in SIZES)
+            cells = (f"{each.min():.3f} to {each.max():.3f}" if len(each) else "none" for each in by_size)
+            print(f"| {line} | " + " | ".join(cells) + " |")
+        print()
     for name, share in false_alarms(options.studies).items():
         print(f"| {name} | {share:.3f} |")
 

@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def run(*command: object, folder: Path | None = None, code: int | None = 0, **en
     )
     assert code is None or done.returncode == code, f"exit {done.returncode}, expected {code}:\n{done.stdout}"
     return done
+
+
+def side_by_side(programs: Iterable[Sequence[object]]) -> None:
+    """Run Python programs at the same time, which all have to end well."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, *map(str, program)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for program in programs
+    ]
+    for process in running:
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
 
 
 def uncrossed(*arguments: object, **options):

@@ -1,8 +1,10 @@
 """Files like those that were published in 2021."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 import uncrossed as package
 
@@ -14,6 +16,12 @@ SMALL = {"b.weight": np.arange(12, dtype=np.float32).reshape(3, 4), "a.num_batch
 def weights_of(architecture: str) -> str:
     """How the names of files of weights begin."""
     return f"cifar10/{FOLDERS[architecture]}_lambda/model_weights/{NAME}"
+
+
+def tensorflow() -> Any:
+    """TensorFlow, after torchvision, whose import after TensorFlow 2.21 would end the process."""
+    pytest.importorskip("torchvision")
+    return pytest.importorskip("tensorflow")
 
 
 def small(path: Path) -> Path:

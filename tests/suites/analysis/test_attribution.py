@@ -77,7 +77,7 @@ def test_contributions_add_up_for_each_configuration_and_over_them(architecture)
 def test_one_seed_of_one_configuration_has_no_interval_and_claims_nothing():
     designs, trials = study(EFFECTS, 1)
     attributed = attribute(trials, designs)
-    assert attributed.table[["low", "high", "p", "share_low"]].isna().all(axis=None)
+    assert attributed.table[["low", "high", "p_holm", "share_low"]].isna().all(axis=None)
     assert not attributed.table["significant"].any()
     assert "nothing is claimed" in attribution.printed(attributed)
     assert "[" not in attribution.printed(attributed)
@@ -121,8 +121,16 @@ def test_a_seed_in_which_a_pair_diverged_is_left_out_and_a_configuration_without
     tables.make(tmp_path)
     output = told("attribution", tmp_path)
     assert output.startswith(f"{bases[1].trial}: no seed of which all pairs completed: nothing is attributed\n")
-    (one,) = attributions(pd.read_csv(tmp_path / "tables/attribution.csv"))
+    table = pd.read_csv(tmp_path / "tables/attribution.csv")
+    (one,) = attributions(table)
     assert (one.configurations, one.seeds) == (1, 1)
+    assert (one.seeds_left_out, one.configurations_left_out) == (3, 1)
+    (single,) = attributions(table, configurations=True)
+    assert (single.seeds_left_out, single.configurations_left_out) == (1, 0)
+    left_out = "Left out, as a loss was not finite: 3 seeds, with them 1 whole configuration."
+    assert left_out in output
+    told("report", tmp_path)
+    assert words(tmp_path).count(left_out) == 2
 
 
 def test_the_table_says_the_same_when_it_is_read_again(tmp_path):

@@ -1,6 +1,9 @@
 """Any pairs and any number of architectures are drawn."""
 
+import itertools
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers.pairs import drawn, table
@@ -94,6 +97,27 @@ def test_a_difference_between_architectures_is_found_and_none_where_there_is_non
     assert found.loc[("one", "two"), "corrected"] > 0.05
     assert (found.drop(index=("one", "two"))["corrected"] < 0.01).all()
     assert (found["corrected"] >= found["p_value"]).all()
+
+
+@pytest.mark.parametrize("shared", ["hyperparameters", "points"])
+def test_architectures_that_share_their_configurations_are_compared_in_pairs(shared):
+    random = np.random.default_rng(0)
+    one, other = random.uniform(0.1, 0.3, 10), random.uniform(0.05, 0.2, 10)
+    trials = pd.DataFrame({"architecture": ["one"] * 10 + ["other"] * 10, "difference": [*one, *-other]})
+    trials["learning_rate"] = np.tile(np.arange(10) / 100 + 0.01, 2)
+    if shared == "points":
+        # Two rows of each point, whose hyperparameters are not written with the same digits in both.
+        trials = pd.concat([trials, trials.assign(learning_rate=trials["learning_rate"] + 0.001)])
+        trials["point"] = trials["configuration"] = np.tile(np.arange(1, 11), 4)
+        trials.loc[trials["architecture"] == "one", "learning_rate"] += 1e-10
+    found = groups.comparisons(trials).iloc[0]
+    signs = np.array(list(itertools.product((1, -1), repeat=10)))
+    expected = (np.abs(signs @ (one - other)) >= (one - other).sum() - 1e-9).mean()
+    assert found["p_value"] == pytest.approx(expected)
+    assert found["further"] == pytest.approx((one - other).mean())
+    other_rows = trials["architecture"] == "other"
+    apart = trials.assign(learning_rate=trials["learning_rate"] + other_rows).drop(columns="point", errors="ignore")
+    assert groups.comparisons(apart)["p_value"][0] != found["p_value"]
 
 
 def test_any_number_of_architectures_is_drawn_each_with_looks_of_its_own(tmp_path):

@@ -66,6 +66,39 @@ def test_intervals_hold_the_truth(world, seeds):
     assert (np.mean(held, axis=0) < 0.97 + 0.02).all()
 
 
+def test_more_seeds_of_one_configuration_do_not_make_it_weigh_more():
+    random = np.random.default_rng(6)
+    once = random.normal(size=30)
+    # The last ten are repeated, some more often than others, with equal results.
+    units = np.concatenate([np.arange(30), np.repeat(np.arange(20, 30), np.arange(1, 11))])
+    values = once[units]
+    assert intervals.mean(values, units) == pytest.approx(intervals.mean(once, np.arange(30)))
+    assert intervals.share(values > 0.3, units) == pytest.approx(intervals.share(once > 0.3, np.arange(30)))
+    found, expected = (intervals.quantile(*of) for of in ((values, 0.5, units), (once, 0.5, np.arange(30))))
+    assert found == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("level", [0.05, 0.25, 0.5, 0.75, 0.95])
+def test_quantiles_of_unequal_numbers_of_pairs_have_bounds_inside_the_data_or_none(level):
+    random = np.random.default_rng(7)
+    for count in (20, 73, 120, 400):
+        quarter = np.arange(count // 4)
+        for repeats in (1, 4, 40):
+            units = np.concatenate([np.arange(count), *([quarter] * repeats)])
+            values = random.normal(size=count)[units] + 0.01 * random.normal(size=len(units))
+            found, low, high = intervals.quantile(values, level, units)
+            assert (np.isnan(low) and np.isnan(high)) or values.min() <= low <= found <= high <= values.max()
+            assert np.isfinite(low) or abs(level - 0.5) > 0.2
+
+
+def test_a_quantile_of_equal_numbers_of_pairs_is_numpys():
+    values = np.random.default_rng(8).normal(size=60)
+    for level in (0, 0.05, 0.37, 0.5, 1):
+        assert intervals.quantile(values, level, np.arange(60) % 20)[0] == pytest.approx(np.quantile(values, level))
+    assert intervals.quantile(values[:1], 0.5, np.zeros(1, int))[0] == values[0]
+
+
 def test_the_interval_of_a_share_is_wilsons():
     for count in (0, 7, 40):
         found = intervals.share(count > EACH, EACH)

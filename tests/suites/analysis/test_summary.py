@@ -1,11 +1,13 @@
 """A summary says of pairs what a small computation by hand says, and no more than they hold."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers.pairs import drawn, number, summarise, table
-from uncrossed.analysis import groups, statistics
+from uncrossed.analysis import analyse, groups, statistics
 from uncrossed.common.errors import InputError
 
 
@@ -97,6 +99,26 @@ def test_of_pairs_that_a_search_chose_nothing_is_inferred():
     pd.testing.assert_frame_equal(
         drawn_at_random[["low", "high"]], summarise(drawn(120)).loc["smallcnn", ["low", "high"]]
     )
+    # Where it is not known whether rows were chosen, nothing is inferred either; where nothing is said, they were not.
+    assert summarise(drawn(40, origin="unknown"))[["low", "high"]].isna().all(axis=None)
+    assert summarise(drawn(40, origin=None))["low"].notna().any()
     known = statistics.prepared(trials, 50_000, 10_000, 10)
     assert groups.comparisons(known)["p_value"].isna().all()
     assert groups.comparisons(known.drop(columns="origin"))["p_value"].notna().all()
+
+
+def test_a_search_that_does_not_say_which_rows_it_chose_is_no_sample(tmp_path):
+    (tmp_path / "tables").mkdir()
+    drawn(60, trial=[f"t{k}" for k in range(60)]).to_parquet(tmp_path / "tables/trials.parquet", index=False)
+
+    def bounds():
+        return analyse.make(tmp_path, examples=(50_000, 10_000), classes=10)["low"].notna().any()
+
+    box = {"learning_rate": {"low": 1e-4, "high": 0.1}, "batch_size": 32, "adam_epsilon": 0.1, "epochs": 3}
+    statement = {"study": "s", "dataset": "cifar10"}
+    search = {"architectures": ["vgg16", "smallcnn"], "box": box, "trials": 30, "start": 3}
+    assert bounds()
+    (tmp_path / "study.json").write_text(json.dumps(statement | {"search": search}))
+    assert not bounds()
+    (tmp_path / "study.json").write_text(json.dumps(statement))
+    assert bounds()

@@ -1,5 +1,7 @@
 """A pair leads to what explains it: the design, its cost, and a study that builds it."""
 
+import json
+import re
 import shutil
 import time
 
@@ -47,10 +49,37 @@ def test_a_pair_of_a_built_study_has_a_plan_by_its_folder(tmp_path):
     output = told("explain", "resnet50-0001", "--study", folder)
     assert "half of the combinations of initialisation, stride, conv_bias, epsilons" in output
     assert "10 PyTorch and 40 TensorFlow trainings" in output
-    assert f"uncrossed explain resnet50-0001 --study {folder} --output config/explain-resnet50-0001.yaml" in output
-    # The made-up dataset has no source, as one of a user's own after a build.
-    told("explain", "resnet50-0001", "--study", folder, "--output", tmp_path / "x.yaml", code=2)
+    # The made-up dataset has no source, as one of a user's own after a build: no command is named that is refused.
+    assert "uncrossed explain resnet50-0001 --study config/STUDY.yaml --output config/explain-resnet50" in output
+    words = "config/STUDY.yaml is the study file that says 'study: made': the results do not say where the dataset made"
+    assert words in output
+    said = told("explain", "resnet50-0001", "--study", folder, "--output", tmp_path / "x.yaml", code=2)
+    assert (
+        "the results do not say where the dataset made-up comes from; allowed: the study's file, such as conf" in said
+    )
     assert not (tmp_path / "x.yaml").exists()
+
+
+def test_a_plan_for_gpus_is_built_on_a_cluster_and_counts_measured_speeds(tmp_path, monkeypatch):
+    folder = tmp_path / "results/made"
+    synthetic.write(folder, synthetic.rows(2, 1, ["resnet50"]))
+    statement = json.loads((folder / "study.json").read_text())
+    statement["dataset"], statement["datasets"] = "cifar10", {}
+    statement["settings"]["device"] = "gpu"
+    (folder / "study.json").write_text(json.dumps(statement))
+    monkeypatch.chdir(tmp_path)
+    said = told("explain", "resnet50-0001", "--study", "results/made")
+    assert "uncrossed explain resnet50-0001 --study results/made --output" in said
+    assert "    snakemake --profile slurm --configfile config/explain-resnet50-0001.yaml" in said
+    study = Study.read_built(folder)
+    row = study.rows["resnet50-0001"]
+    slow = [
+        resources.known(framework, "resnet50", "gpu")[0].model_copy(update={"start_seconds": 3600 * 10})
+        for framework in ("pytorch", "tensorflow")
+    ]
+    resources.update(slow, tmp_path / "config/speeds.csv")
+    hours = re.search(r"about (\d+) hours one after the other on a gpu", told("explain", row.trial, "--study", folder))
+    assert int(hours[1]) >= 50 * 10
 
 
 def test_an_own_architecture_and_dataset_are_found_from_the_written_study(tmp_path):

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from helpers.commands import uncrossed
+from helpers.commands import told, uncrossed
 from uncrossed.explain import trace
 from uncrossed.explain.trace import Trace
 from uncrossed.study.mechanisms import flipped
@@ -26,6 +26,17 @@ def test_the_trace_names_step_layer_and_mechanism(few, tmp_path):
     program += f"main(['trace', '--compare', '--output', {str(tmp_path)!r}])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.splitlines() == output.splitlines()[-len(done.stdout.splitlines()) :]
+
+
+def test_a_search_s_suggestion_is_a_row(few, tmp_path):
+    """As it is for `uncrossed train`."""
+    values = {"learning_rate": 0.001, "batch_size": 30, "adam_epsilon": 1e-4, "epochs": 1}
+    (tmp_path / "row.json").write_text(
+        json.dumps({"row": {"trial": "t", "architecture": "none", **values}, "search_sha256": "0", "saw": []})
+    )
+    said = told("trace", "--row", tmp_path / "row.json", "--dataset", few, "--output", tmp_path, code=2)
+    assert "row.row" not in said
+    assert "none" in said, "what is refused is the row's architecture"
 
 
 def test_a_trace_of_a_native_row_says_that_it_parts_trainings_and_not_accuracies():

@@ -1,14 +1,12 @@
 """A training that carries views is the training that it would be without, and each view is another's whole result."""
 
 import shutil
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
 import pytest
 
-from helpers.commands import ARCHITECTURES, CHECKS
+from helpers.commands import ARCHITECTURES, CHECKS, side_by_side
 from helpers.damage import truncated
 from uncrossed.common.errors import InputError
 from uncrossed.job import twins
@@ -26,18 +24,7 @@ KNOWN = Architectures({"unusual": ARCHITECTURES / "unusual.py"})
 def trained(request, few, tmp_path_factory):
     """The names of what was trained, and the folder of all trainings; the frameworks side by side."""
     folder, names = tmp_path_factory.mktemp("views"), SETS[request.param]
-    running = [
-        subprocess.Popen(
-            [sys.executable, CHECKS / "views_all.py", framework, few, folder, *names],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for framework in FRAMEWORKS
-    ]
-    for process in running:
-        output, _ = process.communicate()
-        assert process.returncode == 0, output
+    side_by_side([CHECKS / "views_all.py", framework, few, folder, *names] for framework in FRAMEWORKS)
     return names, folder
 
 

@@ -69,12 +69,20 @@ def test_the_table_and_an_opened_pair_in_a_browser(made):
         assert browser.run("location.hash") == ""
         browser.run(CHANGE % ("#filter", "", "input"))
 
+        # The cheapest step comes first.
+        row = "[...document.querySelectorAll('tr.pair')].find(e => e.textContent.includes('densenet121-0000'))"
+        browser.run(f"{row}.click()")
+        plan = browser.run(f"{PANEL}.querySelector('.plan').innerText")
+        places = [plan.index(words) for words in ("without any training", "uncrossed recalibrate", "uncrossed explain")]
+        assert places == sorted(places)
+        assert "config/STUDY.yaml is the study file that says 'study: made'" in plan
+
         # A pair says what became of it, and shows all curves, two matrices, its files and how to build it again.
         browser.run("[...document.querySelectorAll('tr.pair')].find(e => e.textContent.includes('vgg16-0002')).click()")
         assert opened(browser) == "vgg16-0002"
         said = browser.run(f"{PANEL}.querySelector('.answer').textContent")
         assert said.startswith(
-            "Both trained equally well (training accuracy 0.950 and 0.950), but TensorFlow's test acc"
+            "Both learnt the training examples equally well (training accuracy 0.950 and 0.950), but Te"
         )
         lines = (
             f"[...{PANEL}.querySelectorAll('.chart')].map(e => [...e.querySelectorAll('.scatterlayer path.js-line')]"

@@ -24,6 +24,7 @@ def test_no_text_of_a_study_is_read_as_html(tmp_path):
     table.to_parquet(folder / "tables/trials.parquet")
     alone = {"base": "", "architecture": evil, "semantics": evil, "towards": evil, "fraction": evil, "factor": evil}
     alone |= {"quantity": "shapley", "configurations": 3, "seeds": 1, "value": 0.9, "significant": True}
+    alone |= {"seeds_left_out": 0, "configurations_left_out": 0}
     pd.DataFrame([alone], columns=COLUMNS).to_csv(folder / "tables/attribution.csv", index=False)
     summary = {"architecture": evil, "semantics": evil, "statistic": evil, "value": 1.0}
     pd.DataFrame([summary]).to_csv(folder / "tables/summary.csv", index=False)

@@ -1,7 +1,7 @@
 """The report says what the tables and files hold."""
 
+import html
 import shutil
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,7 @@ from helpers.commands import uncrossed
 from helpers.pages import SVG, data, page, words
 from uncrossed.analysis import recalibration
 from uncrossed.common.errors import InputError
-from uncrossed.report import report, script
-from uncrossed.report.data import read as page_of
+from uncrossed.report import report
 from uncrossed.report.sentences import MINUS, NONE
 from uncrossed.results import trial_file
 
@@ -90,13 +89,19 @@ def test_it_takes_noise_and_bounds_from_the_summary(study):
     report.make(study)
     text = words(study)
     assert "is +0.500 [+0.410, +0.590]" in text
-    assert "Two seeds of one framework are 0.020, an unknown distance and an unknown distance apart" in text
+    assert "Where seeds were repeated, two of one framework are 0.020, an unknown distance and an unknown" in text
     assert (
-        "Two seeds of the same framework are on average 0.020 [0.010, 0.030] apart, two seeds of different frameworks "
-        "by +0.300 [+0.200, +0.400] further: that is beyond seed noise." in text
+        "Where seeds were repeated, two of the same framework are on average 0.020 [0.010, 0.030] apart, two of "
+        "different frameworks by +0.300 [+0.200, +0.400] further: that is beyond seed noise." in text
     )
     assert "Of differences that are nothing but another seed 95% stay below 0.050." in text
     assert "Not measured in this study: what the differences come from." in text
+    unbounded = "\n".join(lines).replace("0.02,0.01,0.03", "0.02,,").replace("0.3,0.2,0.4", "0.3,,")
+    (study / "tables/summary.csv").write_text(unbounded + "\n")
+    report.make(study)
+    text = words(study)
+    assert "further; this has no interval, so that nothing is said of other configurations." in text
+    assert "beyond seed noise" not in text
 
 
 def test_the_second_answer_says_which_kinds_of_pairs_hold_how_much_of_all_distance(made):
@@ -111,11 +116,25 @@ def test_the_second_answer_says_which_kinds_of_pairs_hold_how_much_of_all_distan
     assert f"diverged PyTorch 1, TensorFlow 11{NONE}{NONE}" in text
 
 
+def recalibrated(folder, trial, stored, exact, state=recalibration.RECALIBRATED):
+    """The lines of a pair in the table of recalibrated models, by its test accuracies."""
+    return [
+        {
+            **{"trial": trial, "architecture": trial.partition("-")[0], "framework": side, "state": state},
+            "content_sha256": trial_file.read_attributes(folder / f"trials/{trial}/{side}.h5")["content_sha256"],
+            **{"test_examples": 100, "test_accuracy": stored[k], "recalibrated_test_accuracy": exact[k]},
+            **{"test_loss": 1.0, "recalibrated_test_loss": 1.0},
+        }
+        for k, side in enumerate(("pytorch", "tensorflow"))
+    ]
+
+
 def test_the_third_answer_is_a_sum_of_contributions(study):
     """Of a factorial of three configurations, and of models that were recalibrated."""
-    columns = "architecture,semantics,towards,fraction,base,configurations,seeds,quantity,factor,value,low,high"
-    columns += ",p,significant,share,share_low,share_high"
-    about = "densenet121,native,pytorch,half,,3,1,"
+    columns = "architecture,semantics,towards,fraction,base,configurations,seeds"
+    columns += ",seeds_left_out,configurations_left_out,quantity,factor,value,low,high,p_holm,significant"
+    columns += ",share,share_low,share_high"
+    about = "densenet121,native,pytorch,half,,3,1,4,1,"
     rows = [
         about + "gap,,0.3,0.2,0.4,,False",
         about + "shapley,batchnorm_momentum,0.25,0.15,0.35,0.01,True",
@@ -124,42 +143,57 @@ def test_the_third_answer_is_a_sum_of_contributions(study):
         about.replace(",,", ",a,") + "gap,,0.9,0.8,1,,False",
     ]
     (study / "tables/attribution.csv").write_text("\n".join([columns, *(row + ",,," for row in rows)]) + "\n")
-    lines = [
-        {
-            **{"trial": "vgg16-0002", "architecture": "vgg16", "framework": side, "state": recalibration.RECALIBRATED},
-            "content_sha256": trial_file.read_attributes(study / f"trials/vgg16-0002/{side}.h5")["content_sha256"],
-            **{"test_examples": 100, "test_accuracy": stored, "recalibrated_test_accuracy": exact},
-            **{"test_loss": 1.0, "recalibrated_test_loss": 1.0},
-        }
-        for side, stored, exact in (("pytorch", 0.9, 0.8), ("tensorflow", 0.3, 0.87))
-    ]
+    lines = recalibrated(study, "vgg16-0002", (0.9, 0.3), (0.8, 0.87))
+    # Without batch normalisation nothing was measured, and "0 of it is running statistics" would be no answer.
+    lines += recalibrated(study, "resnet50-0001", (0.9, 0.3), (0.9, 0.3), recalibration.WITHOUT)
     recalibration.write(recalibration.completed(lines), study / "tables/recalibration.csv")
     report.make(study)
     text = words(study)
     assert "densenet121 +0.300 = batchnorm momentum +0.250, others +0.040, remaining +0.010" in text
-    assert f"vgg16 +0.600 = running statistics +0.670, remaining {MINUS}0.070" in text
+    assert f"vgg16 +0.600 = running statistics +0.670, remaining {MINUS}0.070. Of these models alone." in text
+    assert "<strong>running statistics</strong>" not in page(study), "of one pair nothing is beyond chance"
+    assert "resnet50 +0.600" not in text
     assert "what the differences come from" not in text
     assert "initialisation+0.040" in text
     assert "+0.900" not in text, "one configuration is not the answer"
-    assert "vgg16: 1 recalibrated pair, these alone. densenet121: 3 configurations, half of the combinations." in text
+    left_out = "Left out, as a loss was not finite: 4 seeds, with them 1 whole configuration."
+    notes = (
+        f"vgg16: 1 recalibrated pair, these alone. densenet121: 3 configurations, half of the combinations. {left_out}"
+    )
+    assert notes in text
     assert (
         "Of it batchnorm momentum contributes +0.250 [+0.150, +0.350]. Not told from chance: initialisation +0.040 "
-        f"[{MINUS}0.010, +0.090]. With all aligned +0.010 [0.000, +0.020] remains."
+        f"[{MINUS}0.010, +0.090]. With all aligned +0.010 [0.000, +0.020] remains. "
+        f"The contributions rest on half of the combinations. {left_out}"
     ) in text
     assert f"the mean difference of 1 pair is {MINUS}0.070 and not +0.600: +0.670 is the running statistics." in text
     place = data(study)["trials"].index("vgg16-0002")
-    said = "With exact running statistics the test accuracy is 0.800 in PyTorch and 0.870 in TensorFlow: +0."
-    assert said in data(study)["words"][place]
+    # The gap is the table's, whatever the table of trials says, as of published pairs.
+    said = "With exact running statistics the test accuracy is 0.800 in PyTorch and 0.870 in TensorFlow: +0.670 of the "
+    assert f"{said}difference of +0.600, as the weights give it here," in data(study)["words"][place]
+    unchanged = data(study)["words"][data(study)["trials"].index("resnet50-0001")]
+    assert "exact running statistics" not in unchanged
+    (study / "tables/recalibration.csv").unlink()
+    report.make(study)
+    alone = "Shares of accuracy; a column adds up to its gap. Bold: beyond chance. In brackets: Student's t intervals "
+    assert f"{alone}over 3 configurations. densenet121: " in html.unescape(words(study))
 
 
 @pytest.mark.parametrize(
     ("pytorch", "tensorflow", "said"),
     [
-        (("trained", 0.8, 0.95, 0.2), ("trained", 0.7, 0.93, 0.3), "Both trained equally well (training acc"),
+        (("trained", 0.8, 0.95, 0.2), ("trained", 0.77, 0.93, 0.3), "Both trained equally well (training acc"),
+        (
+            ("trained", 0.9, 0.95, 0.2),
+            ("trained", 0.25, 0.93, 0.3),
+            "Both learnt the training examples equally well (training accuracy 0.950 and 0.930), but their test "
+            "accuracies are 0.900 and 0.250.",
+        ),
         (
             ("trained", 0.8, 0.95, 0.2),
             ("evaluation failure", 0.09, 0.94, 0.2),
-            "Both trained equally well (training accuracy 0.950 and 0.940), but TensorFlow's test accuracy fails, 0.09",
+            "Both learnt the training examples equally well (training accuracy 0.950 and 0.940), but TensorFlow's test "
+            "accuracy fails, 0.09",
         ),
         (
             ("slow", 0.3, 0.31, 1.9),
@@ -185,12 +219,22 @@ def test_an_opened_pair_says_what_became_of_its_sides(pytorch, tensorflow, said,
     assert data(tmp_path)["words"][0].startswith(said)
 
 
-def test_a_pair_names_the_command_that_tells_why_it_differs_and_its_cost(made):
-    read = page_of(made)
-    plan = {"command": "uncrossed explain", "build": "snakemake", "trainings": {"pytorch": 20, "tensorflow": 10}}
-    read.plans = {"vgg16-0002": SimpleNamespace(**plan, minutes=300)}
-    cost = "20 PyTorch and 10 TensorFlow trainings, about 5 hours one after the other"
-    assert script.data(read)["plans"] == {"vgg16-0002": [cost, "uncrossed explain", "snakemake"]}
+def test_a_pair_names_the_commands_that_tell_why_it_differs_and_their_cost(tmp_path):
+    folder = tmp_path / "made"
+    synthetic.study(folder, 3)
+    report.make(folder)
+    plans = data(folder)["plans"]
+    assert plans["vgg16-0002"]["recalibrate"] == "", "it has no batch normalisation"
+    plan = plans["densenet121-0000"]
+    assert plan["recalibrate"] == "uncrossed recalibrate results/made --trials densenet121-0000"
+    assert plan["cost"].startswith("10 PyTorch and 20 TensorFlow trainings, about ")
+    # The results do not say where the made-up dataset comes from: no command names them as if they did.
+    assert plan["commands"][0].startswith("uncrossed explain densenet121-0000 --study config/STUDY.yaml --output ")
+    assert plan["hint"].startswith("config/STUDY.yaml is the study file that says 'study: made': ")
+    lines = recalibrated(folder, "densenet121-0000", (0.9, 0.3), (0.8, 0.8))
+    recalibration.write(recalibration.completed(lines), folder / "tables/recalibration.csv")
+    report.make(folder)
+    assert data(folder)["plans"]["densenet121-0000"]["recalibrate"] == "", "it was done"
 
 
 def test_the_study_is_named_by_its_statement_wherever_it_lies(made, tmp_path):
@@ -235,6 +279,10 @@ def test_an_order_of_architectures_is_said_to_be_more_than_chance_only_where_a_t
     whole = said(table[:90])
     assert "On average pairs of far are" in whole
     assert "further apart than those of near and other is more than chance" in whole
+    # Which is further apart is said as the test saw it, and by means in which each configuration has the same weight.
+    noisy = table[:3].assign(tensorflow_test_accuracy=0.9)
+    repeated = pd.concat([table[:60], *(noisy.assign(trial=noisy["trial"] + f"-r{k}") for k in range(50))])
+    assert "further apart than those of near is more than chance" in said(repeated)
     rest = said(table[30:90])
     assert "it may be chance" in rest
     assert "more than chance" not in rest

@@ -8,7 +8,7 @@ from uncrossed.search import suggestion as searching
 from uncrossed.search.figures import expected_best
 from uncrossed.search.suggestion import Seen
 from uncrossed.study.mechanisms import NATIVE
-from uncrossed.study.search import Search
+from uncrossed.study.search import Search, read_suggestion
 from uncrossed.training.architectures import load
 
 
@@ -45,6 +45,20 @@ def test_the_same_history_gives_the_same_row_inside_its_subspace(algorithm):
     other = [seen.row for seen in history(search, 20, lambda row: -row.learning_rate)]
     assert (rows == other) == (algorithm == "random")
     assert rows[:5] == other[:5], "start trials see nothing"
+
+
+def test_a_row_says_whether_the_search_chose_it(tmp_path):
+    search = make()
+    origins = [seen.row.origin for seen in history(search, 8, lambda row: row.learning_rate)]
+    assert origins == ["random"] * 5 + ["guided"] * 3
+    never = history(make(algorithm="random"), 8, lambda row: row.learning_rate)
+    assert {seen.row.origin for seen in never} == {"random"}
+    # The suggestions of earlier versions say it beside the row alone.
+    for trial, guided in (("smallcnn-s00-000", False), ("smallcnn-s00-007", True)):
+        row = history(search, 8, lambda row: row.learning_rate)[int(trial[-1])].row
+        made = {"row": row.model_dump(mode="json", exclude={"origin"}), "guided": guided, "saw": [], "saw_sha256": ""}
+        searching.keep(tmp_path, trial, made | {"search_sha256": search.sha256()})
+        assert read_suggestion(tmp_path, trial, search)["row"] == row
 
 
 def test_diverged_trials_teach_nothing_but_are_survived():

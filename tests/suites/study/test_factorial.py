@@ -1,5 +1,7 @@
 """A factorial holds every combination of what can differ once, and its trainings are counted as they are made."""
 
+import shutil
+
 import pytest
 
 from helpers.commands import REPOSITORY, told
@@ -146,6 +148,15 @@ def test_the_command_says_what_it_takes_and_refuses_what_cannot_be(tmp_path):
     assert "smallcnn: 8 PyTorch and 16 TensorFlow trainings" in output
     assert "hours in all, one training after the other on a cpu" in output
     assert "96 trials (32 densenet121, 64 smallcnn)" in output
+    # A manifest that no study names would be forgotten, and the old one built.
+    builds = f"explain-digits.csv, and not {tmp_path / 'm.csv'} before its key 'manifest' names it"
+    assert builds in output
+    shutil.copy(study, tmp_path / "study.yaml")
+    (tmp_path / "manifests").mkdir()
+    named = [*command[:4], tmp_path / "study.yaml", "--output", tmp_path / "manifests/explain-digits.csv"]
+    assert "before its key" not in told(*named)
+    shutil.rmtree(tmp_path / "manifests")
+    (tmp_path / "study.yaml").unlink()
     published = tmp_path / "published.csv"
     rows = manifest.read(bases).values()
     manifest.write(published, [row.model_copy(update={"semantics": resolve("published")}) for row in rows])

@@ -184,10 +184,10 @@ def test_notes_do_not_reach_a_training(tmp_path):
     folder = Folder(tmp_path)
     before = Study.load(tmp_path / "study.yaml").job("first").canonical()
     folder.manifest.write_text(
-        folder.manifest.read_text().replace("epochs\n", "epochs,base\n").replace(",2\n", ",2,b\n")
+        folder.manifest.read_text().replace("epochs\n", "epochs,base,origin\n").replace(",2\n", ",2,b,guided\n")
     )
     study = Study.load(tmp_path / "study.yaml")
-    assert study.rows["first"].base == "b"
+    assert (study.rows["first"].base, study.rows["first"].origin) == ("b", "guided")
     assert study.job("first").canonical() == before
     folder.configure(settings={"threads": 2})
     assert Study.load(tmp_path / "study.yaml").job("first").canonical() != before

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from helpers import published_files
 from helpers.commands import PUBLISHED, need
 from helpers.published import write
 from helpers.published_files import small, weights_of
@@ -47,7 +48,7 @@ def copy(tmp_path):
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory):
     """The folder `variables` as of a SavedModel: twelve layers, an optimizer with moments, a counter and a metric."""
-    tensorflow = pytest.importorskip("tensorflow")
+    tensorflow = published_files.tensorflow()
     folder, layers = tmp_path_factory.mktemp("variables"), {}
     for k in range(12):
         layer = layers[f"layer_with_weights-{k}"] = tensorflow.Module()

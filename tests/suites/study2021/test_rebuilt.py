@@ -1,11 +1,14 @@
 """A rebuilt study stands beside the published one, and decides what its repeats allow."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers.commands import PUBLISHED, REPOSITORY, need, uncrossed
 from helpers.published import write
+from uncrossed.analysis import groups, statistics
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.job import twins
 from uncrossed.study.study import Study
@@ -29,11 +32,13 @@ def test_a_reference_that_cannot_be_read_is_not_called_damaged(tmp_path):
 PAIR = {"learning_rate": 0.01, "batch_size": 100, "adam_epsilon": 0.1, "epochs": 2, "architecture": "vgg16"}
 
 
-def rebuilt(differences, trial="vgg16-a", **columns):
+def rebuilt(differences, trial="vgg16-a", semantics="published", **columns):
     """Repeats of a published pair, each with the difference of its seed."""
     count = len(differences)
     names = {"trial": [f"{trial}-r{k:02d}" for k in range(count)], "base": trial, "seed": range(count)}
-    return pd.DataFrame(names | {"difference": differences, "both_completed": True} | PAIR | columns)
+    return pd.DataFrame(names | {"difference": differences, "both_completed": True} | PAIR | columns).assign(
+        semantics=semantics
+    )
 
 
 def published_pair(difference, trial="vgg16-a", origin="random"):
@@ -97,10 +102,48 @@ def test_few_repeats_of_several_rows_decide_together():
     assert np.mean([found["outside_p"] <= 0.05 for found in equal]) <= 0.12
     assert equal[0]["expected"] == pytest.approx(10 / 3)
     lower, wider = of_rows(-3), of_rows(0, 50)
-    assert lower["shift"] < -0.5
+    assert lower["above"] - lower["below"] > 0.5
     assert lower["shift_p"] < 0.001
     assert wider["outside"] >= 8
     assert wider["outside_p"] < 0.01
+
+
+def test_a_shift_of_few_rows_has_the_probability_that_counting_gives():
+    def of_ranks(*rows):
+        """Of rows with so many repeats below and above."""
+        pairs = pd.concat([published_pair(0.0, f"vgg16-{k}") for k in range(len(rows))])
+        repeats = [rebuilt([-0.1] * below + [0.1] * above, f"vgg16-{k}") for k, (below, above) in enumerate(rows)]
+        return comparison.together(comparison.compare(pd.concat(repeats), pairs)).iloc[0]["shift_p"]
+
+    assert of_ranks(*[(1, 0)] * 4) == pytest.approx(2 / 16)
+    assert of_ranks((1, 0), (0, 1)) == 1
+    counts = (1, 2, 3, 5)
+    ranks = np.array(list(itertools.product(*(range(count + 1) for count in counts))))
+    sums = np.abs(((2 * ranks - counts) / counts).sum(axis=1))
+    for below in ((1, 2, 3, 5), (1, 2, 2, 4), (0, 1, 0, 1), (1, 0, 3, 3)):
+        found = of_ranks(*((one, count - one) for one, count in zip(below, counts, strict=True)))
+        seen = abs(sum((2 * one - count) / count for one, count in zip(below, counts, strict=True)))
+        assert found == pytest.approx((sums >= seen - 1e-9).mean())
+    # Numbers of repeats without a small common multiple.
+    assert of_ranks((37, 0), (38, 0), (39, 0)) == pytest.approx(2 / (38 * 39 * 40))
+
+
+def test_a_row_of_a_factorial_is_no_repeat():
+    aligned = rebuilt([0.9] * 3, semantics="published;batchnorm_momentum=pytorch").assign(seed=[0, 1, 7])
+    found = comparison.compare(pd.concat([aligned, rebuilt([0.1, 0.2])]), published_pair(0.5)).iloc[0]
+    assert (found["repeats"], found["below"], found["above"], found["incomplete"]) == (2, 2, 0, 0)
+    assert comparison.compare(aligned, published_pair(0.5)).empty
+
+
+def test_a_direction_is_told_only_where_it_is_shown():
+    def said(differences):
+        pairs = pd.concat([published_pair(0.0, f"vgg16-{k}") for k in range(6)])
+        trials = pd.concat([rebuilt([one], f"vgg16-{k}") for k, one in enumerate(differences)])
+        return list(comparison.lines(comparison.compare(trials, pairs)))[-1]
+
+    assert "lie above 17% and below 83% of their repeats, p 0.22: no shift is shown" in said([-0.1] + [0.1] * 5)
+    assert "lie above 0% and below 100% of their repeats, p 0.031: they are lower" in said([0.1] * 6)
+    assert "p 0.031: they are higher" in said([-0.1] * 6)
 
 
 def test_only_rows_that_were_not_chosen_for_their_difference_are_put_together():
@@ -137,6 +180,18 @@ def test_a_study_is_compared_by_its_command(tmp_path):
     assert table["published_difference"].tolist() == table["difference_mean"].tolist()
 
 
+def test_nothing_is_inferred_from_rebuilt_rows_that_were_chosen_for_their_difference():
+    for name, guided in (("published", 720), ("published-repeats", 117)):
+        rows = pd.read_csv(REPOSITORY / f"config/manifests/{name}.csv")
+        assert rows["origin"].value_counts().to_dict() == {"guided": guided, "random": len(rows) - guided}
+        random = np.random.default_rng(0)
+        accuracies = {f"{side}_test_accuracy": random.random(len(rows)) for side in FRAMEWORKS}
+        rows = statistics.prepared(rows.assign(**accuracies), 50_000, 10_000, 10)
+        for architecture, some in rows.groupby("architecture"):
+            assert not statistics.is_sample(some), architecture
+        assert groups.comparisons(rows)["p_value"].isna().all()
+
+
 def test_the_study_of_the_published_trials_is_sound():
     study = REPOSITORY / "config/published.yaml"
     assert "1200 trials" in uncrossed("manifest", "check", "--study", study).stdout
@@ -171,7 +226,7 @@ def test_the_committed_repeats_are_what_the_command_makes(tmp_path, published):
     rows = (
         pd.read_csv(tmp_path / "m.csv")
         .drop_duplicates("base")
-        .merge(published[["trial", "origin", "point", "box"]], left_on="base", right_on="trial")
+        .merge(published[["trial", "point", "box"]], left_on="base", right_on="trial")
     )
     random = rows[rows["origin"] == "random"].groupby("architecture")
     assert random["point"].nunique().tolist() == random["box"].nunique().tolist() == [10] * 3

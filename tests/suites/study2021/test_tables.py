@@ -116,7 +116,7 @@ def test_no_row_is_dropped_without_a_word(tables, tmp_path, capfd):
     assert "refused: resnet50-00000002: column 'learning_rate': found nan" in said
     assert said.endswith("2 trials (1 resnet50, 1 vgg16); 3 of 5 published ones refused\n")
     assert list(manifest.read(tmp_path / "m.csv")) == ["resnet50-00000003", "vgg16-00000000"]
-    assert tmp_path.joinpath("m.csv").read_text().count(",published\n") == 2
+    assert tmp_path.joinpath("m.csv").read_text().count(",published,unknown\n") == 2
 
 
 def test_a_manifest_without_rows_is_not_written(tables, tmp_path, capfd):

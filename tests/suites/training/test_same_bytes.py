@@ -1,13 +1,12 @@
 """The same job gives the same bytes, and they are a model that gives its own logits."""
 
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from helpers.commands import CHECKS, run
+from helpers.commands import CHECKS, run, side_by_side
 from uncrossed.results import trial_file
 from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
@@ -34,19 +33,7 @@ def twice(request, few, tmp_path_factory):
     made = Twice(SETS[request.param], root / "one/somewhere", root / "two/somewhere")
     # The second time in another order: what a process built before must not reach a trial file.
     for folder, order in ((made.one, made.architectures), (made.two, made.architectures[::-1])):
-        # The frameworks side by side, one process each.
-        running = [
-            subprocess.Popen(
-                [sys.executable, CHECKS / "train_all.py", framework, few, folder, *order],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for framework in FRAMEWORKS
-        ]
-        for process in running:
-            output, _ = process.communicate()
-            assert process.returncode == 0, output
+        side_by_side([CHECKS / "train_all.py", framework, few, folder, *order] for framework in FRAMEWORKS)
     return made
 
 

@@ -65,6 +65,8 @@ def test_the_trajectory_is_data(searched):
     assert trajectory["trials"][1]["saw"] == [[t["trial"], t["objective"]] for t in trajectory["trials"][:1]]
     trials = pd.read_csv(searched.results / "tables/trials.csv").set_index("trial")
     assert list(table["objective"]) == [abs(trials.loc[name, "difference"]) for name in table["trial"]]
+    # Of what a search chose nothing is inferred.
+    assert list(trials.loc[table["trial"], "origin"]) == ["random", "guided"] * 2
     listed = (searched.results / "SHA256SUMS").read_text()
     for name in ("tables/trajectory.csv", "tables/trajectory.json", "figures/search-progress.svg"):
         assert name in listed

@@ -51,6 +51,7 @@ def printed(attributed: Attributed) -> str:
                 f"  {part.factor:20} {_points(part.points)}{'  significant' if part.significant else ''}{share}"
             )
         lines.append(f"  {'remaining':20} {_points(one.remaining)}")
+        lines += [f"  {one.left_out}"] if one.left_out else []
         own = [other for other in each if other.kind == one.kind]
         lines += [f"    {other.base}: gap {other.gap[0]:+.3f}, remaining {other.remaining[0]:+.3f}" for other in own]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Contributions: how many points of accuracy each factor of a factorial contributes to the gap between the frameworks.
+"""Contributions: how much each factor of a factorial contributes to the gap between the frameworks, as accuracy.
 
 For each base of `uncrossed manifest factorial` (a configuration; its seeds are averaged) the Shapley values of its
 factors, which add up to gap(nothing aligned) - gap(all aligned), their main effects and interactions, and what is left
@@ -6,8 +6,8 @@ when all are aligned. Over the configurations of an architecture: the means, wit
 test of each Shapley value whose p-values are corrected over the factors (Holm). Of a single configuration the seeds are
 the replicates; with one seed there is no interval, and nothing is claimed.
 
-Nothing is attributed while a pair of a factorial has no result. A seed in which a pair diverged is left out, and a
-configuration of which none is left.
+Nothing is attributed while a pair of a factorial has no result. A seed in which a loss was not finite is left out, and
+a configuration of which none is left; the table counts both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,8 +27,9 @@ from uncrossed.study.factorial import Design
 
 GAP, SHAPLEY, MAIN, INTERACTION, REMAINING = "gap", "shapley", "main_effect", "interaction", "remaining"
 COLUMNS = [
-    *("architecture", "semantics", "towards", "fraction", "base", "configurations", "seeds", "quantity", "factor"),
-    *("value", "low", "high", "p", "significant", "share", "share_low", "share_high"),
+    *("architecture", "semantics", "towards", "fraction", "base", "configurations", "seeds"),
+    *("seeds_left_out", "configurations_left_out", "quantity", "factor"),
+    *("value", "low", "high", "p_holm", "significant", "share", "share_low", "share_high"),
 ]
 # A contribution is claimed where its corrected p-value is not above it.
 LEVEL = 0.05
@@ -65,6 +66,8 @@ class Attribution:
         base: the configuration; empty over several.
         configurations: how many.
         seeds: how many each has, at most.
+        seeds_left_out: how many seeds of configurations were left out, as a loss in them was not finite.
+        configurations_left_out: of how many configurations all seeds were.
         gap: with nothing aligned, PyTorch minus TensorFlow.
         contributions: of the factors; with what remains they add up to the gap.
         remaining: the gap with all aligned.
@@ -77,6 +80,8 @@ class Attribution:
     base: str
     configurations: int
     seeds: int
+    seeds_left_out: int = 0
+    configurations_left_out: int = 0
     gap: Estimate = UNKNOWN
     contributions: list[Contribution] = field(default_factory=list)
     remaining: Estimate = UNKNOWN
@@ -94,6 +99,15 @@ class Attribution:
         if self.configurations > 1:
             return f"Student's t intervals over {self.configurations} configurations"
         return f"Student's t intervals over {self.seeds} seeds of one configuration" if self.seeds > 1 else ""
+
+    @property
+    def left_out(self) -> str:
+        """What was left out, in words; empty where nothing was."""
+        if not self.seeds_left_out:
+            return ""
+        lost, seeds = self.configurations_left_out, f"{self.seeds_left_out} seed{'s' * (self.seeds_left_out != 1)}"
+        whole = f", with them {lost} whole configuration{'s' * (lost != 1)}" if lost else ""
+        return f"Left out, as a loss was not finite: {seeds}{whole}."
 
 
 @dataclass
@@ -126,6 +140,7 @@ def attribute(trials: pd.DataFrame, found: Sequence[Design]) -> Attributed:
     there = set(named.index[~named[list(STATUSES)].eq("missing").any(axis=1)])
     without_result = len(set(needed) - there)
     groups: dict[tuple[Any, ...], dict[str, np.ndarray]] = {}
+    lost: dict[tuple[Any, ...], dict[str, int]] = {}
     left_out = []
     kinds = {(one.architecture, one.semantics, one.towards, one.half): one for one in found}
     for one in found:
@@ -141,12 +156,13 @@ def attribute(trials: pd.DataFrame, found: Sequence[Design]) -> Attributed:
             for some in design.replicates.values()
             if named.loc[list(some), BOTH_COMPLETED].all()
         ]
+        key = design.architecture, design.semantics, design.towards, design.factors, design.points
+        lost.setdefault(key, {})[design.base] = len(design.replicates) - len(gaps)
         if gaps:
-            key = design.architecture, design.semantics, design.towards, design.factors, design.points
             groups.setdefault(key, {})[design.base] = np.array(gaps)
         else:
             left_out.append(design.base)
-    records = [record for key, bases in sorted(groups.items()) for record in _records(*key, bases)]
+    records = [record for key, bases in sorted(groups.items()) for record in _records(*key, bases, lost[key])]
     return Attributed(pd.DataFrame(records, columns=COLUMNS), without_result, left_out)
 
 
@@ -167,8 +183,13 @@ def _records(
     factors: Sequence[str],
     points: Sequence[Sequence[bool]],
     bases: Mapping[str, np.ndarray],
+    lost: Mapping[str, int],
 ) -> Iterable[dict[str, Any]]:
-    """The rows of one architecture's factorials; `bases` has for each configuration its gaps, seeds x points."""
+    """The rows of one architecture's factorials.
+
+    `bases` has for each configuration its gaps, seeds x points; `lost`, also for those of which no seed is left, how
+    many seeds are left out.
+    """
     labels, weights = quantities(factors, points)
     about = {"architecture": architecture, "semantics": semantics, "towards": towards}
     about["fraction"] = "full" if len(points) == 2 ** len(factors) else "half"
@@ -177,11 +198,15 @@ def _records(
     seeds = max(map(len, each))
     # The replicates are configurations, of a single one its seeds.
     replicates = np.array([one.mean(axis=0) for one in each]) if len(each) > 1 else each[0]
+    over = {"base": "", "configurations": len(values), "seeds": seeds}
+    over |= {"seeds_left_out": sum(lost.values()), "configurations_left_out": len(lost) - len(values)}
     for record in _estimates(labels, replicates, claim=True):
-        yield about | {"base": "", "configurations": len(values), "seeds": seeds} | record
+        yield about | over | record
     for base, one in values.items():
+        own = {"base": base, "configurations": 1, "seeds": len(one)}
+        own |= {"seeds_left_out": lost[base], "configurations_left_out": 0}
         for record in _estimates(labels, one, claim=False):
-            yield about | {"base": base, "configurations": 1, "seeds": len(one)} | record
+            yield about | own | record
 
 
 def _estimates(labels: Sequence[tuple[str, str]], replicates: np.ndarray, claim: bool) -> Iterable[dict[str, Any]]:
@@ -194,7 +219,7 @@ def _estimates(labels: Sequence[tuple[str, str]], replicates: np.ndarray, claim:
     shares = fieller(replicates, replicates[:, :1])
     for k, (quantity, factor) in enumerate(labels):
         record = {"quantity": quantity, "factor": factor, "value": value[k], "low": low[k], "high": high[k]}
-        record |= {"p": corrected[k], "significant": bool(corrected[k] <= LEVEL)}
+        record |= {"p_holm": corrected[k], "significant": bool(corrected[k] <= LEVEL)}
         share = [side[k] for side in shares] if quantity in (SHAPLEY, REMAINING) else UNKNOWN
         yield record | dict(zip(("share", "share_low", "share_high"), share, strict=True))
 
@@ -212,11 +237,10 @@ def attributions(table: pd.DataFrame, configurations: bool = False) -> list[Attr
     table = table.assign(base=table["base"].fillna("").astype(str))
     table = table[(table["base"] != "") == configurations]
     found = []
-    keys = ["architecture", "semantics", "towards", "fraction", "base", "configurations", "seeds"]
-    for key, rows in table.groupby(keys, sort=False):
-        architecture, semantics, towards, fraction, base, number, seeds = key
+    for key, rows in table.groupby(COLUMNS[: COLUMNS.index("quantity")], sort=False):
+        architecture, semantics, towards, fraction, base, *counts = key
         one = Attribution(
-            str(architecture), str(semantics), str(towards), fraction == "half", str(base), int(number), int(seeds)
+            str(architecture), str(semantics), str(towards), fraction == "half", str(base), *map(int, counts)
         )
         found.append(one)
         for row in rows.to_dict("records"):

@@ -5,7 +5,8 @@ With x_f = 1 where factor f is aligned and -1 where it is not, every function of
     gap(S) = Σ_T β_T Π_{f in T} x_f        over all sets T of factors.
 
 Aligning f takes -2 β_f off the gap in the mean over all combinations of the others: its main effect. Two factors take
-off -4 β_fg more together than each by itself: their interaction, negative where one hides the other. The Shapley value
+off -4 β_fg more together than each by itself: their interaction, whose sign is opposite to the gap's where one hides
+the other. The Shapley value
 (1953) is what f takes off in the mean over all orders in which the factors can be aligned; each β_T of an odd number of
 factors is shared equally among them,
 

@@ -11,13 +11,14 @@ from uncrossed.analysis.association import PERMUTATIONS
 from uncrossed.analysis.intervals import UNKNOWN, Estimate, exactly, holm
 from uncrossed.analysis.noise import BEYOND_SEEDS, ROUNDING_FLOOR, SEED_DISTANCE, SEED_FLOOR
 from uncrossed.analysis.statistics import configurations, differences, is_sample
-from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE
+from uncrossed.results.trials_table import BOTH_COMPLETED, DIFFERENCE, POINT
 
 # The fields of a `Group` that a summary has, and what it calls them.
 NAMES_IN_SUMMARY = {
     "mean": "difference_mean",
     "median": "difference_median",
     "apart": "absolute_difference_mean",
+    "above": "share_above_0.1",
     "trained": "trained_difference_mean",
     "seed_distance": SEED_DISTANCE,
     "beyond_seeds": BEYOND_SEEDS,
@@ -26,8 +27,8 @@ NAMES_IN_SUMMARY = {
 }
 FLOORS = ("seed_floor", "rounding_floor")
 # What is worked out where there is no summary.
-WORKED_OUT = ("mean", "median", "apart")
-# How far a pair has to be apart to be counted.
+WORKED_OUT = ("mean", "median", "apart", "above")
+# How far a pair has to be apart to be counted by `above`.
 LARGE = 0.1
 # With fewer configurations a group is compared with others only with a warning.
 FEW = 5
@@ -43,9 +44,10 @@ class Group:
         pairs: how many completed in both frameworks; the other attributes are of these.
         left_out: how many did not.
         configurations: how many sets of hyperparameters the pairs have.
-        mean: mean difference, PyTorch minus TensorFlow.
+        mean: mean difference, PyTorch minus TensorFlow; in means all configurations have the same weight.
         median: median difference.
         apart: mean absolute difference.
+        above: the share that is further apart than LARGE.
         trained: mean difference of pairs with neither model at chance.
         seed_distance: mean distance of two seeds of one framework.
         beyond_seeds: by how much two seeds of different frameworks are further apart.
@@ -54,7 +56,6 @@ class Group:
         noise_share: where no seeds were repeated, which share of the mean squared difference noise is at most.
         largest: the difference that is largest in size.
         largest_trial: the trial that has it.
-        above: the share of pairs that are further apart than LARGE.
         ahead: in how many PyTorch is ahead.
         behind: in how many TensorFlow is.
     """
@@ -67,6 +68,7 @@ class Group:
     mean: Estimate = UNKNOWN
     median: Estimate = UNKNOWN
     apart: Estimate = UNKNOWN
+    above: Estimate = UNKNOWN
     trained: Estimate = UNKNOWN
     seed_distance: Estimate = UNKNOWN
     beyond_seeds: Estimate = UNKNOWN
@@ -75,7 +77,6 @@ class Group:
     noise_share: Estimate = UNKNOWN
     largest: float = np.nan
     largest_trial: str = ""
-    above: float = np.nan
     ahead: int = 0
     behind: int = 0
 
@@ -107,7 +108,6 @@ def groups(trials: pd.DataFrame, summary: pd.DataFrame | None = None) -> list[Gr
         values = done[DIFFERENCE].to_numpy(float)
         largest = int(np.abs(values).argmax())
         group.largest, group.largest_trial = float(values[largest]), str(done["trial"].iloc[largest])
-        group.above = float((np.abs(values) > LARGE).mean())
         group.ahead, group.behind = int((values > 0).sum()), int((values < 0).sum())
     return found
 
@@ -138,29 +138,53 @@ def leading(found: Iterable[Group]) -> list[Group]:
 def comparisons(trials: pd.DataFrame) -> pd.DataFrame:
     """Whether architectures differ in how far their pairs are apart: of every two a test.
 
-    Welch's t of the configurations' mean |difference| with a permutation distribution (Janssen 1997), so that neither
-    normal values nor equal variances are presumed.
+    What is compared are the configurations' mean |difference|. Where two architectures have the same configurations,
+    the test flips the signs of what these differ by between the two, in all ways or in PERMUTATIONS that are drawn.
+    Elsewhere it is Welch's t with a permutation distribution (Janssen 1997). Neither presumes normal values, nor the
+    second equal variances.
 
     Args:
         trials: the pairs of one group of each architecture: architecture, difference and what makes a configuration.
 
     Returns:
-        first and second architecture, p_value, and corrected, which is p_value after Holm's correction for all tests;
-        NaN, untested, where one has fewer than FEW configurations, or where the pairs are no sample.
+        first and second architecture; `further`, by how much the pairs of the first are further apart, in the mean over
+        configurations; p_value; and corrected, which is p_value after Holm's correction for all tests; NaN, untested,
+        where one has fewer than FEW configurations, or where the pairs are no sample.
     """
-    from scipy.stats import PermutationMethod, ttest_ind
-
     trials = _with_configurations(trials).assign(size=trials[DIFFERENCE].abs()).dropna(subset=["size"])
+    trials["place"] = _places(trials)
     sizes = {
-        str(name): rows.groupby("configuration")["size"].mean().to_numpy()
+        str(name): rows.groupby("configuration").agg({"size": "mean", "place": "first"}).set_index("place")["size"]
         for name, rows in trials.groupby("architecture", sort=True)
     }
     records = []
     for first, second in itertools.combinations(sizes, 2):
-        p_value, pair = np.nan, (sizes[first], sizes[second])
-        if is_sample(trials) and min(map(len, pair)) >= FEW and np.ptp(np.concatenate(pair)) > 0:
-            method = PermutationMethod(n_resamples=PERMUTATIONS, rng=np.random.default_rng(0))
-            p_value = float(ttest_ind(*pair, equal_var=False, method=method).pvalue)
-        records.append((first, second, p_value))
-    table = pd.DataFrame(records, columns=["first", "second", "p_value"])
+        pair = (sizes[first], sizes[second])
+        tested = is_sample(trials) and min(map(len, pair)) >= FEW
+        records.append((first, second, pair[0].mean() - pair[1].mean(), _p_value(*pair) if tested else np.nan))
+    table = pd.DataFrame(records, columns=["first", "second", "further", "p_value"])
     return table.assign(corrected=holm(table["p_value"].to_numpy(float)))
+
+
+def _places(trials: pd.DataFrame) -> np.ndarray:
+    """What rows of any architecture have in common, numbered: the random point of 2021, else the hyperparameters."""
+    if POINT in trials and trials[POINT].notna().all():
+        return trials[POINT].to_numpy(int)
+    return configurations(trials.drop(columns="architecture"))
+
+
+def _p_value(first: pd.Series, second: pd.Series) -> float:
+    """The p-value of a test of sizes by place; NaN where nothing differs."""
+    from scipy.stats import PermutationMethod, permutation_test, ttest_ind
+
+    random = np.random.default_rng(0)
+    if first.index.is_unique and second.index.is_unique and set(first.index) == set(second.index):
+        further = (first - second).to_numpy()
+        if not further.any():
+            return np.nan
+        found = permutation_test((further,), np.mean, permutation_type="samples", n_resamples=PERMUTATIONS, rng=random)
+        return float(found.pvalue)
+    if np.ptp(np.concatenate([first, second])) == 0:
+        return np.nan
+    method = PermutationMethod(n_resamples=PERMUTATIONS, rng=random)
+    return float(ttest_ind(first, second, equal_var=False, method=method).pvalue)

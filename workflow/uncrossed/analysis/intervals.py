@@ -1,8 +1,9 @@
-"""Intervals and tests over configurations: all bounds and corrected p-values that tables, figures and reports show.
+"""Means, shares and quantiles over configurations with their intervals, and Holm's correction.
 
 A configuration is a set of hyperparameters. Pairs that differ in their seed alone share one, so that they are no
-independent witnesses: whatever is drawn again, left out or permuted is a configuration with all of its pairs.
-`tests/benchmarks/coverage_statistics.py` measures how often the intervals hold the truth.
+independent witnesses: each configuration has the same weight, however many pairs it has, and whatever is left out or
+permuted is a configuration with all of its pairs. `tests/benchmarks/coverage_statistics.py` measures how often the
+intervals hold the truth.
 """
 
 from collections.abc import Sequence
@@ -31,10 +32,15 @@ def exactly(value: float) -> Estimate:
 UNKNOWN = exactly(np.nan)
 
 
-def mean(values: np.ndarray, configurations: np.ndarray) -> Estimate:
-    """The mean over pairs, with an interval that allows for skewness.
+def by_configuration(values: np.ndarray, configurations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of each configuration that has values, and how many it has."""
+    sums, counts = np.bincount(configurations, values), np.bincount(configurations)
+    return sums[counts > 0] / counts[counts > 0], counts[counts > 0]
 
-    The pseudo-values of the jackknife over configurations (Tukey 1958) are treated as a sample whose mean is the value:
+
+def mean(values: np.ndarray, configurations: np.ndarray) -> Estimate:
+    """The mean of the configurations' means, with an interval that allows for skewness.
+
     Student's t with its quantiles corrected for skewness by Hall's (1992) cubic transformation. The correction is half
     of Hall's: in samples of some ten to fifty configurations the whole one makes intervals too long where few
     configurations are far from the others, and none makes them too short.
@@ -47,16 +53,15 @@ def mean(values: np.ndarray, configurations: np.ndarray) -> Estimate:
 
     if not len(values):
         return UNKNOWN
-    sums, counts = np.bincount(configurations, values), np.bincount(configurations)
-    sums, counts = sums[counts > 0], counts[counts > 0]
-    value, size = float(values.mean()), len(counts)
+    means, _ = by_configuration(values, configurations)
+    value, size = float(means.mean()), len(means)
     if size < FEWEST:
         return exactly(value)
-    pseudo = pseudo_values((sums.sum() - sums) / (counts.sum() - counts))
-    scale = pseudo.std(ddof=1)
+    deviations = means - value
+    scale = deviations.std(ddof=1)
     if scale < 1e-12:
         return exactly(value)
-    skewness = 0.5 * (pseudo**3).mean() / pseudo.std() ** 3
+    skewness = 0.5 * (deviations**3).mean() / deviations.std() ** 3
     students = t.ppf((1 + CONFIDENCE) / 2, size - 1) / np.sqrt(size)
     low, high = (value - scale * _untransformed(side, skewness, size) for side in (students, -students))
     return value, float(low), float(high)
@@ -79,7 +84,9 @@ def _untransformed(transformed: float, skewness: float, count: int) -> float:
 
 
 def share(hits: np.ndarray, configurations: np.ndarray) -> Estimate:
-    """The share of pairs that are hits, with Wilson's (1927) interval for as many pairs as are independent.
+    """The mean share of a configuration's pairs that are hits, with Wilson's (1927) interval.
+
+    The interval is that for as many pairs as are independent.
 
     Args:
         hits: whether each of n pairs is one.
@@ -87,11 +94,11 @@ def share(hits: np.ndarray, configurations: np.ndarray) -> Estimate:
     """
     if not len(hits):
         return UNKNOWN
-    found = float(np.mean(hits))
-    if len(np.unique(configurations)) < FEWEST:
+    shares, counts = by_configuration(hits, configurations)
+    found = float(shares.mean())
+    if len(shares) < FEWEST:
         return exactly(found)
-    independent = _independent(hits, configurations)
-    square = NORMAL**2 / independent
+    square = NORMAL**2 / _independent(shares, counts)
     middle = (found + square / 2) / (1 + square)
     spread = np.sqrt(square * found * (1 - found) + square**2 / 4) / (1 + square)
     low, high = middle - spread, middle + spread
@@ -101,6 +108,8 @@ def share(hits: np.ndarray, configurations: np.ndarray) -> Estimate:
 
 def quantile(values: np.ndarray, level: float, configurations: np.ndarray) -> Estimate:
     """A quantile over pairs, with Woodruff's (1952) interval: the quantiles at the bounds of the share below it.
+
+    A pair has the weight of one over the number of its configuration's pairs.
 
     Args:
         values: of n pairs.
@@ -112,30 +121,37 @@ def quantile(values: np.ndarray, level: float, configurations: np.ndarray) -> Es
     """
     if not len(values):
         return UNKNOWN
-    found, count = float(np.quantile(values, level)), len(np.unique(configurations))
-
-    def spread(independent: float) -> float:
-        return NORMAL * np.sqrt(level * (1 - level) / independent)
-
-    if count < FEWEST or spread(count) >= min(level, 1 - level):
+    order = np.argsort(values, kind="stable")
+    values, configurations = values[order], configurations[order]
+    weights = 1 / np.bincount(configurations)[configurations]
+    # Where each value stands among all, from 0 to 1: in the middle of its weight (Hazen's plotting position).
+    places = (np.cumsum(weights) - weights / 2) / weights.sum()
+    # Of equal weights this is NumPy's quantile.
+    found = float(np.interp(level * (places[-1] - places[0]) + places[0], places, values))
+    shares, counts = by_configuration(values <= found, configurations)
+    if len(shares) < FEWEST:
         return exactly(found)
-    half = spread(_independent(values <= found, configurations))
-    low, high = np.quantile(values, [level - half, level + half], method="hazen")
+    half = NORMAL * np.sqrt(level * (1 - level) / _independent(shares, counts))
+    if half >= min(level, 1 - level):
+        return exactly(found)
+    low, high = np.interp([level - half, level + half], places, values)
     return found, float(min(low, found)), float(max(high, found))
 
 
-def _independent(hits: np.ndarray, configurations: np.ndarray) -> float:
-    """How many independent pairs would give a share as sure (Kish 1965, design effect).
+def _independent(shares: np.ndarray, counts: np.ndarray) -> float:
+    """How many independent pairs would give the mean of the configurations' shares as surely (Kish 1965).
 
-    Between all pairs, where those of a configuration are as different as others, and as many as there are
-    configurations (for unequal numbers of pairs fewer), where they are equal.
+    As many as there are configurations, where the pairs of each are equal, and up to all pairs, for unequal numbers of
+    them fewer, where those of a configuration are as different as others.
+
+    Args:
+        shares: of each configuration.
+        counts: of its pairs.
     """
-    sums, counts = np.bincount(configurations, hits), np.bincount(configurations)
-    n, share = counts.sum(), hits.mean()
-    groups = (counts > 0).sum()
-    variance = groups / max(1, groups - 1) * ((sums - share * counts) ** 2).sum() / n**2
-    least = n**2 / (counts**2).sum()
-    return float(np.clip(share * (1 - share) / variance if variance > 0 else least, least, n))
+    groups, found = len(shares), shares.mean()
+    variance = shares.var(ddof=1) / groups if groups > 1 else 0.0
+    most = groups**2 / (1 / counts).sum()
+    return float(np.clip(found * (1 - found) / variance if variance > 0 else groups, groups, most))
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -34,6 +34,7 @@ def of_seeds(rows: pd.DataFrame) -> dict[str, Estimate]:
         rows: pairs of one architecture and semantics that completed, with seed and `configuration`.
 
     Returns:
+        Of the configurations that have several seeds, each with the same weight; of the others they say nothing.
         SEED_DISTANCE: the mean distance of two seeds in one framework. BEYOND_SEEDS: by how much two seeds in different
         frameworks are further apart; half the energy distance of Székely & Rizzo (2013), whose expectation is 0 where
         both frameworks' accuracies have one distribution, and above it elsewhere. SEED_FLOOR: see `limit`. NaN where no

@@ -13,6 +13,7 @@ from uncrossed.common.errors import InputError
 from uncrossed.results.diagnosis import chance_interval
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
 from uncrossed.study.hyperparameters import BATCH_SIZE, EPOCHS, HYPERPARAMETERS
+from uncrossed.study.trial import ORIGIN, RANDOM
 
 # A model is at chance where its accuracy is not above `chance_interval`, whatever became of its training.
 STATES = ("both above chance", "PyTorch at chance", "TensorFlow at chance", "both at chance", "diverged", "missing")
@@ -22,8 +23,6 @@ SUMMARY_COLUMNS = ["architecture", "semantics", "statistic", "value", "low", "hi
 ALIGNED = ("aligned", "aligned-tensorflow")
 # In a summary: all architectures together.
 ALL = "all"
-# What a table may say of a row: that a search chose it because it expected a large difference there.
-ORIGIN, GUIDED = "origin", "guided"
 
 
 def prepared(
@@ -89,14 +88,14 @@ def prepared(
 
 def configurations(trials: pd.DataFrame) -> np.ndarray:
     """The configuration of each row, numbered: its architecture and hyperparameters, as far as the table has them."""
-    columns = [name for name in ("architecture", *HYPERPARAMETERS) if name in trials]
-    known = [name for name in columns if name != "architecture"]
+    known = [name for name in HYPERPARAMETERS if name in trials]
+    columns = [name for name in ("architecture", *known) if name in trials]
     return trials.groupby(columns, sort=True, dropna=False).ngroup().to_numpy() if known else np.arange(len(trials))
 
 
 def is_sample(rows: pd.DataFrame) -> bool:
-    """Whether something may be inferred from pairs: not where a search chose some of them, as far as the table says."""
-    return ORIGIN not in rows or not rows[ORIGIN].eq(GUIDED).any()
+    """Whether something may be inferred from pairs: not where the table says that some of them were not drawn."""
+    return ORIGIN not in rows or bool((rows[ORIGIN].isna() | rows[ORIGIN].eq(RANDOM)).all())
 
 
 def summarise(trials: pd.DataFrame) -> pd.DataFrame:
@@ -163,7 +162,7 @@ def _statistics(rows: pd.DataFrame, every: pd.DataFrame) -> Iterator[tuple[str, 
 
 
 def differences(rows: pd.DataFrame, quantiles: tuple[float, ...] = QUANTILES) -> dict[str, Estimate]:
-    """The statistics of differences of test accuracy, by name, with bounds over configurations.
+    """The statistics of differences of test accuracy, by name, with bounds over configurations, all of equal weight.
 
     Args:
         rows: pairs with their `difference`, which is known, and `configuration`.

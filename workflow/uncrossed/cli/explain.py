@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from uncrossed.cli.words import add_own_architectures, fail, json_object, own_architectures
+from uncrossed.cli.words import add_own_architectures, fail, json_object, own_architectures, without_suggestion
 from uncrossed.common import environment
 from uncrossed.common.errors import InputError
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.architectures import given as given_architecture
+from uncrossed.study.layout import RECALIBRATION_TABLE
+from uncrossed.study.resources import OWN_SPEEDS
 from uncrossed.study.trial import FRAMEWORKS, Job
 
 
@@ -73,7 +75,7 @@ def add_commands(commands: Any) -> None:
     command.set_defaults(run=explain_pair)
 
     command = commands.add_parser("trace", help="find the first step and layer where a row's two trainings part")
-    command.add_argument("--row", help="a manifest row as JSON, or a file that holds it")
+    command.add_argument("--row", help="a manifest row as JSON, or a file that holds it or a suggestion")
     command.add_argument("--settings", help="settings as JSON, or a file that holds them (the defaults, float64)")
     command.add_argument("--dataset", type=Path, help="a dataset file")
     command.add_argument("--architecture", type=Path, help="the file of the row's architecture, if it is a user's own")
@@ -101,7 +103,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--framework", choices=FRAMEWORKS, help="that one's models alone; default: both")
     command.add_argument("--dataset", type=Path, help="the dataset's file; default: beside the study")
     command.add_argument(
-        "--output", type=Path, metavar="FILE.csv", help="the table; default: in a local study tables/recalibration.csv"
+        "--output", type=Path, metavar="FILE.csv", help=f"the table; default: in a local study {RECALIBRATION_TABLE}"
     )
     command.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="(%(default)s)")
     command.add_argument("--threads", type=int, help="CPU threads; default: those of a model's training")
@@ -168,19 +170,22 @@ def explain_pair(options: argparse.Namespace) -> None:
         raise InputError(f"--seeds: found {seeds}; allowed: an integer >= 2, as a single replicate decides nothing")
     study, rows = pair.rows(options.study)
     row = pair.find(rows, options.trial, options.study)
-    plan = pair.plan(study, row, options.study, seeds)
+    # Results lie elsewhere than what was measured for the studies of this folder.
+    plan = pair.plan(study, row, options.study, seeds, OWN_SPEEDS if study.built else None)
     counts = f"{plan.trainings['pytorch']} PyTorch and {plan.trainings['tensorflow']} TensorFlow trainings"
     print(
         f"{row.trial} ({row.architecture}): {'half of the' if plan.half else 'all'} combinations of "
-        f"{', '.join(plan.factors)}, {seeds} fresh seeds: {counts}, about {plan.minutes:.0f} minutes one after the "
-        f"other on a {study.settings.device}"
+        f"{', '.join(plan.factors)}, {seeds} fresh seeds: {counts}, about {plan.time} one after the other on a "
+        f"{study.settings.device}"
     )
     if options.output:
         pair.write(study, row, options.output, seeds)
         print(f"{options.output}: the study; {options.output.with_suffix('.csv')}: its manifest; build it with")
-        print(f"    snakemake --profile profiles/local --configfile {options.output}")
+        print(f"    {pair.build(study, options.output)}")
         return
     print(f"    {plan.command}\n    {plan.build}")
+    if plan.hint:
+        print(plan.hint)
     print(f"Then results/{pair.name_of(row)}/report.html says what each factor contributes to the gap.")
 
 
@@ -198,7 +203,8 @@ def trace_row(options: argparse.Namespace) -> int:
     if options.steps < 1:
         raise InputError(f"--steps: found {options.steps}; allowed: an integer >= 1")
     settings = json_object(options.settings, "--settings") if options.settings else {"precision": "float64"}
-    job = Job.check({"row": json_object(options.row, "--row"), "settings": settings}, "--row or --settings")
+    row = without_suggestion(json_object(options.row, "--row"))
+    job = Job.check({"row": row, "settings": settings}, "--row or --settings")
     data = dataset_file.read(options.dataset)
     architecture = given_architecture(job.row.architecture, options.architecture)
     job.row.check_examples(len(data.labels["train"]), architecture)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from uncrossed.cli.words import fail, is_json, json_object
+from uncrossed.cli.words import fail, is_json, json_object, without_suggestion
 from uncrossed.common.errors import InputError, need_linux
 from uncrossed.study.architectures import given as given_architecture
 from uncrossed.study.trial import FRAMEWORKS, Job, Settings
@@ -126,8 +126,8 @@ def _job(options: argparse.Namespace) -> Job:
         given = getattr(options, name)
         if given:
             values[name] = json_object(given, f"--{name}")
-    if isinstance(values.get("row"), dict) and "search_sha256" in values["row"]:
-        values["row"] = values["row"].get("row")
+    if isinstance(values.get("row"), dict):
+        values["row"] = without_suggestion(values["row"])
     if "row" not in values:
         raise InputError("a training needs --row or --job")
     return Job.check(values, "--job" if options.job else f"--row {options.row}"[:80])

@@ -97,7 +97,7 @@ def add_commands(commands: Any) -> None:
     command = commands.add_parser("speeds", help="write what a study's trainings took, for the resources of others")
     command.add_argument("folder", type=Path, help="results/speeds: trials of several batch sizes per architecture")
     command.add_argument(
-        "--output", type=Path, default=Path("config/speeds.csv"), help="beside the studies that it is for (%(default)s)"
+        "--output", type=Path, default=resources.OWN_SPEEDS, help="beside the studies that it is for (%(default)s)"
     )
     command.set_defaults(run=update_speeds)
 
@@ -175,6 +175,10 @@ def make_factorial(options: argparse.Namespace) -> None:
     for line in _of_factorial(rows, touching, study):
         print(line)
     print(f"{options.output}: {_of_rows(rows)}")
+    if study.search:
+        print(f"{options.study} has a search and does not build it; a study of its own does, whose 'manifest' names it")
+    elif Path(study.manifest).resolve() != options.output.resolve():
+        print(f"{options.study} builds {study.manifest}, and not {options.output} before its key 'manifest' names it")
 
 
 def _halves(text: str | None, architectures: Collection[str]) -> Collection[str]:
@@ -234,7 +238,7 @@ def import_published(options: argparse.Namespace) -> None:
     # Before anything is printed, for who reads it may not read all of it.
     if options.reference:
         published_study.write_reference(table, options.reference)
-    published_study.write_manifest(rows, options.output)
+    manifest.write(options.output, rows)
     for line in (*defects.find(table), *(f"refused: {line}" for line in refused)):
         print(line)
     if options.reference:
@@ -244,14 +248,14 @@ def import_published(options: argparse.Namespace) -> None:
 
 def repeat_published(options: argparse.Namespace) -> None:
     """Write repeats of published trials as a manifest."""
-    from uncrossed.study2021 import published_study, published_tables, repeats
+    from uncrossed.study2021 import published_tables, repeats
 
     for name in ("repeats", "extreme_repeats"):
         if getattr(options, name) < 1:
             raise InputError(f"--{name.replace('_', '-')}: found {getattr(options, name)}; allowed: an integer >= 1")
     table = published_tables.read(options.folder, options.url)
     rows = repeats.rows(table, options.repeats, options.extreme_repeats, options.seed)
-    published_study.write_manifest(rows, options.output)
+    manifest.write(options.output, rows)
     bases = len({row.base for row in rows})
     print(f"{options.output}: {_of_rows(rows)}, of {bases} published ones")
 

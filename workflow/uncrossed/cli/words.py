@@ -52,6 +52,11 @@ def json_object(text: str, option: str) -> dict[str, Any]:
     return value
 
 
+def without_suggestion(row: dict[str, Any]) -> Any:
+    """A row as JSON, of a search's suggestion (its row.json) the one that it holds."""
+    return row.get("row") if "search_sha256" in row else row
+
+
 def add_own_architectures(command: argparse.ArgumentParser) -> None:
     """Add the option that names files of a study's own architectures to a command that builds models."""
     command.add_argument(

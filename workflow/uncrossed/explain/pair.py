@@ -21,6 +21,8 @@ from uncrossed.study import factorial, manifest, resources, trainings
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
+# Stands for a study file that nobody named.
+YOURS = "config/STUDY.yaml"
 # What a contribution of four times a training's scatter is found with in three cases of four.
 SEEDS = 5
 # With so many factors that take trainings a half-fraction confuses main effects with no interaction of two.
@@ -41,6 +43,7 @@ class Plan:
         study: the file of the study that is to be made.
         command: what makes it.
         build: what builds it, up to its report.
+        hint: what the command's study file stands for, in words; empty where the command can be run as it is.
     """
 
     trial: str
@@ -52,6 +55,12 @@ class Plan:
     study: str
     command: str
     build: str
+    hint: str = ""
+
+    @property
+    def time(self) -> str:
+        """What the trainings take, in words."""
+        return f"{self.minutes:.0f} minutes" if self.minutes < 120 else f"{self.minutes / 60:.0f} hours"
 
 
 def rows(place: str | os.PathLike[str]) -> tuple[Study, dict[str, Trial]]:
@@ -68,14 +77,18 @@ def rows(place: str | os.PathLike[str]) -> tuple[Study, dict[str, Trial]]:
     return study, study.rows
 
 
-def plan(study: Study, row: Trial, place: str | os.PathLike[str], seeds: int = SEEDS) -> Plan:
+def plan(
+    study: Study, row: Trial, place: str | os.PathLike[str], seeds: int = SEEDS, speeds: Path | None = None
+) -> Plan:
     """The smallest factorial of a row that can decide.
 
     Args:
         study: the row's.
         row: the pair's.
-        place: where the study is, as the command is to name it: its file, or its folder of results.
+        place: where the study is, as the command is to name it: its file, or its folder of results. Where results do
+            not say where the dataset or architecture is, the command names YOURS instead.
         seeds: how many.
+        speeds: a measured table, which may be missing; by default the one beside the study.
 
     Raises:
         InputError: no mechanism is left in which the row's sides differ.
@@ -83,17 +96,25 @@ def plan(study: Study, row: Trial, place: str | os.PathLike[str], seeds: int = S
     names, half, counts = _design(row.architecture, _key(row), _touching(study, row))
     if not names:
         raise InputError(f"trial '{row.trial}': no mechanism is left in which its two sides differ")
-    dataset, own = study.dataset.identity(), study.path.parent / "speeds.csv"
+    dataset, own = study.dataset.identity(), speeds or study.path.parent / "speeds.csv"
     seconds = sum(
         seeds * count * resources.seconds(framework, row, study.settings, dataset, own)
         for framework, count in counts.items()
     )
-    output = f"config/{name_of(row)}.yaml"
+    output, hint = f"config/{name_of(row)}.yaml", ""
+    if elsewhere := _elsewhere(study, row):
+        place, hint = YOURS, f"{YOURS} is the study file that says 'study: {study.name}': {elsewhere}"
     command = f"uncrossed explain {row.trial} --study {shlex.quote(str(place))} --output {output}"
     command += "" if seeds == SEEDS else f" --seeds {seeds}"
-    build = f"snakemake --profile profiles/local --configfile {output}"
     needed = {framework: seeds * count for framework, count in counts.items()}
-    return Plan(row.trial, names, half, seeds, needed, seconds / 60, output, command, build)
+    return Plan(row.trial, names, half, seeds, needed, seconds / 60, output, command, build(study, output), hint)
+
+
+def build(study: Study, output: str | os.PathLike[str]) -> str:
+    """The command that builds a study that was made for a row of another: on GPUs on a cluster."""
+    if study.settings.device == "cpu":
+        return f"snakemake --profile profiles/local --configfile {output}"
+    return f"snakemake --profile slurm --configfile {output}    # --profile profiles/local: on a GPU of this machine"
 
 
 def name_of(row: Trial) -> str:
@@ -116,13 +137,8 @@ def write(study: Study, row: Trial, output: str | os.PathLike[str], seeds: int =
     output = Path(output)
     if output.suffix != ".yaml":
         raise InputError(f"--output: found '{output}'; allowed: a study file, NAME.yaml")
-    if study.built:
-        if row.architecture in study.architectures.own:
-            raise InputError(
-                f"{row.architecture} is the study's own architecture, and what lies beside results is never run; "
-                "allowed: --study with the study's file"
-            )
-        study.dataset.check_source(f"{study.path}: datasets.{study.dataset.name}")
+    if elsewhere := _elsewhere(study, row):
+        raise InputError(f"--study: found {study.path}, but {elsewhere}; allowed: the study's file, such as {YOURS}")
     touching = _touching(study, row)
     half = _design(row.architecture, _key(row), touching)[1]
     fresh = [(row.seed + number) % 2**32 for number in range(1, seeds + 1)]
@@ -154,6 +170,17 @@ def find(rows: dict[str, Trial], trial: str, place: str | os.PathLike[str]) -> T
     if trial not in rows:
         raise InputError(f"{place}: no trial '{trial}'; {nearest(trial, rows)}")
     return rows[trial]
+
+
+def _elsewhere(study: Study, row: Trial) -> str:
+    """What a study's results do not say that a new study needs; empty where there is nothing."""
+    if study.built and row.architecture in study.architectures.own:
+        return f"{row.architecture} is the study's own architecture, and what lies beside results is never run"
+    try:
+        study.dataset.check_source("")
+    except InputError:
+        return f"the results do not say where the dataset {study.dataset.name} comes from"
+    return ""
 
 
 def _touching(study: Study, row: Trial) -> frozenset[str]:

@@ -59,6 +59,7 @@ COLUMN_DESCRIPTIONS = {name: known.axis for name, known in HYPERPARAMETERS.items
     "semantics": "which differences between the frameworks are aligned; native: each does what it ships with",
     "space": "the subspace of the search box that the row was drawn from",
     "base": "the trial that the row was made from",
+    "origin": "where the row's hyperparameters come from: random, or guided by the results of other rows",
     trials_table.DIFFERENCE: "PyTorch's test accuracy minus TensorFlow's",
     trials_table.BOTH_COMPLETED: "false where a side diverged or is missing: leave these pairs out",
     trials_table.DIAGNOSIS: f"what became of the pair: that of its worse side, of {', '.join(DIAGNOSES)}",

@@ -26,6 +26,7 @@ from uncrossed.report.sentences import (
 )
 from uncrossed.results.diagnosis import DIAGNOSES, EVALUATION_FAILURE, TRAINED
 from uncrossed.results.trials_table import BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE, SIDE_DIAGNOSES
+from uncrossed.study2021.points import MEANT
 
 # So many architectures are named in a sentence.
 NAMED = 4
@@ -109,11 +110,12 @@ def _apart(page: Page) -> Answer:
         name = _below(one.architecture, sizes(one))
         rows.append([name, _bounded(one.apart), _bounded(one.mean, True)])
     if noise:
-        columns.append(Column(noise.heading, True))
+        columns.append(Column("seeds apart, further", True))
         for row, cell in zip(rows, noise.cells, strict=True):
             row.append(cell)
     note = "Apart is the mean of |difference|; the difference is PyTorch minus TensorFlow."
-    note += " In brackets: 95% intervals." if any(math.isfinite(one.apart[1]) for one in found) else ""
+    if any(math.isfinite(one.apart[1]) for one in found):
+        note += f" In brackets: {f'intervals, {MEANT}' if page.published else '95% intervals'}."
     return Answer("How far are they apart?", joined(lines), Grid(columns, rows), note)
 
 
@@ -122,8 +124,9 @@ def _tested(page: Page) -> list[str]:
     first, tested = page.leading[0].architecture, {}
     for row in page.comparisons.to_dict("records"):
         if first in (row["first"], row["second"]) and math.isfinite(row["corrected"]):
-            tested[row["second"] if row["first"] == first else row["first"]] = row["corrected"]
-    beyond = [name for name, p_value in tested.items() if p_value < SIGNIFICANCE]
+            other, sign = (row["second"], 1) if row["first"] == first else (row["first"], -1)
+            tested[other] = row["corrected"] < SIGNIFICANCE and sign * row["further"] > 0
+    beyond = [name for name, further in tested.items() if further]
     unshown = [name for name in tested if name not in beyond]
     lines = []
     if beyond:
@@ -137,31 +140,24 @@ def _tested(page: Page) -> list[str]:
 
 @dataclass
 class Noise:
-    """What is known of noise beside distances: a sentence, and a column of the table."""
+    """What is known of noise beside distances: a sentence, and the cells of a column."""
 
     sentence: str
-    heading: str
     cells: list[Markup]
 
 
 def _noise(found: list[Group]) -> Noise | None:
-    """What is known of noise in groups; nothing where nothing is."""
+    """How far seeds are apart in groups; nothing where none was repeated."""
     seeds, further = [one.seed_distance for one in found], [one.beyond_seeds for one in found]
-    if any(math.isfinite(values[0]) for values in seeds):
-        each, more = (
-            listed([number(value, signed) if math.isfinite(value) else "an unknown distance" for value, _, _ in known])
-            for known, signed in ((seeds[:NAMED], False), (further[:NAMED], True))
-        )
-        sentence = f"Two seeds of one framework are {each} apart, and two of different ones {more} further."
-        cells = [_below(number(seed[0]), number(beyond[0], True)) for seed, beyond in zip(seeds, further, strict=True)]
-        return Noise(sentence, "seeds apart, further", cells)
-    shares = [one.noise_share for one in found]
-    if any(math.isfinite(values[0]) for values in shares):
-        each = [percent(value) if math.isfinite(value) else "an unknown share" for value, _, _ in shares[:NAMED]]
-        sentence = f"Of the mean squared difference noise is at most {listed(each)}."
-        cells = [_below(percent(value), f"[{percent(low)}, {percent(high)}]") for value, low, high in shares]
-        return Noise(sentence, "noise at most", cells)
-    return None
+    if not any(math.isfinite(values[0]) for values in seeds):
+        return None
+    each, more = (
+        listed([number(value, signed) if math.isfinite(value) else "an unknown distance" for value, _, _ in known])
+        for known, signed in ((seeds[:NAMED], False), (further[:NAMED], True))
+    )
+    sentence = f"Where seeds were repeated, two of one framework are {each} apart, of different ones {more} more."
+    cells = [_below(number(seed[0]), number(beyond[0], True)) for seed, beyond in zip(seeds, further, strict=True)]
+    return Noise(sentence, cells)
 
 
 def _below(text: str, small: str) -> Markup:
@@ -254,7 +250,9 @@ def _causes(page: Page) -> Answer | None:
         parts = [one.parts.get(factor) for one in sums]
         rows.append([spaced(factor), *(_cell(part[0], bounded, part[1]) if part else "" for part in parts)])
     rows.append(["remaining", *(_cell(one.remaining, bounded) for one in sums)])
-    notes = ["Points of accuracy; a column adds up to its gap. Bold: beyond chance."]
+    notes = ["Shares of accuracy; a column adds up to its gap."]
+    notes += ["Bold: beyond chance."] if any(one.inferred for one in sums) else []
+    notes += [f"In brackets: {sums[0].interval}."] if bounded and sums[0].interval else []
     notes += dict.fromkeys(note for one in sums for note in one.notes)
     sentence = Markup("<br>").join(map(_equation, sums[:NAMED]))
     return Answer("Because of what?", sentence, Grid(columns, rows), " ".join(notes))
@@ -270,6 +268,8 @@ class Sum:
         parts: by factor what it contributes, and whether that is claimed.
         remaining: what is left.
         notes: over what it is, and what it rests on.
+        interval: what its intervals are; empty where there are none.
+        inferred: whether it speaks of others than the models themselves.
     """
 
     architecture: str
@@ -277,6 +277,8 @@ class Sum:
     parts: dict[str, tuple[Estimate, bool]]
     remaining: Estimate
     notes: list[str]
+    interval: str = ""
+    inferred: bool = True
 
 
 def _sum(page: Page, architecture: str) -> Sum | None:
@@ -286,30 +288,30 @@ def _sum(page: Page, architecture: str) -> Sum | None:
         over = f"{one.configurations} configuration{'s' * (one.configurations != 1)}"
         notes = [f"{architecture}: {over}, {'half' if one.half else 'all'} of the combinations."]
         notes += [] if one.interval else ["Of one seed nothing is claimed."]
+        notes += [one.left_out] if one.left_out else []
         parts = {part.factor: (part.points, part.significant) for part in one.contributions}
-        return Sum(architecture, one.gap, parts, one.remaining, notes)
+        return Sum(architecture, one.gap, parts, one.remaining, notes, one.interval)
     if architecture in page.lags:
         one = page.lags[architecture]
-        parts = {"running statistics": (exactly(one.gap - one.remaining), True)}
+        parts = {"running statistics": (exactly(one.gap - one.remaining), False)}
         note = f"{architecture}: {one.pairs} recalibrated pair{'s' * (one.pairs != 1)}, these alone."
-        return Sum(architecture, exactly(one.gap), parts, exactly(one.remaining), [note])
+        return Sum(architecture, exactly(one.gap), parts, exactly(one.remaining), [note], inferred=False)
     return None
 
 
 def _equation(one: Sum) -> Markup:
-    """A sum in words: what is claimed, all that is not, and what remains."""
-    claimed = {factor: points for factor, (points, significant) in one.parts.items() if significant}
-    rest = sum(points[0] for points, significant in one.parts.values() if not significant)
+    """A sum in words: what is claimed, all that is not, and what remains; of models alone all parts."""
+    named = {factor: points for factor, (points, significant) in one.parts.items() if significant or not one.inferred}
+    rest = sum(points[0] for factor, (points, _) in one.parts.items() if factor not in named)
     parts = [
-        Markup("<strong>{}</strong> {}").format(spaced(factor), number(points[0], True))
-        for factor, points in sorted(claimed.items(), key=lambda item: -abs(item[1][0]))
+        Markup("<strong>{}</strong> {}" if one.inferred else "{} {}").format(spaced(factor), number(points[0], True))
+        for factor, points in sorted(named.items(), key=lambda item: -abs(item[1][0]))
     ]
-    if len(claimed) < len(one.parts):
-        parts.append(
-            Markup("{} {}").format("others" if claimed else "factors not told from chance", number(rest, True))
-        )
+    if len(named) < len(one.parts):
+        parts.append(Markup("{} {}").format("others" if named else "factors not told from chance", number(rest, True)))
     parts.append(Markup("remaining {}").format(number(one.remaining[0], True)))
-    return Markup("{} {} = {}").format(one.architecture, number(one.gap[0], True), Markup(", ").join(parts))
+    text = Markup("{} {} = {}").format(one.architecture, number(one.gap[0], True), Markup(", ").join(parts))
+    return text if one.inferred else text + ". Of these models alone."
 
 
 def _cell(points: Estimate, bounded: bool, claimed: bool = False) -> Markup:

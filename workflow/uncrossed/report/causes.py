@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from uncrossed.analysis.recalibration import WITHOUT
 from uncrossed.common.errors import InputError
 from uncrossed.explain import pair
 from uncrossed.explain.pair import Plan
@@ -60,11 +61,11 @@ class Lag:
 
 
 def lags(table: pd.DataFrame | None, trials: Collection[str]) -> dict[str, Lag]:
-    """What recalibrated models of trials say, by architecture; nothing where there is no such table."""
+    """What recalibrated models of trials say, by architecture; nothing of those without batch normalisation."""
     if table is None:
         return {}
-    known = table["trial"].isin(list(trials)) & table["gap"].notna() & table["recalibrated_gap"].notna()
-    pairs = table[known].drop_duplicates("trial").groupby("architecture", sort=True)
+    known = table["gap"].notna() & table["recalibrated_gap"].notna() & (table["state"] != WITHOUT)
+    pairs = table[known & table["trial"].isin(list(trials))].drop_duplicates("trial").groupby("architecture", sort=True)
     return {
         str(architecture): Lag(len(rows), float(rows["gap"].mean()), float(rows["recalibrated_gap"].mean()))
         for architecture, rows in pairs

@@ -21,8 +21,7 @@ from uncrossed.analysis.contributions import COLUMNS, Attribution, attributions
 from uncrossed.analysis.groups import NAMES_IN_SUMMARY, Group, comparisons, groups, leading
 from uncrossed.analysis.predictions import Predictions, confusion, shown_classes
 from uncrossed.analysis.predictions import read as read_predictions
-from uncrossed.analysis.recalibration import recalibration
-from uncrossed.analysis.statistics import ORIGIN
+from uncrossed.analysis.recalibration import WITHOUT, recalibration
 from uncrossed.common.errors import InputError, UnreadableError
 from uncrossed.common.files import ours, parsing
 from uncrossed.common.parquet import read_parquet
@@ -34,14 +33,14 @@ from uncrossed.results.trials_table import (
     BOTH_COMPLETED,
     DIAGNOSIS,
     DIFFERENCE,
+    POINT,
     SIDE_DIAGNOSES,
     STATUSES,
     curve_column,
 )
 from uncrossed.study import layout
 from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS
-from uncrossed.study2021.sampling import POINT, RANDOM
+from uncrossed.study.trial import FRAMEWORKS, ORIGIN, RANDOM
 
 # How the groups of random published rows end.
 RANDOM_ROWS = f"({RANDOM} rows)"
@@ -92,8 +91,8 @@ class Page:
         study: the study's name.
         trials: the table of trials, one row per pair; columns that a report needs are there.
         pairs: for each trial, in the table's order, what the script shows of it: by framework its curves, confusion
-            matrix, identity and test accuracy when recalibrated; the classes of the matrices where they are not all;
-            the place of its semantics.
+            matrix, identity and test accuracy when recalibrated; `gap` and `explained` of the recalibrated pair; the
+            classes of the matrices where they are not all; the place of its semantics.
         environments: what devices and versions the trial files name, or else the run records, in words.
         semantics: the different settings of mechanisms that the trial files name.
         unusable: trial files that are missing, cannot be read or are damaged, and what is the matter with them.
@@ -133,6 +132,11 @@ class Page:
     figures: list[Figure] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
+
+    @property
+    def published(self) -> bool:
+        """Whether its pairs are those of 2021."""
+        return layout.PUBLISHED_SUMMARY_TABLE in self.tables
 
     @property
     def architectures(self) -> list[str]:
@@ -199,7 +203,7 @@ def read(folder: Path, partial: bool = False) -> Page:
     for one in attributions(attribution) if attribution is not None else ():
         page.attributions.setdefault(one.architecture, []).append(one)
     page.lags = lags(recalibrated, page.spoken["trial"])
-    page.plans = plans(folder, page.trials["trial"], layout.PUBLISHED_SUMMARY_TABLE in page.tables)
+    page.plans = plans(folder, page.trials["trial"], page.published)
     page.neighbours = _neighbours(folder / layout.PUBLISHED_EXTREMES_TABLE)
     page.figures = _figures(folder)
     others = {name: _optional(folder / name) for name in (layout.TRAJECTORY_TABLE, layout.PUBLISHED_TABLE)}
@@ -266,12 +270,18 @@ def _of(trials: pd.DataFrame, chosen: list[Group]) -> pd.DataFrame:
 
 
 def _add_recalibrated(page: Page, table: pd.DataFrame | None) -> None:
-    """Put into each pair what its models' test accuracies are when they are recalibrated."""
+    """Put into each pair what its models' test accuracies are when they are recalibrated, and what that explains.
+
+    The gap is that of the table: of a published model the accuracy that its weights give, not what was published.
+    """
     places = dict(zip(page.trials["trial"], page.pairs, strict=True))
     for line in [] if table is None else table.to_dict("records"):
-        accuracy = line["recalibrated_test_accuracy"]
-        if line["trial"] in places and math.isfinite(accuracy):
-            places[line["trial"]].setdefault(line["framework"], {})["recalibrated"] = accuracy
+        accuracy, pair = line["recalibrated_test_accuracy"], places.get(line["trial"])
+        if pair is None or line["state"] == WITHOUT or not math.isfinite(accuracy):
+            continue
+        pair.setdefault(line["framework"], {})["recalibrated"] = accuracy
+        if math.isfinite(line["gap"]):
+            pair |= {"gap": line["gap"], "explained": line["explained"]}
 
 
 def _neighbours(path: Path) -> dict[str, Neighbours]:

@@ -282,11 +282,16 @@
     const charts = curves(pair).map((draw) => [draw, make(top, "div")]);
     for (const [draw, place] of charts) draw(place);
     if (data.plans[trial]) {
-      const [cost, ...commands] = data.plans[trial];
+      const { recalibrate, cost, commands, hint } = data.plans[trial];
       const plan = make(panel, "div", { class: "plan" });
       make(plan, "h4", {}, "What puts them apart?");
-      make(plan, "p", {}, `These commands tell it: they cross the mechanisms in which the two sides differ (${cost}).`);
+      if (recalibrate) {
+        make(plan, "p", {}, "How much of it is running statistics is told without any training:");
+        make(plan, "pre", {}, recalibrate);
+      }
+      make(plan, "p", {}, `What each mechanism in which the two sides differ contributes takes ${cost}:`);
       make(plan, "pre", {}, commands.join("\n"));
+      if (hint) make(plan, "p", { class: "note" }, hint);
     }
     const matrices = SIDES.filter((side) => pair[side]?.confusion);
     if (matrices.length) {

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from uncrossed.report.causes import Plan
+from uncrossed.report.data import Page
 from uncrossed.report.sentences import FRAMEWORK_NAMES, NONE, number
 from uncrossed.results import diagnosis
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, SIDE_DIAGNOSES, curve_column
+from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.training.views import EVALUATION
 
-# Two sides trained equally well whose training accuracies are not further apart.
+# Two sides did equally well whose accuracies are not further apart.
 EQUAL = 0.05
+# What recalibrating the models of 2021 takes: their bucket, and the dataset.
+BUCKET, CIFAR10 = "gs://crossed-wires-dataset", f"results/{layout.dataset_file('cifar10')}"
 
 
 @dataclass
@@ -86,27 +91,34 @@ def words(row: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
     both = sides(row, pair)
     if not {*SIDE_DIAGNOSES} <= {*row}:
         each = " and ".join(f"{number(side.test_accuracy)} in {side.name}" for side in both)
-        return f"The test accuracy is {each}.{_recalibrated(row, both)}"
+        return f"The test accuracy is {each}.{_recalibrated(row, pair, both)}"
     learnt = {side.diagnosis for side in both} <= {diagnosis.TRAINED, diagnosis.EVALUATION_FAILURE}
     if not learnt or not abs(both[0].train_accuracy - both[1].train_accuracy) <= EQUAL:
-        return f"{'; '.join(side.clause for side in both)}.{_recalibrated(row, both)}"
-    accuracies = " and ".join(number(side.train_accuracy) for side in both)
+        return f"{'; '.join(side.clause for side in both)}.{_recalibrated(row, pair, both)}"
+    training, test = (
+        " and ".join(number(getattr(side, name)) for side in both) for name in ("train_accuracy", "test_accuracy")
+    )
     failed = [side for side in both if side.diagnosis == diagnosis.EVALUATION_FAILURE]
-    fails = " and ".join(f"{side.name}'s test accuracy fails, {number(side.test_accuracy)}" for side in failed)
-    fails = f", but {fails}" if failed else ""
-    return f"Both trained equally well (training accuracy {accuracies}){fails}.{_recalibrated(row, both)}"
+    what, but = "learnt the training examples", f", but their test accuracies are {test}"
+    if failed:
+        fails = (f"{side.name}'s test accuracy fails, {number(side.test_accuracy)}" for side in failed)
+        but = f", but {' and '.join(fails)}"
+    elif abs(both[0].test_accuracy - both[1].test_accuracy) <= EQUAL:
+        what, but = "trained", ""
+    return f"Both {what} equally well (training accuracy {training}){but}.{_recalibrated(row, pair, both)}"
 
 
-def _recalibrated(row: Mapping[str, Any], both: tuple[Side, Side]) -> str:
+def _recalibrated(row: Mapping[str, Any], pair: Mapping[str, Any], both: tuple[Side, Side]) -> str:
     known = [side for side in both if math.isfinite(side.recalibrated)]
     if not known:
         return ""
     each = " and ".join(f"{number(side.recalibrated)} in {side.name}" for side in known)
     said = f" With exact running statistics the test accuracy is {each}"
-    if len(known) < len(both):
+    if "gap" not in pair:
         return f"{said}."
-    gap, left = float(row[DIFFERENCE]), both[0].recalibrated - both[1].recalibrated
-    return f"{said}: {number(gap - left, True)} of the difference of {number(gap, True)} is the running statistics."
+    gap, explained = number(pair["gap"], True), number(pair["explained"], True)
+    here = "" if gap == number(float(row[DIFFERENCE]), True) else ", as the weights give it here,"
+    return f"{said}: {explained} of the difference of {gap}{here} is the running statistics."
 
 
 def numbers(row: Mapping[str, Any], pair: Mapping[str, Any]) -> list[list[str]]:
@@ -133,5 +145,22 @@ def numbers(row: Mapping[str, Any], pair: Mapping[str, Any]) -> list[list[str]]:
 def cost(plan: Plan) -> str:
     """What it takes to tell why a pair differs."""
     counts = [f"{plan.trainings[framework]} {name}" for framework, name in FRAMEWORK_NAMES.items()]
-    time = f"{plan.minutes:.0f} minutes" if plan.minutes < 120 else f"{plan.minutes / 60:.0f} hours"
-    return f"{' and '.join(counts)} trainings, about {time} one after the other"
+    return f"{' and '.join(counts)} trainings, about {plan.time} one after the other"
+
+
+def recalibrate(page: Page, plan: Plan, pair: Mapping[str, Any]) -> str:
+    """What says without any training how much is running statistics; empty where they are no difference, or it did.
+
+    Args:
+        page: the pair's.
+        plan: the pair's.
+        pair: of `Page.pairs`.
+    """
+    if not {*EVALUATION} & {*plan.factors} or "gap" in pair:
+        return ""
+    if not page.published:
+        return f"uncrossed recalibrate results/{page.study} --trials {plan.trial}"
+    return (
+        f"uncrossed dataset cifar10 --output {CIFAR10}\n"
+        f"uncrossed recalibrate {BUCKET} --published --trials {plan.trial} --dataset {CIFAR10}"
+    )

@@ -29,7 +29,16 @@ def data(page: Page) -> dict[str, Any]:
         "differences": [plain(value) for value in trials[DIFFERENCE]],
         "words": [words for words, _ in told],
         "numbers": [numbers for _, numbers in told],
-        "plans": {name: [pairs.cost(plan), plan.command, plan.build] for name, plan in page.plans.items()},
+        "plans": {
+            trial: {
+                "recalibrate": pairs.recalibrate(page, plan, pair),
+                "cost": pairs.cost(plan),
+                "commands": [plan.command, plan.build],
+                "hint": plan.hint,
+            }
+            for trial, pair in zip(trials["trial"], page.pairs, strict=True)
+            if (plan := page.plans.get(trial))
+        },
         "neighbours": page.neighbours,
         "parameters": page.parameters,
         "settings": _rows(trials[page.parameters]),

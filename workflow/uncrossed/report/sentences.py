@@ -20,6 +20,7 @@ from uncrossed.results.diagnosis import DIAGNOSES
 from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, STATUSES
 from uncrossed.study import layout
 from uncrossed.study.trial import FRAMEWORKS
+from uncrossed.study2021.points import MEANT
 
 FRAMEWORK_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 MINUS, NONE = "\u2212", "\u2013"
@@ -165,7 +166,7 @@ def group(one: Group, neighbours: Mapping[str, Neighbours]) -> str:
     beside = f"; in its nearest neighbours it is {listed(near)}" if near else ""
     lines += [
         Markup("The largest difference is {} ({}){}; {} are further apart than {:g}.").format(
-            number(one.largest, True), link, beside, percent(one.above), LARGE
+            number(one.largest, True), link, beside, percent(one.above[0]), LARGE
         ),
         f"{leader} is more often ahead: {counts}." if leader else f"Neither is more often ahead: {counts}.",
     ]
@@ -190,22 +191,23 @@ def noise(one: Group) -> str:
     if math.isfinite(one.noise_share[0]):
         value, low, high = map(percent, one.noise_share)
         return (
-            "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie it "
-            f"is at most {value} [{low}, {high}] of the mean squared difference."
+            "No seed was repeated, but rows with nearly equal hyperparameters bound the noise: where such rows lie, "
+            f"mostly where the search looked, noise of {one.architecture} is at most {value} [{low}, {high}] of the "
+            "mean squared difference."
         )
     if not math.isfinite(one.seed_distance[0]):
         return ""
     value, low, _ = one.beyond_seeds
-    text = f"Two seeds of the same framework are on average {estimate(one.seed_distance)} apart"
+    text = f"Where seeds were repeated, two of the same framework are on average {estimate(one.seed_distance)} apart"
     if math.isfinite(value):
-        text += f", two seeds of different frameworks by {estimate(one.beyond_seeds, True)} further"
+        text += f", two of different frameworks by {estimate(one.beyond_seeds, True)} further"
     if math.isfinite(low):
         return f"{text}: {'that is' if low > 0 else 'that is not shown to be'} beyond seed noise."
-    return f"{text}; of fewer than {FEWEST} configurations with several seeds, so that nothing is said of others."
+    return f"{text}; this has no interval, so that nothing is said of other configurations."
 
 
 def _cause(one: Attribution) -> Markup:
-    """What the factors contribute to a gap, in points that add up to it."""
+    """What the factors contribute to a gap, in shares of accuracy that add up to it."""
     over = f"Over {one.configurations} configurations" if one.configurations > 1 else "In one configuration"
     line = Markup("{} as {} the gap is {}.").format(over, one.semantics, estimate(one.gap, True))
     name = Markup("<strong>{}</strong>")
@@ -221,7 +223,7 @@ def _cause(one: Attribution) -> Markup:
     left = f"With all aligned {estimate(one.remaining, True)} remains."
     assumed = "The contributions rest on half of the combinations." if one.half else ""
     kind = f"In brackets: {one.interval}." if one.interval else ""
-    return joined(filter(None, [line, said, rest if others else "", left, assumed, kind]))
+    return joined(filter(None, [line, said, rest if others else "", left, assumed, one.left_out, kind]))
 
 
 def _lag(one: Lag) -> str:
@@ -230,16 +232,16 @@ def _lag(one: Lag) -> str:
     return (
         f"With exact running statistics, without any training, the mean difference of {pairs} is "
         f"{number(one.remaining, True)} and not {number(one.gap, True)}: "
-        f"{number(one.gap - one.remaining, True)} is the running statistics."
+        f"{number(one.gap - one.remaining, True)} is the running statistics. Of these models alone."
     )
 
 
 def bounds(page: Page) -> str:
     """Where the bounds come from, and of what the numbers are."""
-    if layout.PUBLISHED_SUMMARY_TABLE in page.tables:
+    if page.published:
         return (
-            f"In brackets: 95% intervals, as {layout.PUBLISHED_SUMMARY_TABLE} has them, over the points that the "
-            "random rows come from. The other rows were chosen by a search because it expected a large difference "
+            f"In brackets: intervals, as {layout.PUBLISHED_SUMMARY_TABLE} has them, over the points that the random "
+            f"rows come from: {MEANT}. The other rows were chosen by a search because it expected a large difference "
             "there: they are no sample of anything, and have none."
         )
     source = f"as {layout.SUMMARY_TABLE} has them" if page.summary_has_bounds else "of the pairs shown"
@@ -263,7 +265,7 @@ def comparison(page: Page) -> Grid:
         cells = [NONE] * 6
         if one.pairs:
             cells = [estimate(one.mean, True), estimate(one.median, True), estimate(one.apart)]
-            cells += [number(one.largest, True), percent(one.above)]
+            cells += [number(one.largest, True), percent(one.above[0])]
             cells += [f"PyTorch {one.ahead}, TensorFlow {one.behind}"]
         known = [getattr(one, name) for name in noise]
         cells += [estimate(value) if math.isfinite(value[0]) else NONE for value in known]

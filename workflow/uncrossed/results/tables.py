@@ -25,7 +25,8 @@ from uncrossed.results.trials_table import (
 from uncrossed.study import layout, manifest
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.mechanisms import MECHANISMS, NATIVE, resolve
-from uncrossed.study.trial import FRAMEWORKS, Trial
+from uncrossed.study.study import Study
+from uncrossed.study.trial import FRAMEWORKS, GUIDED, NOTES, ORIGIN, Trial
 
 AGAIN = "build the tables again"
 
@@ -68,7 +69,7 @@ def make(
             if not partial or record.is_file():
                 runs.append(_run(record, row.trial, framework))
         trials.append(trials_table.line(row, sides))
-    table = pd.DataFrame(trials).drop(columns=[c for c in ("space", "base") if all(t[c] is None for t in trials)])
+    table = pd.DataFrame(trials).drop(columns=[c for c in NOTES if all(t[c] is None for t in trials)])
     if "space" in table:
         table["space"] = table["space"].astype("Int64")
     write_parquet(table, folder / layout.TRIALS_PARQUET)
@@ -179,8 +180,10 @@ def _check(path: Path, attributes: dict[str, Any], row: Trial, framework: str, e
 def read(folder: str | os.PathLike[str]) -> pd.DataFrame:
     """The table of trials of a built study.
 
+    Rows of a search that do not say where they come from count as guided: some of them are.
+
     Raises:
-        InputError: there is none.
+        InputError: there is none, or the study's statement is damaged.
     """
     folder = Path(folder)
     path = folder / layout.TRIALS_PARQUET
@@ -188,7 +191,10 @@ def read(folder: str | os.PathLike[str]) -> pd.DataFrame:
         built.check(folder)
         raise InputError(f"{path}: missing; run `uncrossed tables {folder}`, with --partial of what is there alone")
     with parsing(path, AGAIN) as stream:
-        return read_parquet(stream)
+        table = read_parquet(stream)
+    if ORIGIN not in table and (folder / layout.STUDY_STATEMENT).is_file() and Study.read_built(folder).search:
+        table[ORIGIN] = GUIDED
+    return table
 
 
 def read_runs(folder: str | os.PathLike[str]) -> tuple[pd.DataFrame, dict[str, Any]]:

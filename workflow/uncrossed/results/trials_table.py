@@ -20,6 +20,8 @@ DIFFERENCE = "difference"
 BOTH_COMPLETED = "both_completed"
 # ... and what became of the pair, as `results.diagnosis` says.
 DIAGNOSIS = "diagnosis"
+# In the table of 2021: which of the random points, that all architectures share, a random row belongs to.
+POINT = "point"
 
 
 def status_column(framework: str) -> str:
@@ -108,7 +110,7 @@ def read_csv(file: Any) -> "pd.DataFrame":
     if tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1):  # later ones always read floats exactly
         options["float_precision"] = "round_trip"
     table = pandas.read_csv(file, **options)
-    return table.astype({name: "Int64" for name in ("space", "point", "box") if name in table})
+    return table.astype({name: "Int64" for name in ("space", POINT, "box") if name in table})
 
 
 def need_pandas() -> Any:

@@ -27,7 +27,7 @@ from uncrossed.study.mechanisms import resolve
 from uncrossed.study.search import Search, read_suggestion
 from uncrossed.study.space import Interval, Stream
 from uncrossed.study.study import Study
-from uncrossed.study.trial import FRAMEWORKS, Trial
+from uncrossed.study.trial import FRAMEWORKS, GUIDED, RANDOM, Trial
 from uncrossed.training.architectures import Architecture
 
 
@@ -136,6 +136,7 @@ def next_row(
     stream = Stream("uncrossed-search-1", search.seed, place.architecture, place.space, place.number)
     guided = place.number >= search.start and search.algorithm != "random"
     values = {"trial": trial, "architecture": place.architecture, "seed": stream.integer(2**32), "space": place.space}
+    values["origin"] = GUIDED if guided else RANDOM
     point = _ask(search, subspace, history, stream.integer(2**31), search.algorithm if guided else "random")
     architecture = architectures[place.architecture]
     point[BATCH_SIZE] = _allowed(values, point, subspace[BATCH_SIZE], examples, architecture)

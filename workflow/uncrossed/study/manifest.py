@@ -14,7 +14,7 @@ from uncrossed.common.files import read_text, write_text
 from uncrossed.study.architectures import PACKAGED, Architectures
 from uncrossed.study.mechanisms import resolve, spell
 from uncrossed.study.space import PUBLISHED, Space
-from uncrossed.study.trial import Settings, Trial
+from uncrossed.study.trial import NOTES, Settings, Trial
 
 QUOTES = "'\"`\u2018\u2019\u201c\u201d"
 COLUMNS = tuple(Trial.model_fields)
@@ -144,8 +144,8 @@ def text(rows: Iterable[Trial]) -> str:
     for row, after in pairwise(rows):
         if row.trial == after.trial:
             raise InputError(f"trial '{row.trial}' would be in the manifest twice")
-    optional = [name for name in ("space", "base") if any(getattr(row, name) is not None for row in rows)]
-    columns = [name for name in COLUMNS if name not in ("space", "base") or name in optional]
+    noted = [name for name in NOTES if any(getattr(row, name) is not None for row in rows)]
+    columns = [name for name in COLUMNS if name not in NOTES or name in noted]
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)

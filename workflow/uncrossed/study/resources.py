@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = Path(__file__).with_name("speeds.csv")
+# What `uncrossed speeds` writes: a table beside the studies that it is for.
+OWN_SPEEDS = Path("config/speeds.csv")
 TIME_MARGIN, TIME_MORE = 2.0, 300.0
 # Libraries' pages count as memory: after a fresh installation 250 MB more of the same files were seen to be mapped, as
 # the page cache holds them in larger pieces; Snakemake beside the training takes 200.

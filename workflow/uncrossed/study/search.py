@@ -19,7 +19,7 @@ from uncrossed.common.files import reading
 from uncrossed.study import layout
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.space import Interval, Space
-from uncrossed.study.trial import LARGEST, Trial
+from uncrossed.study.trial import GUIDED, LARGEST, RANDOM, Trial
 
 QUANTITIES = (
     *("absolute_difference", "difference"),
@@ -162,6 +162,8 @@ def read_suggestion(folder: str | os.PathLike[str], trial: str, search: Search) 
     try:
         with reading(path) as stream:
             made = json.loads(stream.readall())
+        # Earlier versions said only beside the row whether it was guided.
+        made["row"] = {"origin": GUIDED if made["guided"] else RANDOM} | made["row"]
         made["row"] = Trial.check(made["row"], f"{path}: row")
         of, _ = made["search_sha256"], (made["guided"], made["saw"], made["saw_sha256"])
     except FileNotFoundError as error:

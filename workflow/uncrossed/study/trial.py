@@ -21,6 +21,10 @@ from uncrossed.training.views import EVALUATION
 FRAMEWORKS = ("pytorch", "tensorflow")
 # PyTorch refuses scalars that float32 cannot hold, among them a learning rate over its bias correction.
 LARGEST = 1e30
+# Where a row's hyperparameters come from, as far as its note `origin` says it.
+ORIGIN, RANDOM, GUIDED, UNKNOWN = "origin", "random", "guided", "unknown"
+# Fields that decide nothing of a result.
+NOTES = ("space", "base", ORIGIN)
 
 
 class Trial(Model):
@@ -38,6 +42,9 @@ class Trial(Model):
     )
     space: int | None = Field(default=None, ge=0, lt=2**31, description="the number of a subspace, or empty")
     base: Name | None = Field(default=None, description="the name of the trial that this one varies, or empty")
+    origin: Literal["random", "guided", "unknown"] | None = Field(
+        default=None, description="random, guided (chosen by results of others, as a search does) or unknown, or empty"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -57,7 +64,7 @@ class Trial(Model):
         Its notes are left out, and the settings of mechanisms that are as shipped: a mechanism that a later version of
         this package knows changes no row.
         """
-        values = self.model_dump(mode="json", exclude={"space", "base"})
+        values = self.model_dump(mode="json", exclude=set(NOTES))
         changed = {name: setting for name, setting in self.semantics.items() if setting != NATIVE[name]}
         return values | {"semantics": changed}
 
@@ -70,7 +77,7 @@ class Trial(Model):
             evaluation: with those that act on running statistics alone; without them it determines what is trained, and
                 rows where that is equal need one training.
         """
-        values = self.model_dump(mode="json", exclude={"space", "base", "trial", "semantics"})
+        values = self.model_dump(mode="json", exclude={*NOTES, "trial", "semantics"})
         mechanisms = effective(self.semantics, framework, touching)
         if not evaluation:
             mechanisms = {name: setting for name, setting in mechanisms.items() if name not in EVALUATION}

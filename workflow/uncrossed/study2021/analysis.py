@@ -9,8 +9,8 @@ import pandas as pd
 from uncrossed.analysis import analyse
 from uncrossed.common.files import read_text, write_json, write_text
 from uncrossed.study import layout
+from uncrossed.study.trial import GUIDED, ORIGIN, RANDOM
 from uncrossed.study2021 import effects, figures, noise, published_study, summary
-from uncrossed.study2021.sampling import GUIDED, ORIGIN, RANDOM
 from uncrossed.study2021.summary import DATA
 
 NOTE = (

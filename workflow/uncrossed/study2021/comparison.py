@@ -11,6 +11,7 @@ That holds for rows that were chosen before their differences were known. One th
 is extreme lies beyond its repeats more often, as another extreme would.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,11 +26,14 @@ from uncrossed.results import tables
 from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE
 from uncrossed.study import layout
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.study2021.sampling import ORIGIN, RANDOM
+from uncrossed.study.trial import ORIGIN, RANDOM
+from uncrossed.study2021.published_study import SEMANTICS
 
 ERROR_RATE = 0.05
 # Repeats of one row from which on it is decided: 2 / (NEEDED + 1) is the error rate.
 NEEDED = 39
+# Into so many steps ranks are rounded at most, where the numbers of repeats have no common multiple below it.
+STEPS = 200
 PAIR = ("trial", "architecture", *HYPERPARAMETERS)
 PUBLISHED = (*ACCURACIES, DIFFERENCE, "state", DIAGNOSIS, ORIGIN)
 
@@ -42,8 +46,9 @@ def compare(trials: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
     were torch 1.6 and tensorflow 2.4.
 
     Args:
-        trials: a study's table of trials (`tables.read`). A trial repeats the published pair of its name, or the one
-            that its `base` names; rows of equal hyperparameters and other seeds are repeats of one pair.
+        trials: a study's table of trials (`tables.read`). A trial with `published` semantics repeats the published pair
+            of its name, or the one that its `base` names; rows of equal hyperparameters and other seeds are repeats of
+            one pair. Trials with other semantics, as of a factorial, are left out.
         reference: the published pairs (`published_tables.read`, or what `published_study.write_reference` wrote).
 
     Returns:
@@ -57,6 +62,7 @@ def compare(trials: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
         InputError: a trial whose hyperparameters are not those of the published pair that it repeats.
     """
     names = {*reference["trial"]}
+    trials = trials[trials["semantics"] == SEMANTICS]
     bases = trials["base"] if "base" in trials else pd.Series(None, trials.index, dtype=object)
     repeats = trials.assign(repeated=trials["trial"].where(trials["trial"].isin(names), bases))
     published = reference.set_index("trial")
@@ -125,18 +131,14 @@ def together(table: pd.DataFrame) -> pd.DataFrame:
         table: what `compare` returns.
 
     Returns:
-        architecture, `rows`; `shift`, the mean over rows of the share of repeats below minus the share above, from -1
-        to 1: above 0 published differences are larger, with their sign; `shift_p`, of its test; and of the rows with
-        two repeats or more, of which there are `ranked`, how many are `outside` all of their repeats, how many chance
-        puts there (`expected`), and the probability `outside_p` of as many or more.
+        architecture, `rows`; `below` and `above`, the means over rows of the shares of repeats that are below and above
+        the published difference; `shift_p`, of the exact test that neither is more; and of the rows with two repeats or
+        more, of which there are `ranked`, how many are `outside` all of their repeats, how many chance puts there
+        (`expected`), and the probability `outside_p` of as many or more.
     """
     records = []
     some = table[(table[f"published_{ORIGIN}"] == RANDOM) & (table["repeats"] > 0)]
     for architecture, rows in some.groupby("architecture", sort=False):
-        count = rows["repeats"].to_numpy(float)
-        shares = (rows["below"] - rows["above"]).to_numpy(float) / count
-        # Of a rank that is any of 0 to r with equal probability.
-        deviation = np.sqrt(((count + 2) / (3 * count)).sum())
         several = rows[rows["repeats"] > 1]
         chances = 2 / (several["repeats"].to_numpy(float) + 1)
         outside = int((several[["below", "above"]].max(axis=1) == several["repeats"]).sum())
@@ -144,8 +146,9 @@ def together(table: pd.DataFrame) -> pd.DataFrame:
             {
                 "architecture": architecture,
                 "rows": len(rows),
-                "shift": shares.mean(),
-                "shift_p": _two_sided(shares.sum() / deviation),
+                "below": (rows["below"] / rows["repeats"]).mean(),
+                "above": (rows["above"] / rows["repeats"]).mean(),
+                "shift_p": _shift_p(*rows[["below", "above", "repeats"]].to_numpy(int).T),
                 "ranked": len(several),
                 "outside": outside,
                 "expected": chances.sum(),
@@ -155,10 +158,30 @@ def together(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 
-def _two_sided(deviations: float) -> float:
-    from scipy.stats import norm
+def _shift_p(below: np.ndarray, above: np.ndarray, repeats: np.ndarray) -> float:
+    """The probability of published differences that are as far above, or as far below, their repeats.
 
-    return float(2 * norm.sf(abs(deviations)))
+    The statistic is the sum over rows of the share of repeats below minus the share above. Its distribution is exact,
+    the convolution of those of the rows, in each of which the published difference has any of r + 1 ranks as probably.
+
+    Args:
+        below: how many of each row's repeats are below the published difference.
+        above: how many are above.
+        repeats: how many there are, at least one.
+    """
+    steps = min(math.lcm(*map(int, repeats)), STEPS)
+
+    def scores(differences: np.ndarray, count: np.ndarray) -> np.ndarray:
+        return np.round(steps * differences / count).astype(int)
+
+    exactly = np.ones(1)
+    for count in repeats:
+        chances = np.zeros(2 * steps + 1)
+        np.add.at(chances, steps + scores(np.arange(-count, count + 1, 2), count), 1 / (count + 1))
+        exactly = np.convolve(exactly, chances)
+    found = abs(scores(below - above, repeats).sum())
+    far = np.abs(np.arange(len(exactly)) - len(exactly) // 2) >= found
+    return min(1.0, float(exactly[far].sum()))
 
 
 def _at_least(count: int, chances: np.ndarray) -> float:
@@ -190,17 +213,19 @@ def write(folder: str | os.PathLike[str], reference: str | os.PathLike[str]) -> 
     table = compare(tables.read(folder), pairs)
     path = Path(folder) / layout.PUBLISHED_TABLE
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
-    return "\n".join([f"{path}: {len(table)} published pairs repeated", *_lines(table)])
+    return "\n".join([f"{path}: {len(table)} published pairs repeated", *lines(table)])
 
 
-def _lines(table: pd.DataFrame) -> Iterator[str]:
+def lines(table: pd.DataFrame) -> Iterator[str]:
+    """What a table of `compare` decides, as text."""
     counts = table["verdict"].value_counts()
     yield from (f"  {count} {words}" for words, count in counts.items())
     for row in together(table).to_dict("records"):
+        shown = "they are higher" if row["below"] > row["above"] else "they are lower"
         said = (
-            f"  {row['architecture']}, {row['rows']} random rows together: published differences are "
-            f"{'larger' if row['shift'] > 0 else 'smaller'} than their repeats by {row['shift']:+.2f} of the way from "
-            f"all above to all below, p {row['shift_p']:.2g}"
+            f"  {row['architecture']}, {row['rows']} random rows together: published differences lie above "
+            f"{row['below']:.0%} and below {row['above']:.0%} of their repeats, p {row['shift_p']:.2g}: "
+            f"{shown if row['shift_p'] <= ERROR_RATE else 'no shift is shown'}"
         )
         if row["ranked"]:
             said += (

@@ -11,10 +11,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from uncrossed.results.trials_table import DIFFERENCE
+from uncrossed.results.trials_table import DIFFERENCE, POINT
 from uncrossed.study.space import PUBLISHED
+from uncrossed.study.trial import ORIGIN, RANDOM
 from uncrossed.study2021 import points
-from uncrossed.study2021.sampling import BOX, ORIGIN, POINT, RANDOM
+from uncrossed.study2021.sampling import BOX
 
 # What is affected: the difference with its sign, and its size.
 OUTCOMES = {DIFFERENCE: lambda difference: difference, "absolute_difference": np.abs}

@@ -10,7 +10,8 @@ from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.results.trials_table import DIFFERENCE
 from uncrossed.study import layout
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.study2021.sampling import GUIDED, ORIGIN, RANDOM
+from uncrossed.study.trial import GUIDED, ORIGIN, RANDOM
+from uncrossed.study2021.points import MEANT
 from uncrossed.study2021.summary import ALL
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
@@ -64,7 +65,7 @@ def _origins(plt: Any, summary: pd.DataFrame) -> tuple[Any, str]:
     axes[0].set_yticks(range(len(names)), names)
     axes[0].invert_yaxis()
     handles = [
-        plt.Line2D([], [], color=BLUE, marker="o", ms=4.5, label="random rows, 95 % intervals over their points"),
+        plt.Line2D([], [], color=BLUE, marker="o", ms=4.5, label="random rows, intervals over their points"),
         plt.Line2D([], [], color=ORANGE, marker="s", ms=4.5, ls="", label="rows that the search chose: no sample"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
@@ -80,7 +81,7 @@ def _origins(plt: Any, summary: pd.DataFrame) -> tuple[Any, str]:
     return figure, (
         "Random rows, and rows that a search chose because it expected a large difference there, apart. Mean "
         "difference of test accuracy, PyTorch minus TensorFlow, of random and of chosen rows: "
-        f"{'; '.join(words)}."
+        f"{'; '.join(words)}. Intervals over the points of random rows are {MEANT}."
     )
 
 
@@ -139,9 +140,8 @@ def _effects(plt: Any, effects: pd.DataFrame) -> tuple[Any, str]:
     return figure, (
         "Main effects of the halves of the search box on the difference of test accuracy, PyTorch minus TensorFlow, "
         "and on its size, over the random rows: how far the eight rows of a point in high halves are above its eight "
-        "in low halves, with 95 % intervals over points (of densenet121's epochs they hold the truth in 90 of 100 "
-        "simulated studies). Beyond chance, corrected for all effects on the difference "
-        "(Holm): "
+        "in low halves, with intervals over points, meant as 95% (of densenet121's epochs they hold in 90 of 100 "
+        "simulated studies). Beyond chance, corrected for all effects on the difference (Holm): "
         f"{'; '.join(shown) or 'none'}."
     )
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -11,13 +10,20 @@ from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
 from uncrossed.common.parquet import write_parquet
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
-from uncrossed.results.trials_table import ACCURACIES, BOTH_COMPLETED, DIAGNOSIS, DIFFERENCE, SIDE_DIAGNOSES, STATUSES
+from uncrossed.results.trials_table import (
+    ACCURACIES,
+    BOTH_COMPLETED,
+    DIAGNOSIS,
+    DIFFERENCE,
+    POINT,
+    SIDE_DIAGNOSES,
+    STATUSES,
+)
 from uncrossed.study import layout, manifest
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
-from uncrossed.study.mechanisms import resolve, spell
-from uncrossed.study.trial import Trial
-from uncrossed.study2021.sampling import BOX, ORIGIN, POINT
+from uncrossed.study.trial import ORIGIN, Trial
+from uncrossed.study2021.sampling import BOX
 
 SEMANTICS = "published"
 TRAIN_EXAMPLES = BUILT_IN_DATASETS["cifar10"].train_examples
@@ -26,6 +32,7 @@ TRAIN_EXAMPLES = BUILT_IN_DATASETS["cifar10"].train_examples
 def rows(table: pd.DataFrame, examples: int = TRAIN_EXAMPLES) -> tuple[list[Trial], list[str]]:
     """The published runs as rows of a manifest: seed 0, semantics `published`.
 
+    `origin` is that of the published row, so that what a search chose is not taken for a sample when it is rebuilt.
     The published initial weights were drawn without a seed: a rebuilt pair is another draw. Runs of equal
     hyperparameters all become rows, and a build trains them once.
 
@@ -37,7 +44,7 @@ def rows(table: pd.DataFrame, examples: int = TRAIN_EXAMPLES) -> tuple[list[Tria
         The rows, and why each other run is refused.
     """
     found, refused = [], []
-    for values in table[["trial", "architecture", *HYPERPARAMETERS]].to_dict("records"):
+    for values in table[["trial", "architecture", *HYPERPARAMETERS, ORIGIN]].to_dict("records"):
         where = values["trial"]
         try:
             row = Trial.check({**values, "seed": 0, "semantics": SEMANTICS}, where, "column")
@@ -51,12 +58,6 @@ def rows(table: pd.DataFrame, examples: int = TRAIN_EXAMPLES) -> tuple[list[Tria
             continue
         found.append(row)
     return found, refused
-
-
-def write_manifest(made: Iterable[Trial], path: str | os.PathLike[str]) -> None:
-    """Write what `rows` gives as a manifest that calls their semantics by name."""
-    spelled = spell(resolve(SEMANTICS))
-    write_text(path, manifest.text(made).replace(f",{spelled}\n", f",{SEMANTICS}\n"))
 
 
 def check_reference_path(path: str | os.PathLike[str]) -> None:
@@ -100,7 +101,7 @@ def write(table: pd.DataFrame, folder: str | os.PathLike[str]) -> None:
         folder: for example `results/published`.
     """
     folder = Path(folder)
-    write_manifest(rows(table)[0], folder / layout.MANIFEST)
+    manifest.write(folder / layout.MANIFEST, rows(table)[0])
     write_reference(table, folder / layout.REFERENCE_TABLE)
     pairs = table[["trial", "architecture", *HYPERPARAMETERS]].copy()
     pairs["seed"], pairs["semantics"] = 0, SEMANTICS

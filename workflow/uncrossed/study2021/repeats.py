@@ -8,18 +8,20 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from uncrossed.results.trials_table import DIFFERENCE
+from uncrossed.results.trials_table import DIFFERENCE, POINT
 from uncrossed.study.space import PUBLISHED
-from uncrossed.study.trial import Trial
+from uncrossed.study.trial import GUIDED, ORIGIN, RANDOM, Trial
 from uncrossed.study2021 import published_study
 from uncrossed.study2021.comparison import NEEDED
-from uncrossed.study2021.sampling import BOX, ORIGIN, POINT, RANDOM
+from uncrossed.study2021.sampling import BOX
 
 REPEATS = 5
 
 
 def rows(table: pd.DataFrame, repeats: int = REPEATS, extreme_repeats: int = NEEDED, seed: int = 0) -> list[Trial]:
     """The rows of a manifest that repeats published pairs: seeds from 0 on, `base` names the published one.
+
+    The extreme row is `guided`, wherever it comes from: it is chosen for its difference.
 
     Args:
         table: of `published_tables.read`.
@@ -35,8 +37,11 @@ def rows(table: pd.DataFrame, repeats: int = REPEATS, extreme_repeats: int = NEE
         published = {row.trial: row for row in published_study.rows(some)[0]}
         for name, count in numbers:
             if name in published:
+                origin = GUIDED if name == extreme else published[name].origin
                 made += (
-                    published[name].model_copy(update={"trial": f"{name}-r{k:02d}", "seed": k, "base": name})
+                    published[name].model_copy(
+                        update={"trial": f"{name}-r{k:02d}", "seed": k, "base": name, ORIGIN: origin}
+                    )
                     for k in range(count)
                 )
     return made

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from uncrossed.analysis.statistics import GUIDED, ORIGIN
+from uncrossed.results.trials_table import POINT
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.space import PUBLISHED
+from uncrossed.study.trial import GUIDED, ORIGIN, RANDOM, UNKNOWN
 
-POINT, BOX = "point", "box"
-RANDOM, UNKNOWN = "random", "unknown"
+BOX = "box"
 # Half a unit of the last digit: integers, and numbers that a table rounds to nine decimals.
 ROUNDED_BY = {True: 0.5, False: 1e-9}
 

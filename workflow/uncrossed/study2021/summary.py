@@ -14,10 +14,10 @@ from uncrossed.analysis.intervals import exactly
 from uncrossed.analysis.statistics import LARGE_DIFFERENCES
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.results.diagnosis import DIAGNOSES, chance_interval
-from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, SIDE_DIAGNOSES
+from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, POINT, SIDE_DIAGNOSES
 from uncrossed.study.hyperparameters import BATCH_SIZE, EPOCHS
+from uncrossed.study.trial import GUIDED, ORIGIN, RANDOM
 from uncrossed.study2021 import points
-from uncrossed.study2021.sampling import GUIDED, ORIGIN, POINT, RANDOM
 
 Statistic = Callable[[pd.DataFrame], float]
 DATA = BUILT_IN_DATASETS["cifar10"]

@@ -8,15 +8,15 @@ import pytest
 from helpers.commands import no_more_files
 from helpers.damage import damaged, truncated
 from uncrossed.common.errors import UnreadableError
-from uncrossed.job import snakemake_records
+from uncrossed.results import trial_file
 
 
 def test_a_result_that_cannot_be_read_is_not_trained_again(tmp_path, ended):
     path = str(shutil.copy(ended["checkpoint"].with_name("a.h5"), tmp_path / "a.h5"))
     with no_more_files(), pytest.raises(UnreadableError, match="cannot be read"):
-        snakemake_records.is_wanted(path, {"framework": "pytorch"})
-    assert snakemake_records.is_wanted(path, {"framework": "pytorch"})
-    assert not snakemake_records.is_wanted(path, {"framework": "tensorflow"})
+        trial_file.is_wanted(path, {"framework": "pytorch"})
+    assert trial_file.is_wanted(path, {"framework": "pytorch"})
+    assert not trial_file.is_wanted(path, {"framework": "tensorflow"})
     damaged(Path(path))
     truncated(Path(path))
-    assert not snakemake_records.is_wanted(path, {"framework": "pytorch"})
+    assert not trial_file.is_wanted(path, {"framework": "pytorch"})
