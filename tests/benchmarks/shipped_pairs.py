@@ -8,6 +8,7 @@ JSON in `results/shipped/`; then the page is written from all that is there. `--
 
 import argparse
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -37,6 +38,20 @@ PAIRS = {
     "EfficientNetV2-S": ("efficientnet_v2_s", "EfficientNetV2S", 384),
     "ConvNeXt-Tiny": ("convnext_tiny", "ConvNeXtTiny", 224),
     "InceptionV3": ("inception_v3", "InceptionV3", 299),
+}
+# What the sources say besides, and the comparison cannot see.
+RESNET = (
+    "The stride of a stage lies in the second, 3 x 3 convolution of its first block in torchvision (often called "
+    "ResNet v1.5), and in the first, 1 x 1 one in Keras (as the paper has it). Keras' biases stand before batch "
+    "normalisation, which in training takes them away again: they begin at zero, and matter where weights are copied."
+)
+NOTES = {
+    **dict.fromkeys(("ResNet50", "ResNet101", "ResNet152"), RESNET),
+    "EfficientNetB0": "Keras' layer `normalization` holds no statistics unless trained weights are loaded: without "
+    "them images are divided by 255, and no more. It cannot be left out.",
+    "InceptionV3": "torchvision's parameters include those of an auxiliary classifier, 3,326,696, whose output is "
+    "the second one in training; `aux_logits=False` leaves it out. With trained weights torchvision's also rescales "
+    "images inside (`transform_input=True`), which it does not here.",
 }
 FILE = '''"""{name}, as both libraries ship it."""
 
@@ -92,7 +107,7 @@ STAGES = {
 def page() -> str:
     """The page, from all that is kept."""
     reports = {name: json.loads(path.read_text()) for name in PAIRS if (path := KEPT / f"{name}.json").exists()}
-    return "\n".join(_page(reports)) + "\n"
+    return re.sub("\n{3,}", "\n\n", "\n".join(_page(reports))).rstrip() + "\n"
 
 
 def _page(reports: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -110,10 +125,20 @@ def _page(reports: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield ""
     yield from _wrapped(
         "Of all of them: Keras' models end with a softmax unless they are made with `classifier_activation=None`, as "
-        "they were here; torchvision's end with logits."
+        "they were here; torchvision's end with logits. Keras' MobileNetV3, EfficientNetV2 and ConvNeXt rescale images "
+        "inside unless they are made with `include_preprocessing=False`; torchvision's do not."
     )
     yield ""
-    yield "| network | trained parameters, torchvision | Keras | the same in evaluation? | left, all taken away |"
+    yield from _wrapped(
+        "How the tables say it: padding as what the windows touch, (before, after) the image in each direction; "
+        "momentum as the share of the old statistics that is kept, which is Keras' `momentum` and one minus PyTorch's; "
+        "random numbers by their distribution, N(0, variance) or U(± bound), where fan_in and fan_out are counted as "
+        "PyTorch counts them, also of depthwise convolutions, and *within two deviations* means a normal distribution "
+        "that is cut there and widened to the variance that is given. Arrays that one side alone has were given random "
+        "numbers, too."
+    )
+    yield ""
+    yield "| network | trained parameters, torchvision | Keras | one function in evaluation? | left, all taken away |"
     yield "|---|---|---|---|---|"
     for name, report in reports.items():
         counts = report["parameters"]
@@ -137,21 +162,18 @@ def _page(reports: dict[str, dict[str, Any]]) -> Iterator[str]:
 def _same(report: dict[str, Any]) -> str:
     if any(d["cause"].startswith("unexplained") for d in report["differences"]):
         return "no: not all is explained"
-    if any(d["shown_by"] == "arrays" for d in report["differences"]):
-        return "no: other layers"
-    if any(d["shown_by"] == "evaluation" for d in report["differences"]):
-        return "no"
-    return "yes"
+    seen = [d["what"] for d in report["differences"] if d["shown_by"] in ("arrays", "evaluation")]
+    return f"no: {'; '.join(dict.fromkeys(seen))}" if seen else "yes"
 
 
 def _pair(report: dict[str, Any]) -> Iterator[str]:
     ours, theirs, size = PAIRS[report["name"]]
     yield from _wrapped(
         f"`torchvision.models.{ours}` and `keras.applications.{theirs}`, on {size} x {size} x 3 images: "
-        f"{sum(pair['arrays'] for pair in report['pairs'])} layers with arrays are paired. What differs in:"
+        f"{sum(pair['arrays'] for pair in report['pairs'])} layers with arrays are paired."
     )
     yield ""
-    yield "| | what | layers | torchvision | Keras | measured |"
+    yield "| differs in | what | layers | torchvision | Keras | measured |"
     yield "|---|---|---|---|---|---|"
     for difference in report["differences"]:
         layers = difference["layers"]
@@ -169,6 +191,9 @@ def _pair(report: dict[str, Any]) -> Iterator[str]:
         ]
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
+    if report["name"] in NOTES:
+        yield from _wrapped(NOTES[report["name"]])
+        yield ""
     if report["unknown"]:
         names = sorted({f"`{one['kind']}`" for one in report["unknown"]})
         yield from _wrapped(f"Compared by what they compute alone: {', '.join(names)}.")

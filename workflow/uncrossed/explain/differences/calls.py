@@ -56,7 +56,7 @@ class Pass:
     Attributes:
         calls: in order, where they are to be read.
         output: the number of the call that made the model's output; None where none was seen, or the pass ended early.
-        values: the output of each call that is wanted, by its key.
+        values: the output of each call that is wanted, by its key, or what is kept of it.
         statistics: the arrays that are not trained, after it, by name.
         gradients: of the loss with respect to each trained array, by name, where they were asked for.
         logits: the model's output.
@@ -76,16 +76,16 @@ class Recorder:
     """Keeps the calls of one pass, and knows of each tensor which call made it."""
 
     def __init__(
-        self, is_tensor: Callable[[Any], bool], numpy: Callable[[Any], np.ndarray], wanted: Container[str] | None
+        self, is_tensor: Callable[[Any], bool], kept_of: Callable[[str, Any], Any], wanted: Container[str] | None
     ):
         """Begin.
 
         Args:
             is_tensor: whether a value is one of the framework's tensors.
-            numpy: a copy of a tensor's numbers.
+            kept_of: what is kept of a call's output, given its key and the tensor.
             wanted: the keys of the calls whose outputs are kept; None where the calls are, to be read.
         """
-        self.is_tensor, self.numpy, self.wanted = is_tensor, numpy, wanted
+        self.is_tensor, self.kept_of, self.wanted = is_tensor, kept_of, wanted
         self.seen = Pass()
         self.places: list[str] = []  # the layers that are being called
         self.inside = 0  # how deep in a layer that is seen as one
@@ -124,7 +124,7 @@ class Recorder:
         self.kept += [*made, *data]
         self.seen.calls.append(call)
         if self.wanted is not None and key in self.wanted:
-            self.seen.values[key] = self.numpy(made[0])
+            self.seen.values[key] = self.kept_of(key, made[0])
         return call
 
     def end(self) -> None:

@@ -163,7 +163,7 @@ def _activations(ours: Operation, theirs: Operation) -> Iterable[Difference]:
 
 def _rescalings(ours: Operation, theirs: Operation) -> Iterable[Difference]:
     ours.settings, theirs.settings = _short(ours.settings), _short(theirs.settings)
-    texts = [f"x * {_values(o.settings['scale'])} + {_values(o.settings['offset'])}" for o in (theirs, ours)]
+    texts = [_affine(o.settings) for o in (theirs, ours)]
     for name in ("scale", "offset"):
         a, b = ours.settings[name], theirs.settings[name]
         if not np.allclose(a, b, rtol=1e-9, atol=1e-12):
@@ -237,6 +237,13 @@ def _values(value: Any) -> str:
     return f"{value:g}"
 
 
+def _affine(settings: Mapping[str, Any]) -> str:
+    scaled, offset = f"x * {_values(settings['scale'])}", settings["offset"]
+    if isinstance(offset, tuple):
+        return f"{scaled} + {_values(offset)}"
+    return f"{scaled} {'-' if offset < 0 else '+'} {abs(offset):g}" if offset else scaled
+
+
 def _one(value: Any) -> Any:
     return value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
 
@@ -255,7 +262,7 @@ def written(operation: Operation, side: str) -> str:
         return curves.written(settings["function"], parameters, side)
     if operation.kind == RESCALING:
         scale, offset = _values(settings["scale"]), _values(settings["offset"])
-        return f"x = x * {scale} + {offset}" if ours else f"layers.Rescaling({scale}, offset={offset})"
+        return f"x = {_affine(settings)}" if ours else f"layers.Rescaling({scale}, offset={offset})"
     if operation.kind == "dropout":
         dropped = settings["drops"]
         return f"{name}({settings['rate']:g})" + ("" if dropped == "single numbers" else f" of {dropped}")

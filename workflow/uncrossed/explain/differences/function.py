@@ -4,7 +4,7 @@ Keras' model is run once in each mode. PyTorch's is run again and again: first a
 away (`actions`), or with Keras' values put in the place of its own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,7 @@ class Comparison:
         """What Keras' layers gave in a mode is not asked for any more."""
         self.keras[mode].values.clear()
 
-    def _pass(self, mode: str, taken_away: Sequence[Difference] = (), put: Sequence[Pair] = ()) -> Pass:
+    def _pass(self, mode: str, taken_away: Sequence[Difference] = (), put: Sequence[Pair] = (), **more: Any) -> Pass:
         training = mode == "training"
         plan = actions.plan(taken_away, self.pairs, self.sides, self.weights, training)
         for ours, theirs in put:
@@ -107,7 +107,7 @@ class Comparison:
                 lambda shape, near, values=values: min(_as(values, shape), key=lambda b: _size(near, b), default=None)
             )
         loss = self._loss if training and not put else None
-        return pytorch_calls.record(self.models[0], self.inputs[0], training, plan, loss, self.wanted[0])
+        return pytorch_calls.record(self.models[0], self.inputs[0], training, plan, loss, self.wanted[0], **more)
 
     def _loss(self, out: torch.Tensor) -> torch.Tensor:
         found = _as(self.projection, tuple(out.shape))
@@ -121,17 +121,19 @@ class Comparison:
         self.errors[mode] = first.error
         floating = [p for p in self.models[0].parameters() if p.is_floating_point() and p.numel() < LARGE]
         before = [parameter.detach().clone() for parameter in floating]
+
+        def moved(key: str, out: torch.Tensor) -> float:
+            return _size(first.values[key], out.detach().numpy()) if key in first.values else 0.0
+
         with torch.no_grad():
             for parameter in floating:
                 parameter.mul_(torch.from_numpy(1 + ULP * random.choice([-1.0, 1.0], tuple(parameter.shape))))
-            second = self._pass(mode)
+            second = self._pass(mode, kept_of=moved)  # not its values, which are large
             for parameter, values in zip(floating, before, strict=True):
                 parameter.copy_(values)
-
-        def moved(a: Mapping[str, np.ndarray], b: Mapping[str, np.ndarray]) -> dict[str, float]:
-            return {name: _size(a[name], b[name]) for name in a if name in b}
-
-        return {"values": moved(first.values, second.values), "gradients": moved(first.gradients, second.gradients)}
+        both = first.gradients.keys() & second.gradients.keys()
+        gradients = {name: _size(first.gradients[name], second.gradients[name]) for name in both}
+        return {"values": second.values, "gradients": gradients}
 
     # Comparisons.
 

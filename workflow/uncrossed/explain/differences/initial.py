@@ -5,7 +5,7 @@ that are known, so that it is said of all convolutions what they draw, where one
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from uncrossed.explain.differences.sharing import Shared, to_keras
 UNLIKELY, FITS = 1e-9, 1e-4
 # So many numbers tell apart what schemes draw; small models are built several times to have them, at most so often.
 ENOUGH, BUILDS = 3_000, 4
+# A model's other layers decide between schemes of which none is so many times likelier.
+LIKELIER = 1_000
 LARGE, LARGEST = 5_000_000, 60_000
 # Keras cuts normal distributions at two deviations, and widens them so that their deviation is as named.
 WIDER = 0.87962566103423978
@@ -159,17 +161,20 @@ def differences(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights:
         depthwise = drawn.entry.pair[1].call.function.startswith("depthwise")
         groups.setdefault((drawn.entry.pair[0].kind, drawn.entry.part, depthwise), []).append(drawn)
     found: list[Difference] = []
+    before: tuple[set[Scheme], set[Scheme]] = set(), set()
     for (kind, part, depthwise), group in groups.items():
         if not any(_differ(drawn, (None, None)) for drawn in group):
             continue
-        schemes = tuple(_common([(drawn.sides[k], drawn.fans) for drawn in group]) for k in (0, 1))
+        schemes = tuple(_common([(drawn.sides[k], drawn.fans) for drawn in group], before[k]) for k in (0, 1))
+        for scheme, others in zip(schemes, before, strict=True):
+            others |= {scheme} if scheme else set()
         made: dict[Any, Difference] = {}
         for drawn in group:
             if not _differ(drawn, schemes):
                 continue
             own = [
-                common or (_common([(values, drawn.fans)]) if _random(values) else None)
-                for values, common in zip(drawn.sides, schemes, strict=True)
+                common or (_common([(values, drawn.fans)], others) if _random(values) else None)
+                for values, common, others in zip(drawn.sides, schemes, before, strict=True)
             ]
             said = tuple(scheme.name if scheme else _said(drawn.sides[k]) for k, scheme in enumerate(own))
             if said not in made:
@@ -264,8 +269,11 @@ def _differ(drawn: Drawn, schemes: tuple[Scheme | None, Scheme | None]) -> bool:
     return abs(ratio) > 7 * math.hypot(*errors)
 
 
-def _common(draws: Sequence[tuple[np.ndarray, tuple[int, int]]]) -> Scheme | None:
-    """The scheme that all draws of one part of one kind follow, the likeliest of several; None where there is none."""
+def _common(draws: Sequence[tuple[np.ndarray, tuple[int, int]]], others: Container[Scheme]) -> Scheme | None:
+    """The scheme that all draws of one part of one kind follow; None where there is none.
+
+    Of several the likeliest, or one of `others`, the model's other kinds', that is nearly as likely.
+    """
     drawn = [(values, fans) for values, fans in draws if _random(values) and len(values) >= 20]
     if not drawn or len(drawn) < len(draws):
         return None
@@ -273,10 +281,12 @@ def _common(draws: Sequence[tuple[np.ndarray, tuple[int, int]]]) -> Scheme | Non
     def likelihood(scheme: Scheme) -> float:
         return sum(scheme.law(*fans).likelihood(values) for values, fans in drawn)
 
-    likely = sorted(((likelihood(scheme), scheme) for scheme in SCHEMES), key=lambda found: -found[0])
-    for value, scheme in likely:
-        if np.isfinite(value) and all(scheme.law(*fans).fits(values) for values, fans in drawn):
-            return scheme
+    likely = {scheme: value for scheme in SCHEMES if np.isfinite(value := likelihood(scheme))}
+    fitting = [s for s in likely if all(s.law(*fans).fits(values) for values, fans in drawn)]
+    if fitting:
+        best = max(fitting, key=likely.__getitem__)
+        near = [s for s in fitting if s in others and likely[s] > likely[best] - math.log(LIKELIER)]
+        return max(near, key=likely.__getitem__, default=best)
     # No scheme that is known: perhaps one deviation for all.
     deviation = float(f"{math.sqrt(np.mean([np.square(values).mean() for values, _ in drawn])):.2g}")
     scheme = _fixed("normal", deviation)

@@ -33,7 +33,7 @@ class _Seeing(Recorder):
     """Sees each call of a pass."""
 
     def __init__(self, model: keras.Model, wanted: Container[str] | None):
-        super().__init__(tf.is_tensor, lambda tensor: tensor.numpy(), wanted)
+        super().__init__(tf.is_tensor, lambda key, tensor: tensor.numpy(), wanted)
         self.model = model
         self.trained = {id(variable) for variable in model.trainable_variables}
 

@@ -21,6 +21,8 @@ Tensors = list[torch.Tensor]
 # What happens at a call: given how to run it on other inputs, its inputs, and its arrays by part.
 Action = Callable[[Callable[[Tensors], Any], Tensors, dict[str, torch.Tensor]], Any]
 Plan = Mapping[str, Action]
+# What is kept of a call's output, given its key and the tensor.
+KeptOf = Callable[[str, torch.Tensor], Any]
 INPUT = "input"
 # After a call's key: what happens to what it gives.
 AFTER = "|after"
@@ -60,11 +62,10 @@ DROPPING = (nn.RNNBase, nn.MultiheadAttention)
 class _Seeing(TorchFunctionMode):
     """Sees each call of a pass."""
 
-    def __init__(self, model: nn.Module, plan: Plan, wanted: Container[str] | None):
+    def __init__(self, model: nn.Module, plan: Plan, kept_of: KeptOf, wanted: Container[str] | None):
         super().__init__()
         self.plan = plan
-        copied = lambda tensor: tensor.detach().clone().numpy()  # noqa: E731
-        self.recorder = Recorder(lambda value: isinstance(value, torch.Tensor), copied, wanted)
+        self.recorder = Recorder(lambda value: isinstance(value, torch.Tensor), kept_of, wanted)
         self.names = {id(tensor): name for name, tensor in _arrays(model)}
         self.trained = {name for name, _ in model.named_parameters()}
 
@@ -146,6 +147,10 @@ class _Seeing(TorchFunctionMode):
         return out
 
 
+def _copied(key: str, tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().clone().numpy()
+
+
 def record(
     model: nn.Module,
     x: np.ndarray,
@@ -153,6 +158,7 @@ def record(
     plan: Plan | None = None,
     loss: Callable[[torch.Tensor], torch.Tensor] | None = None,
     wanted: Container[str] | None = None,
+    kept_of: KeptOf = _copied,
 ) -> Pass:
     """One pass through the model, which is left as it was; what its calls gave, and what ended it early if it did.
 
@@ -163,13 +169,14 @@ def record(
         plan: what happens otherwise, by key.
         loss: of the output, whose gradients are wanted.
         wanted: the keys of the calls whose outputs are kept; None where the calls are, to be read.
+        kept_of: what is kept of them.
     """
     plan = plan or {}
     before = {name: tensor.detach().clone() for name, tensor in model.named_buffers()}
     modes = {module: module.training for module in model.modules()}
     # Dropout inside of layers that are seen as one.
     rates = {module: module.dropout for module in model.modules() if isinstance(module, DROPPING)}
-    seeing = _Seeing(model, plan, wanted)
+    seeing = _Seeing(model, plan, kept_of, wanted)
     hooks = list(_hooks(model, seeing))
     model.train(training)
     for module in rates:
