@@ -41,7 +41,7 @@ class Explanation:
         found: the differences that were read.
         partings: PyTorch's and Keras' layer, the mode, how far apart, and the causes that explain it.
         unexplained: the partings that nothing explains, as differences of their own.
-        agreed: what agrees in the end, with how much is left.
+        agreed: what agrees in the end, with how much is left of the outputs or of the worst array.
         notes: what could not be compared.
         taken: the differences that were taken away.
         granted: those that cannot be, and are blamed for a parting.
@@ -125,7 +125,7 @@ class Explanation:
             if following is not None and following.place <= parting.place:
                 return
             parting = following
-        self.agreed[stage] = self.comparison.left(stage, self.taken, self.put) if stage in VALUES else 0.0
+        self.agreed[stage] = self.comparison.left(stage, self.taken, self.put)
 
     def _round(self, stage: str, measure: Measure, parting: Parting) -> tuple[bool, Parting | None]:
         """Take away what single precision does to an operation, and all like it; whether it was that, what parts then.

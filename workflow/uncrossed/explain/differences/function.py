@@ -4,7 +4,7 @@ Keras' model is run once in each mode. PyTorch's is run again and again: first a
 away (`actions`), or with Keras' values put in the place of its own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,22 +172,32 @@ class Comparison:
 
     def statistics_part(self, taken_away: Sequence[Difference], put: Sequence[Pair]) -> Parting | None:
         """The first batch normalisation whose statistics are apart after a step in training."""
-        ours, theirs = self.pytorch("training", taken_away, put), self.keras["training"]
+        ours = self.pytorch("training", taken_away, put)
         if ours.error:
             return self._ended(ours)
+        return next((found for found, limit in self._statistics(ours) if found.size > limit), None)
+
+    def _statistics(self, ours: Pass) -> Iterator[tuple[Parting, float]]:
+        """How far apart each array of statistics is, and how far rounding may bring it."""
+        theirs = self.keras["training"]
         for entry in self.entries:
             if entry.pair[0].kind == "batchnorm" and entry.parts[0].startswith("running"):
                 a, b = ours.statistics.get(entry.pytorch[0]), theirs.statistics.get(entry.keras)
                 place = self.places[id(entry.pair[0])] + (0.5 if entry.parts[0] == "running_var" else 0)
-                if a is not None and b is not None and _size(a, b) > self.limit("training", entry.pair[0].key):
-                    return Parting(place, entry.pair, _size(a, b), entry.parts[0])
-        return None
+                if a is not None and b is not None:
+                    limit = self.limit("training", entry.pair[0].key)
+                    yield Parting(place, entry.pair, _size(a, b), entry.parts[0]), limit
 
     def gradients_part(self, taken_away: Sequence[Difference], put: Sequence[Pair]) -> Parting | None:
         """The last layer, the first on the way back, whose gradients are apart."""
-        ours, theirs = self.pytorch("training", taken_away, put), self.keras["training"]
+        ours = self.pytorch("training", taken_away, put)
         if ours.error:
             return self._ended(ours)
+        return next((found for found, limit in self._gradients(ours) if found.size > limit), None)
+
+    def _gradients(self, ours: Pass) -> Iterator[tuple[Parting, float]]:
+        """How far apart each array's gradients are, the last layer's first, and how far rounding may bring them."""
+        theirs = self.keras["training"]
         largest = max((float(np.abs(g).max()) for g in ours.gradients.values()), default=0.0)
         for entry in sorted(self.entries, key=lambda entry: -self.places[id(entry.pair[0])]):
             a, b = ours.gradients.get(entry.pytorch[0]), theirs.gradients.get(entry.keras)
@@ -202,16 +212,19 @@ class Comparison:
                 continue
             scale = max(float(np.abs(a).max()), 1e-6 * largest)
             size = float(np.abs(a - b).max()) / scale if scale else 0.0
-            if size > max(self.limit("training", entry.pytorch[0], "gradients"), 1e-9):
-                return Parting(self.places[id(entry.pair[0])], entry.pair, size, entry.part)
-        return None
+            limit = max(self.limit("training", entry.pytorch[0], "gradients"), 1e-9)
+            yield Parting(self.places[id(entry.pair[0])], entry.pair, size, entry.part), limit
 
-    def left(self, mode: str, taken_away: Sequence[Difference], put: Sequence[Pair]) -> float:
-        """How far apart the outputs are."""
-        ours, theirs = self.pytorch(mode, taken_away, put).logits, self.keras[mode].logits
-        if ours is None or theirs is None:
+    def left(self, stage: str, taken_away: Sequence[Difference], put: Sequence[Pair]) -> float:
+        """How far apart is what a stage compares: of values the outputs, else the worst array."""
+        ours = self.pytorch("evaluation" if stage == "evaluation" else "training", taken_away, put)
+        if stage in ("statistics", "gradients"):
+            compared = self._statistics(ours) if stage == "statistics" else self._gradients(ours)
+            return max((found.size for found, _ in compared), default=0.0)
+        theirs = self.keras[stage].logits
+        if ours.logits is None or theirs is None:
             return float("nan")
-        return min((_size(ours, b) for b in _as(theirs, ours.shape)), default=float("nan"))
+        return min((_size(ours.logits, b) for b in _as(theirs, ours.logits.shape)), default=float("nan"))
 
 
 # Layouts and sizes.

@@ -20,7 +20,7 @@ class Report:
         unknown: operations that are not compared by configuration.
         differences: in the order in which one would mend them.
         partings: where the two part, and because of what.
-        agreed: how far apart the outputs are once all differences are taken away.
+        agreed: how far apart outputs, statistics and gradients are once all differences are taken away.
         notes: what could not be compared.
     """
 
