@@ -105,6 +105,7 @@ COMMANDS = {
     "two functions": ("diff", "models:pytorch", "models:tensorflow", "--shape", "6"),
     "no such function": ("diff", "models:pytorch", "models:keras_side", "--shape", "6"),
     "no file": ("diff", "nothing.py"),
+    "no folder": ("diff", "pair.py", "--json", "nowhere/found.json"),
     "no functions": ("diff", "models", "models"),
     "three": ("diff", "a.py", "b.py", "c.py"),
     **{name: ("diff", f"{name}.py") for name in FILES},

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 SIZE = 8
+NOISE = {"merge.missing": "torch.add 1", "unexplained.evaluation": "second"}
 # What people who ported a model have asked about in public: why theirs trains or tests worse.
 THREADS = (
     "weight decay that is L2 regularisation on one side",
@@ -238,6 +239,11 @@ def cases() -> dict[str, Case]:
         "momentum in the other library's sense": Case(
             lambda: [conv(3, 6), norm(6, theirs={"momentum": 0.1}), relu(), *head(6)], {"batchnorm.momentum": "norm1"}
         ),
+        "an average of all steps": Case(
+            lambda: [conv(3, 6), norm(6, ours={"momentum": None}), relu(), *head(6)], {"batchnorm.momentum": "norm1"}
+        ),
+        "dropout that always acts": Case(lambda: always("dropout"), {"dropout.in_evaluation": "F.dropout 1"}, (7,)),
+        "noise that always acts": Case(lambda: always("noise"), NOISE, (7,)),
         "variance of batch normalisation": Case(
             lambda: [conv(3, 6), norm(6, stock=True), relu(), *head(6)], {"batchnorm.variance": "norm1"}
         ),
@@ -375,6 +381,9 @@ def cases() -> dict[str, Case]:
             {"optimizer.weight_decay_form": "the optimizer"},
             constants={"pytorch_optimizer": _sgd, "tensorflow_optimizer": _keras_sgd},
         ),
+        "L2 regularisation that one side's layers have": Case(
+            lambda: [dense(7, 5, {"kernel_regularizer": "l2"})], {"loss.regularizers": "the loss"}, (7,)
+        ),
         "what a transposed convolution crops": Case(
             lambda: [
                 conv(3, 6),
@@ -496,10 +505,16 @@ def _sgd(parameters: Any) -> Any:
     return torch.optim.SGD(parameters, 0.1, momentum=0.9, weight_decay=5e-4)
 
 
-def _keras_sgd() -> Any:
+def _keras_sgd(decay: float | None = 5e-4) -> Any:
     import keras
 
-    return keras.optimizers.SGD(0.1, momentum=0.9, weight_decay=5e-4)
+    return keras.optimizers.SGD(0.1, momentum=0.9, weight_decay=decay)
+
+
+def _l2() -> Any:
+    from keras import regularizers
+
+    return regularizers.L2(2.5e-4)
 
 
 def _cross_entropy() -> Any:
@@ -556,6 +571,31 @@ def _lstm() -> Step:
     return Step("lstm", Lstm, [_keras("LSTM", 5, unit_forget_bias=False, **_recurrent(5))])
 
 
+def always(function: str) -> Any:
+    """A perceptron whose PyTorch side draws at random in evaluation, too."""
+    import keras
+    import torch
+    from keras import layers
+    from torch import nn
+    from torch.nn import functional
+
+    class Ours(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(7, 16), nn.Linear(16, 5)
+
+        def forward(self, x: Any) -> Any:
+            x = functional.relu(self.first(x))
+            return self.second(functional.dropout(x, 0.5) if function == "dropout" else x + torch.randn_like(x))
+
+    def theirs() -> Any:
+        dropout = [layers.Dropout(0.5)] if function == "dropout" else []
+        first, second = layers.Dense(16, "relu", name="first", **drawn(7)), layers.Dense(5, name="second", **drawn(16))
+        return keras.Sequential([keras.Input((7,)), first, *dropout, second])
+
+    return Ours, theirs
+
+
 def ALIGNED() -> dict[str, Case]:  # noqa: N802
     """Pairs without any difference."""
     return {
@@ -573,6 +613,20 @@ def ALIGNED() -> dict[str, Case]:  # noqa: N802
         ),
         "aligned: a stride on an odd size": Case(
             lambda: [conv(3, 6, stride=2, theirs={"padding": "same"}), relu(), *head(6)], {}, (9, 9, 3)
+        ),
+        "aligned: functions in another order": Case(
+            lambda: [
+                conv(3, 6),
+                step("first", _pytorch("ReLU"), _keras("MaxPooling2D", 2)),
+                step("second", _pytorch("MaxPool2d", 2), _keras("ReLU")),
+                *head(6),
+            ]
+        ),
+        "aligned: L2 regularisation in either library's words": Case(
+            lambda: [dense(7, 5, {f"{part}_regularizer": _l2() for part in ("kernel", "bias")})],
+            {},
+            (7,),
+            {"pytorch_optimizer": _sgd, "tensorflow_optimizer": partial(_keras_sgd, None)},
         ),
         "aligned: depthwise": Case(lambda: [conv(3, 6), depthwise(6), conv(6, 6, 1), *head(6)]),
         "aligned: zeros after a ReLU": Case(

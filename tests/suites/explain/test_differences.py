@@ -21,6 +21,7 @@ REFUSED = {
     "another size": "mine.py: pytorch() cannot be built (ValueError: not enough values to unpack",
     "no such function": "models:keras_side: cannot be imported (AttributeError",
     "no file": "nothing.py: no such file",
+    "no folder": "--json nowhere/found.json: allowed: a file in a folder that is there",
     "no functions": "'models': allowed: package.module:function",
     "three": "found 3 models; allowed: FILE.py, or two functions",
     "broken": "broken.py: cannot be imported (ZeroDivisionError: division by zero)",

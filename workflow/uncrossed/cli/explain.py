@@ -120,6 +120,8 @@ def diff(options: argparse.Namespace) -> int:
     pair_file.check_named(models)
     if options.threads is not None and options.threads < 1:
         raise InputError(f"--threads: found {options.threads}; allowed: an integer >= 1")
+    if options.json and (options.json.is_dir() or not options.json.absolute().parent.is_dir()):
+        raise InputError(f"--json {options.json}: allowed: a file in a folder that is there")
     shape = tuple(options.shape) if options.shape else None
     pair_file.start(options.threads or max(1, min(4, int(cpus.usable()))))
     pair = pair_file.load(models, shape, options.classes, options.vocabulary, options.channels_first)

@@ -35,11 +35,11 @@ def plan(
         pairs: the pairs of operations.
         sides: PyTorch's operations and Keras'.
         weights: Keras' arrays of one axis, by path.
-        training: in training mode, in which both are compared without dropout.
+        training: in training mode.
+
+    Both are compared without dropout; a function may drop in evaluation, too.
     """
-    made: Plan = {}
-    if training:
-        made |= {operation.call.key: nothing for operation in sides[0].operations if operation.kind == "dropout"}
+    made: Plan = {operation.call.key: nothing for operation in sides[0].operations if operation.kind == "dropout"}
     changed: dict[int, tuple[Operation, Operation, dict[str, Any]]] = {}
     concerned = [(difference, *pair) for difference in taken_away for pair in difference.pairs]
     for difference, ours, theirs in concerned:

@@ -29,6 +29,7 @@ STAGES = (
 INSERTED = ("activation", "rescaling", "pool", "pad", "batchnorm", "layernorm", "groupnorm")
 # Settings whose names say too little.
 WORDS = {"padded_with": "filling of the padding", "drops": "extent of what is dropped at once", "over": "extent"}
+WORDS["in_evaluation"] = "action in evaluation, too,"
 ACTIVATION, RESCALING = "activation", "rescaling"
 
 

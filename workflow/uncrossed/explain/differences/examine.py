@@ -18,6 +18,7 @@ from uncrossed.explain.differences import (
     pairing,
     pytorch_calls,
     recognise,
+    regularizers,
     sharing,
     simplify,
     variances,
@@ -71,7 +72,7 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
     _check_settled(pair, sides)
     pairs, forms = _paired(sides, shapes, {**pair.mapped, **pair.pairs})
     entries = sharing.shared(pairs.pairs, shapes)
-    training, training_notes, softmax = _of_training(pair, sides)
+    training, training_notes, softmax = _of_training(pair, sides, models[1])
 
     report("initial weights are drawn and measured")
     initials = initial.differences(pair, entries, arrays, weights)
@@ -200,20 +201,23 @@ def _sure(found: Sequence[Difference], explained: Explanation, pairs: Pairs) -> 
         missing = difference.setting == "missing" and difference.where == "evaluation"
         if missing and unknown and not explained.unexplained and difference.seen == [UNSEEN]:
             explained.notes.append(f"{difference.what}: without effect, as the other side does it in other words")
-        else:
+        elif difference not in explained.cancelled:
             sure.append(difference)
     return sure
 
 
-def _of_training(pair: PairFile, sides: tuple[Model, Model]) -> tuple[list[Difference], list[str], bool]:
+def _of_training(
+    pair: PairFile, sides: tuple[Model, Model], model: keras.Model
+) -> tuple[list[Difference], list[str], bool]:
     """What differs in optimizers and losses, what could not be compared, and whether the losses see to a softmax."""
+    decay, added, notes = regularizers.read(model, "pytorch_optimizer" in pair.training)
     try:
-        optimizer, optimizer_notes = optimizers.differences(pair.training)
+        optimizer, optimizer_notes = optimizers.differences(pair.training, decay)
         loss, loss_notes, softmax = losses.differences(pair.training, (sides[0].output, sides[1].output))
     except Exception as error:  # whatever its author's code raises
         names = ", ".join(pair.training)
         raise InputError(f"{pair.name}: of {names} one cannot be used ({told(error)})") from error
-    return [*optimizer, *loss], [*optimizer_notes, *loss_notes], softmax
+    return [*optimizer, *added, *loss], [*notes, *optimizer_notes, *loss_notes], softmax
 
 
 def _of_ends(difference: Difference, sides: tuple[Model, Model]) -> bool:
@@ -238,9 +242,10 @@ def _not_compared(
 ) -> Iterator[str]:
     given = {entry.keras for entry in entries} - set(unshared)
     for a, b in pairs.pairs:
-        if not sharing.alike(a, b) and b.call.trained and not given & set(b.arrays.values()):
-            why = "how their arrays correspond is not known, so they were not given the same numbers"
-            yield f"{a.name} / {b.name}: {why}"
+        trained = {b.arrays[part] for part in b.call.trained}
+        if not sharing.alike(a, b) and trained - given:
+            why = f"how {len(trained - given)} of {len(trained)} arrays correspond is not known"
+            yield f"{a.name} / {b.name}: {why}, so they were not given the same numbers"
     for side, model in zip(("PyTorch's", "Keras'"), sides, strict=True):
         for name in model.unused:
             yield f"{side} {name} is not used in evaluation, and was not compared"

@@ -4,6 +4,7 @@ A difference explains a parting if, without it, the two agree up to a later laye
 Keras' values are put in the place of PyTorch's, so that what comes after is still compared.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +47,7 @@ class Explanation:
         taken: the differences that were taken away.
         granted: those that cannot be, and are blamed for a parting.
         put: the pairs of operations where Keras' values were put in.
+        cancelled: what stands in another place on either side, without effect on the outputs.
     """
 
     comparison: Comparison
@@ -57,6 +59,7 @@ class Explanation:
     taken: list[Difference] = field(default_factory=list)
     granted: list[Difference] = field(default_factory=list)
     put: list[Pair] = field(default_factory=list)
+    cancelled: list[Difference] = field(default_factory=list)
 
     def run(self) -> "Explanation":
         """Explain all partings, and say of each difference what was seen of it."""
@@ -68,9 +71,32 @@ class Explanation:
                     self.notes.append(f"{side} model in {mode} ends at {key.partition('|')[0]}: {text}")
         if comparison.keras["evaluation"].error:
             return self
+        if (moved := comparison.moved("evaluation")) > ROUNDED:
+            # What is random hides all else.
+            self.unexplained.append(self._unknown("evaluation", Parting(0, comparison.ends, moved, OUTPUT)))
+            self.notes.append(
+                "PyTorch's model gives other numbers in each pass, also in evaluation: it draws at random"
+            )
+        else:
+            self._stages()
+        for difference in self.found:
+            if not difference.seen and difference.where in ACTING:
+                blurred = "its effect was not seen apart from what is not explained"
+                difference.seen.append(blurred if self.unexplained else UNSEEN)
+        return self
+
+    def _stages(self) -> None:
+        comparison = self.comparison
         self._stage("evaluation", lambda taken, put: comparison.values_part("evaluation", taken, put))
         comparison.forget("evaluation")
-        if "training" in comparison.keras and not comparison.keras["training"].error:
+        if not self.put and comparison.agree() and (moved := self._moved()):
+            self.cancelled = moved
+            for difference in moved:
+                where = " / ".join(name for name in difference.layers[0] if name)
+                self.notes.append(f"{where}: {difference.what}: without effect on the outputs, which agree as they are")
+        if "training" in comparison.keras and comparison.moved("training") > ROUNDED:
+            self.notes.append("PyTorch's model draws at random in training, besides dropout: training was not compared")
+        elif "training" in comparison.keras and not comparison.keras["training"].error:
             self._stage("training", lambda taken, put: comparison.values_part("training", taken, put))
             self._stage("statistics", comparison.statistics_part)
             if self.put:
@@ -79,11 +105,13 @@ class Explanation:
                 )
             else:
                 self._stage("gradients", comparison.gradients_part)
-        for difference in self.found:
-            if not difference.seen and difference.where in ACTING:
-                blurred = "its effect was not seen apart from what is not explained"
-                difference.seen.append(blurred if self.unexplained else UNSEEN)
-        return self
+
+    def _moved(self) -> list[Difference]:
+        """What either side alone has in one place, and the other side in another."""
+        missing = [difference for difference in self.taken if difference.setting == "missing"]
+        ours = Counter({d.pytorch: len(d.pairs) for d in missing if d.pytorch is not None})
+        theirs = Counter({d.tensorflow: len(d.pairs) for d in missing if d.tensorflow is not None})
+        return missing if ours == theirs else []
 
     def _stage(self, stage: str, measure: Measure) -> None:
         parting = measure(self.taken, self.put)

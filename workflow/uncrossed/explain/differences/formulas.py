@@ -55,12 +55,12 @@ def batchnorm(x: Tensor, arrays: Tensors, settings: Settings, operation: Operati
     mean, variance = arrays.get("running_mean"), arrays.get("running_var")
     weight = arrays.get("weight") if settings["scale"] else None
     bias = arrays.get("bias") if settings["shift"] else None
-    keep = settings["momentum"]
+    keep = settings["momentum"] or 0.0  # of an average of all steps the first one is seen
     unbiased = settings.get("variance") != "biased"
     # A copy: what batch normalisation has changed, its way back must find unchanged.
     kept = None if variance is None else variance.detach().clone()
     training = settings["training"] or mean is None
-    made = functional.batch_norm(x, mean, kept, weight, bias, training, 1 - (keep or 0), settings["epsilon"])
+    made = functional.batch_norm(x, mean, kept, weight, bias, training, 1 - keep, settings["epsilon"])
     if training and variance is not None:
         count = x.numel() / x.shape[1]
         with torch.no_grad():

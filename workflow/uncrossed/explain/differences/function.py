@@ -65,7 +65,8 @@ class Comparison:
             entries: the arrays that both have.
             unshared: Keras' arrays that could not be given PyTorch's numbers.
 
-        `errors` says what ended PyTorch's pass early in each mode, `floors` how exact numbers can be.
+        `errors` says what ended PyTorch's pass early in each mode, `floors` how exact numbers can be, and `logits` is
+        what it gives.
         """
         self.models, self.inputs, self.sides, self.pairs = models, inputs, sides, pairs
         self.entries, self.unshared = entries, set(unshared)
@@ -82,6 +83,7 @@ class Comparison:
                 models[1], inputs[1], True, lambda out: keras.ops.sum(out * self.projection), self.wanted[1]
             )
         self.errors: dict[str, tuple[str, str] | None] = {}
+        self.logits: dict[str, np.ndarray | None] = {}  # PyTorch's outputs as they are
         self.floors = {mode: self._floor(mode) for mode in self.keras}
 
     # Passes.
@@ -118,7 +120,7 @@ class Comparison:
     def _floor(self, mode: str) -> dict[str, dict[str, float]]:
         """How far PyTorch's own numbers move when each weight moves by about its last digit."""
         first, random = self.pytorch(mode), np.random.default_rng(3)
-        self.errors[mode] = first.error
+        self.errors[mode], self.logits[mode] = first.error, first.logits
         floating = [p for p in self.models[0].parameters() if p.is_floating_point() and p.numel() < LARGE]
         before = [parameter.detach().clone() for parameter in floating]
 
@@ -152,12 +154,12 @@ class Comparison:
             size = apart(a, b, pair)
             if not size <= self.limit(mode, pair[0].key):
                 return Parting(number, pair, size)
-        pair, number = (self.sides[0].output, self.sides[1].output), len(self.pairs.pairs)
+        pair, number = self.ends, len(self.pairs.pairs)
         if ours.error:
             return Parting(number, pair, float("inf"), ours.error[0])
         if id(pair[0]) in done or (id(pair[0]) in self.places and self.pairs.of_pytorch(pair[0]) is pair[1]):
             return None
-        size = min((_size(ours.logits, b) for b in _as(theirs.logits, ours.logits.shape)), default=float("inf"))
+        size = self._outputs_apart(mode, ours.logits)
         return Parting(number, pair, size, OUTPUT) if size > self.limit(mode, pair[0].key) else None
 
     def limit(self, mode: str, key: str, of: str = "values") -> float:
@@ -221,10 +223,27 @@ class Comparison:
         if stage in ("statistics", "gradients"):
             compared = self._statistics(ours) if stage == "statistics" else self._gradients(ours)
             return max((found.size for found, _ in compared), default=0.0)
-        theirs = self.keras[stage].logits
-        if ours.logits is None or theirs is None:
-            return float("nan")
-        return min((_size(ours.logits, b) for b in _as(theirs, ours.logits.shape)), default=float("nan"))
+        return self._outputs_apart(stage, ours.logits)
+
+    def _outputs_apart(self, mode: str, ours: np.ndarray | None) -> float:
+        theirs = self.keras[mode].logits
+        if ours is None or theirs is None:
+            return float("inf")
+        return min((_size(ours, b) for b in _as(theirs, ours.shape)), default=float("inf"))
+
+    @property
+    def ends(self) -> Pair:
+        """What makes both models' outputs."""
+        return self.sides[0].output, self.sides[1].output
+
+    def agree(self) -> bool:
+        """Whether both models' outputs agree as they are, in every mode."""
+        key = self.ends[0].key
+        return all(self._outputs_apart(mode, self.logits[mode]) <= self.limit(mode, key) for mode in self.logits)
+
+    def moved(self, mode: str) -> float:
+        """How far PyTorch's outputs are apart in two passes, between which weights move by about their last digit."""
+        return self.floors[mode]["values"].get(self.ends[0].key, 0.0)
 
 
 # Layouts and sizes.

@@ -51,7 +51,7 @@ class _Seeing(Recorder):
         name = "/".join([*self.places, layer.name])
         data = self.tensors((args, kwargs))
         if any(word in type(layer).__name__ for word in DROPPING):
-            return self._keep(name, layer, data, data[0], None)
+            return self._keep(name, layer, data, data[0], None, {"training": kwargs.get("training")})
         activation = getattr(layer, "activation", None) if _activated(layer) else None
         if activation is None or activation is keras.activations.linear:
             out = self._run(call, layer, *args, **kwargs)
@@ -149,7 +149,10 @@ class _Seeing(Recorder):
             out = self._run(tf.identity, made[0])
             made = [out]
         variables = getattr(operation, "weights", [])
-        arrays = {_part(variable): variable.path for variable in variables}
+        parts = {variable.path: _part(variable) for variable in variables}
+        if len(set(parts.values())) < len(parts):  # of a layer that has layers of its own
+            parts = {path: "/".join(path.split("/")[-2:]) for path in parts}
+        arrays = {part: path for path, part in parts.items()}
         # A sequential model's arrays are named after it, and it is not its own layer; a recurrent layer's after a cell.
         paths = {path.removeprefix(f"{self.model.name}/").rpartition("/")[0] for path in arrays.values()}
         said = paths.pop() if len(paths) == 1 and not isinstance(operation, layers.RNN) else name
@@ -162,7 +165,7 @@ class _Seeing(Recorder):
             made,
             says=lambda key: extra[key] if key in extra else getattr(operation, key),
             arrays=arrays,
-            trained=frozenset(_part(variable) for variable in variables if id(variable) in self.trained),
+            trained=frozenset(parts[variable.path] for variable in variables if id(variable) in self.trained),
             again=self._numpy(again),
             source=f"{'layers' if isinstance(operation, layers.Layer) else 'ops'}.{type(operation).__name__}",
         )

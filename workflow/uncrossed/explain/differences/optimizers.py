@@ -202,25 +202,26 @@ def _pytorch_steps(optimizer: Any, parameters: Any, gradients: Sequence[Arrays],
     return [parameter.detach().numpy().copy() for parameter in parameters]
 
 
-def _keras_steps(optimizer: Any, weights: Arrays, gradients: Sequence[Arrays]) -> Arrays:
+def _keras_steps(optimizer: Any, weights: Arrays, gradients: Sequence[Arrays], decay: float) -> Arrays:
     import keras
     import tensorflow as tf
 
     variables = [keras.Variable(array, dtype="float64", name=f"w{k}") for k, array in enumerate(weights)]
     optimizer.build(variables)
     for one in gradients:
-        optimizer.apply([tf.constant(gradient) for gradient in one], variables)
+        optimizer.apply([tf.constant(g) + decay * w for g, w in zip(one, variables, strict=True)], variables)
     return [variable.numpy() for variable in variables]
 
 
 # What differs.
 
 
-def differences(functions: Mapping[str, Callable[..., Any]]) -> tuple[list[Difference], list[str]]:
+def differences(functions: Mapping[str, Callable[..., Any]], decay: float = 0.0) -> tuple[list[Difference], list[str]]:
     """What differs between both sides' optimizers, and what could not be compared.
 
     Args:
         functions: `pytorch_optimizer(parameters)`, `tensorflow_optimizer()`, and perhaps `pytorch_clip(parameters)`.
+        decay: what the regularisers of Keras' layers add to the gradient for each weight.
     """
     import torch
 
@@ -236,7 +237,7 @@ def differences(functions: Mapping[str, Callable[..., Any]]) -> tuple[list[Diffe
     parameters = [torch.nn.Parameter(torch.from_numpy(array.copy())) for array in weights]
     ours, theirs = functions["pytorch_optimizer"](parameters), functions["tensorflow_optimizer"]()
     clipper = functions.get("pytorch_clip")
-    taken = _pytorch_steps(ours, parameters, gradients, clipper), _keras_steps(theirs, weights, gradients)
+    taken = _pytorch_steps(ours, parameters, gradients, clipper), _keras_steps(theirs, weights, gradients, decay)
     size = max(float(np.abs(a - w).max()) for a, w in zip(taken[0], weights, strict=True))
 
     def apart(a: Arrays, b: Arrays) -> float:
@@ -255,6 +256,8 @@ def differences(functions: Mapping[str, Callable[..., Any]]) -> tuple[list[Diffe
     clippings = _clipping_of_pytorch(clipper), _clipping_of_keras(theirs)
     one, other = (found | {"clipping": value} for found, value in zip(settings, clippings, strict=True))
     notes = []
+    if decay and not other["weight_decay"]:
+        other |= {"weight_decay": decay, "weight_decay_form": GRADIENT}
     if len(ours.param_groups) > 1:
         notes.append("PyTorch's optimizer has several groups of parameters; the first one was compared")
     for side, own, steps_taken in (("PyTorch's", one, taken[0]), ("Keras'", other, taken[1])):

@@ -68,6 +68,8 @@ class _Seeing(TorchFunctionMode):
         self.recorder = Recorder(lambda value: isinstance(value, torch.Tensor), kept_of, wanted)
         self.names = {id(tensor): name for name, tensor in _arrays(model)}
         self.trained = {name for name, _ in model.named_parameters()}
+        # Batch normalisation that averages all steps tells its function another factor in each.
+        self.averaging = {name for name, module in model.named_modules() if getattr(module, "momentum", 0) is None}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         recorder, kwargs = self.recorder, kwargs or {}
@@ -77,6 +79,8 @@ class _Seeing(TorchFunctionMode):
         owner = recorder.places[-1] if recorder.places else ""
         data = self._data((args, kwargs))
         arguments = _bound(func, name, args, kwargs)
+        if name == "batchnorm" and owner in self.averaging:
+            arguments["momentum"] = None
         arrays = {part: value for part, value in arguments.items() if id(value) in self.names}
 
         def run(inputs: Tensors) -> Any:

@@ -111,6 +111,10 @@ def _momentum_in_pytorch(value: float, call: Call) -> str:
     return f"momentum={1 - value:.12g}"
 
 
+def _momentum_in_keras(value: float | None, call: Call) -> str:
+    return "(Keras has no average of all steps)" if value is None else f"momentum={text(value)}"
+
+
 def _never(call: Call) -> None:
     return None
 
@@ -239,6 +243,12 @@ def _dropped(call: Call) -> str:
     return "single numbers"
 
 
+def _dropped_always(call: Call) -> bool:
+    """Whether a function of PyTorch's drops in evaluation mode, in which the call was read."""
+    function = call.source.startswith(("F.", "torch."))
+    return function and bool(call.get("training", call.get("train", False)))
+
+
 # How either side writes what is dropped.
 DROPPED = {
     "single numbers": ("nn.Dropout", "layers.Dropout"),
@@ -333,7 +343,7 @@ SETTINGS: dict[str, tuple[Setting, ...]] = {
         EPSILON,
         SCALED,
         SHIFTED,
-        Setting("momentum", _kept, _number("momentum"), _momentum_in_pytorch, "momentum={}", "statistics"),
+        Setting("momentum", _kept, _number("momentum"), _momentum_in_pytorch, _momentum_in_keras, "statistics"),
         # Measured, not read: `variances` fills it in.
         Setting(
             "variance",
@@ -390,6 +400,14 @@ SETTINGS: dict[str, tuple[Setting, ...]] = {
     "dropout": (
         Setting("rate", _rate, _rate, "p={}", "rate={}", "configuration"),
         Setting("drops", _dropped, _dropped, _dropout_in_pytorch, _dropout_in_keras, "configuration"),
+        Setting(
+            "in_evaluation",
+            _dropped_always,
+            lambda call: call.get("training") is True,
+            "training={} where it is called (self.training: in training alone)",
+            "training={} where it is called (None: in training alone)",
+            "configuration",
+        ),
     ),
     "pad": (
         Setting(

@@ -27,8 +27,9 @@ def _kept(
 ) -> str | None:
     name, axis = operation.arrays.get(("running_var", "moving_variance")[side]), (1, -1)[side]
     source = operation.inputs[0] if operation.inputs else None
-    values, keep = inputs if source is None else seen.values.get(source.key), operation.settings.get("momentum")
-    if name not in seen.statistics or values is None or keep is None or keep == 1:
+    # An average of all steps keeps nothing in the first one.
+    values, keep = inputs if source is None else seen.values.get(source.key), operation.settings.get("momentum") or 0.0
+    if name not in seen.statistics or values is None or keep == 1:
         return None
     if values.ndim != len(operation.call.x) or values.shape[axis] != before[name].size:
         return None
