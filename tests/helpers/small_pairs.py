@@ -629,6 +629,9 @@ def ALIGNED() -> dict[str, Case]:  # noqa: N802
             {"pytorch_optimizer": _sgd, "tensorflow_optimizer": partial(_keras_sgd, None)},
         ),
         "aligned: depthwise": Case(lambda: [conv(3, 6), depthwise(6), conv(6, 6, 1), *head(6)]),
+        "aligned: as many groups as channels": Case(
+            lambda: [conv(3, 12, stride=2, ours={"groups": 3}, theirs={"groups": 3}), *head(12)]
+        ),
         "aligned: zeros after a ReLU": Case(
             lambda: [
                 conv(3, 6),

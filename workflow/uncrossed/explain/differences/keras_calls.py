@@ -24,6 +24,7 @@ LEAVES = ("Bidirectional", "RNN", "GRU", "LSTM", "SimpleRNN", "MultiHeadAttentio
 # Layers whose activation comes after all else that they do.
 ACTIVATED = (layers.Dense, layers.EinsumDense)
 CONVOLUTIONS = ("Conv", "Depthwise", "Separable")
+CONVOLVED: Any = layers.Conv2D.__base__
 SHIPPED = {name for name, value in vars(layers).items() if isinstance(value, type)} - {"Layer", "Wrapper", "RNN"}
 # What drops at random; with these off both sides can be compared in training.
 DROPPING = ("Dropout", "DropPath", "StochasticDepth", "GaussianNoise")
@@ -221,7 +222,7 @@ def record(
 @contextlib.contextmanager
 def _watching(seeing: _Seeing) -> Iterator[None]:
     """All calls are seen while the block runs."""
-    call_layer, call_operation = layers.Layer.__call__, keras.Operation.__call__
+    call_layer, call_operation, convolved = layers.Layer.__call__, keras.Operation.__call__, CONVOLVED.convolution_op
 
     def of_layer(self: Any, *args: Any, **kwargs: Any) -> Any:
         return seeing.layer(self, call_layer, args, kwargs)
@@ -238,6 +239,7 @@ def _watching(seeing: _Seeing) -> Iterator[None]:
         if inspect.isfunction(function) and name not in ("get", "serialize", "deserialize", "linear")
     ]
     layers.Layer.__call__, keras.Operation.__call__ = of_layer, of_operation
+    CONVOLVED.convolution_op = functools.partialmethod(_convolved, convolved)
     for module, name, function in wrapped:
         setattr(module, name, _wrapped(seeing, function, plain(name)))
     op_callbacks.add_op_callback(seeing.seen_by_tensorflow)
@@ -248,6 +250,21 @@ def _watching(seeing: _Seeing) -> Iterator[None]:
         for module, name, function in wrapped:
             setattr(module, name, function)
         layers.Layer.__call__, keras.Operation.__call__ = call_layer, call_operation
+        CONVOLVED.convolution_op = convolved
+
+
+def _convolved(layer: Any, convolved: Callable[..., Any], inputs: Any, kernel: Any) -> Any:
+    """A convolution in as many groups as channels by TensorFlow's depthwise one, which is the same.
+
+    On a CPU Keras has any convolution in groups compiled anew in each call, which takes seconds.
+    """
+    channels = inputs.shape[-1]
+    alike = layer.groups == channels > 1 and layer.data_format == "channels_last"
+    if not alike or len(kernel.shape) != 4 or len(set(layer.strides)) > 1:
+        return convolved(layer, inputs, kernel)
+    kernel = keras.ops.reshape(kernel, (*kernel.shape[:2], channels, -1))
+    options = layer.strides[0], layer.padding, layer.data_format, layer.dilation_rate
+    return keras.ops.depthwise_conv(inputs, kernel, *options)
 
 
 def _wrapped(seeing: _Seeing, function: Callable[..., Any], name: str) -> Callable[..., Any]:
