@@ -511,6 +511,12 @@ def _keras_sgd(decay: float | None = 5e-4) -> Any:
     return keras.optimizers.SGD(0.1, momentum=0.9, weight_decay=decay)
 
 
+def _prelu() -> Any:
+    from keras import initializers
+
+    return _keras("PReLU", shared_axes=[1, 2], alpha_initializer=initializers.Constant(0.25))
+
+
 def _l2() -> Any:
     from keras import regularizers
 
@@ -627,6 +633,9 @@ def ALIGNED() -> dict[str, Case]:  # noqa: N802
             {},
             (7,),
             {"pytorch_optimizer": _sgd, "tensorflow_optimizer": partial(_keras_sgd, None)},
+        ),
+        "aligned: slopes that are trained": Case(
+            lambda: [conv(3, 6), step("prelu", _pytorch("PReLU", 6), _prelu()), *head(6)],
         ),
         "aligned: depthwise": Case(lambda: [conv(3, 6), depthwise(6), conv(6, 6, 1), *head(6)]),
         "aligned: as many groups as channels": Case(

@@ -23,6 +23,8 @@ UNLIKELY, FITS = 1e-9, 1e-4
 ENOUGH, BUILDS = 3_000, 4
 # A model's other layers decide between schemes of which none is so many times likelier.
 LIKELIER = 1_000
+# Of fewer numbers no distribution is said.
+TOO_FEW = 20
 LARGE, LARGEST = 5_000_000, 60_000
 # Keras cuts normal distributions at two deviations, and widens them so that their deviation is as named.
 WIDER = 0.87962566103423978
@@ -136,6 +138,19 @@ SCHEMES = (
     *(_fixed("truncated", size) for size in (0.01, 0.02, 0.05)),
     _fixed("uniform", 0.05),
 )
+# What PyTorch's recurrent layers draw; their number of outputs is that of all gates.
+RECURRENT = {
+    kind: (
+        Scheme(
+            "U(±1/√units)",
+            "uniform",
+            lambda fan_in, fan_out, gates=gates: math.sqrt(gates / fan_out),
+            f"as PyTorch's layers do: {_BOUND}units**-0.5",
+            "keras.initializers.RandomUniform(-b, b) with b = units**-0.5",
+        ),
+    )
+    for kind, gates in (("gru", 3), ("lstm", 4), ("rnn", 1))
+}
 
 
 @dataclass
@@ -165,7 +180,7 @@ def differences(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights:
     for (kind, part, depthwise), group in groups.items():
         if not any(_differ(drawn, (None, None)) for drawn in group):
             continue
-        schemes = tuple(_common([(drawn.sides[k], drawn.fans) for drawn in group], before[k]) for k in (0, 1))
+        schemes = tuple(_common([(drawn.sides[k], drawn.fans) for drawn in group], before[k], kind) for k in (0, 1))
         for scheme, others in zip(schemes, before, strict=True):
             others |= {scheme} if scheme else set()
         made: dict[Any, Difference] = {}
@@ -173,7 +188,7 @@ def differences(pair: PairFile, entries: Sequence[Shared], arrays: Any, weights:
             if not _differ(drawn, schemes):
                 continue
             own = [
-                common or (_common([(values, drawn.fans)], others) if _random(values) else None)
+                common or _common([(values, drawn.fans)], others, kind)
                 for values, common, others in zip(drawn.sides, schemes, before, strict=True)
             ]
             said = tuple(scheme.name if scheme else _said(drawn.sides[k]) for k, scheme in enumerate(own))
@@ -260,7 +275,7 @@ def _differ(drawn: Drawn, schemes: tuple[Scheme | None, Scheme | None]) -> bool:
     if all(schemes):
         laws = [scheme.law(*drawn.fans) for scheme in schemes if scheme]
         return laws[0].family != laws[1].family or abs(laws[0].size / laws[1].size - 1) > 1e-6
-    if len(ours) < 20:
+    if len(ours) < TOO_FEW:
         return False
     if stats.ks_2samp(ours, theirs, method="asymp").pvalue < UNLIKELY:
         return True
@@ -269,28 +284,35 @@ def _differ(drawn: Drawn, schemes: tuple[Scheme | None, Scheme | None]) -> bool:
     return abs(ratio) > 7 * math.hypot(*errors)
 
 
-def _common(draws: Sequence[tuple[np.ndarray, tuple[int, int]]], others: Container[Scheme]) -> Scheme | None:
+def _common(draws: Sequence[tuple[np.ndarray, tuple[int, int]]], others: Container[Scheme], kind: str) -> Scheme | None:
     """The scheme that all draws of one part of one kind follow; None where there is none.
 
-    Of several the likeliest, or one of `others`, the model's other kinds', that is nearly as likely.
+    Of several the likeliest, or one of `others`, the model's other kinds', that is nearly as likely. Of few numbers
+    one of the others is asked for alone.
     """
-    drawn = [(values, fans) for values, fans in draws if _random(values) and len(values) >= 20]
-    if not drawn or len(drawn) < len(draws):
+    if not all(_random(values) for values, _ in draws):
         return None
+    few = any(len(values) < TOO_FEW for values, _ in draws)
 
-    def likelihood(scheme: Scheme) -> float:
-        return sum(scheme.law(*fans).likelihood(values) for values, fans in drawn)
+    def fits(scheme: Scheme) -> bool:
+        return all(scheme.law(*fans).fits(values) for values, fans in draws)
 
-    likely = {scheme: value for scheme in SCHEMES if np.isfinite(value := likelihood(scheme))}
-    fitting = [s for s in likely if all(s.law(*fans).fits(values) for values, fans in drawn)]
-    if fitting:
-        best = max(fitting, key=likely.__getitem__)
-        near = [s for s in fitting if s in others and likely[s] > likely[best] - math.log(LIKELIER)]
-        return max(near, key=likely.__getitem__, default=best)
+    likely = {
+        scheme: value
+        for scheme in (*SCHEMES, *RECURRENT.get(kind, ()))
+        if (scheme in others or not few)
+        and np.isfinite(value := sum(scheme.law(*fans).likelihood(values) for values, fans in draws))
+    }
+    ordered = sorted(likely, key=lambda scheme: -likely[scheme])
+    if (best := next(filter(fits, ordered), None)) is not None:
+        near = [scheme for scheme in ordered if likely[scheme] > likely[best] - math.log(LIKELIER)]
+        return next((scheme for scheme in near if scheme in others and fits(scheme)), best)
+    if few:
+        return None
     # No scheme that is known: perhaps one deviation for all.
-    deviation = float(f"{math.sqrt(np.mean([np.square(values).mean() for values, _ in drawn])):.2g}")
+    deviation = float(f"{math.sqrt(np.mean([np.square(values).mean() for values, _ in draws])):.2g}")
     scheme = _fixed("normal", deviation)
-    return scheme if all(scheme.law(*fans).fits(values) for values, fans in drawn) else None
+    return scheme if fits(scheme) else None
 
 
 def _fans(entry: Shared, weights: Mapping[str, np.ndarray]) -> tuple[int, int]:

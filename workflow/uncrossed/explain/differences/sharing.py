@@ -124,8 +124,6 @@ def to_keras(entry: Shared, arrays: Sequence[np.ndarray], shape: tuple[int, ...]
         made = array.reshape(array.shape[:2]).T.reshape(shape)
     elif kind == "dense" and entry.part == "kernel":
         made = Layer("", "", "dense", flattened(entry.pair)).to_tensorflow("weight", array)
-    elif kind in ("batchnorm", "dense") or array.ndim <= 1:
-        made = array
     else:
         made = array.reshape(shape) if array.size == math.prod(shape) else array
     if made.shape != shape:
