@@ -84,6 +84,7 @@ def tensorflow_optimizer():
     "one_side": "def pytorch():\n    return 1\n",
     "no_model": PAIR.replace("return nn.Sequential(", "return ("),
     "another_shape": PAIR.replace("SHAPE = (6,)", "SHAPE = (7,)"),
+    "empty": PAIR.replace("return nn.Sequential(", "return nn.Flatten() or ("),
     "bad_shape": PAIR.replace("SHAPE = (6,)", "SHAPE = 6"),
     "bad_pairs": PAIR.replace("PAIRS = {}", "PAIRS = [1]"),
     "one_layer_less": PAIR.replace("layers.Dense(8), layers.Dense(8)", "layers.Dense(8)"),

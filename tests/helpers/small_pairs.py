@@ -243,6 +243,15 @@ def cases() -> dict[str, Case]:
             lambda: [conv(3, 6), norm(6, ours={"momentum": None}), relu(), *head(6)], {"batchnorm.momentum": "norm1"}
         ),
         "dropout that always acts": Case(lambda: always("dropout"), {"dropout.in_evaluation": "F.dropout 1"}, (7,)),
+        "slopes drawn at random in training": Case(
+            lambda: [
+                dense(7, 16),
+                step("slope", _pytorch("RReLU", 0.2, 0.3), _keras("LeakyReLU", negative_slope=0.25)),
+                dense(16, 5),
+            ],
+            {"unexplained.training": "dense2"},
+            (7,),
+        ),
         "noise that always acts": Case(lambda: always("noise"), NOISE, (7,)),
         "variance of batch normalisation": Case(
             lambda: [conv(3, 6), norm(6, stock=True), relu(), *head(6)], {"batchnorm.variance": "norm1"}

@@ -26,6 +26,7 @@ REFUSED = {
     "three": "found 3 models; allowed: FILE.py, or two functions",
     "broken": "broken.py: cannot be imported (ZeroDivisionError: division by zero)",
     "one_side": "one_side.py: lacks the function 'tensorflow'",
+    "empty": "empty.py: pytorch() gives a model that computes nothing; allowed: one that does",
     "no_model": "no_model.py: pytorch() gives tuple; allowed: a torch.nn.Module",
     "another_shape": "another_shape.py: pytorch() cannot be run on inputs of (7,)",
     "bad_shape": "bad_shape.py: SHAPE is 6; allowed: the sizes of one input",

@@ -179,7 +179,8 @@ def _missing(side: str, operation: Operation, pairs: Pairs) -> Difference:
     add = f"add {written(operation, 'keras' if ours else 'pytorch')} after {START if partner is None else partner.name}"
     leave_out = f"leave out {operation.name}"
     noun = KINDS[operation.kind].noun
-    value = written(operation, "pytorch") if operation.kind in (ACTIVATION, RESCALING, "dropout", "pool") else noun
+    own = "pytorch" if ours or operation.kind == RESCALING else "keras"
+    value = written(operation, own) if operation.kind in (ACTIVATION, RESCALING, "dropout", "pool") else noun
     return Difference(
         f"{operation.kind}.missing",
         f"{noun} that {has} alone has, and {lacks} lacks",

@@ -38,7 +38,7 @@ class Known:
 
 def _nice(value: float) -> float:
     """A parameter as it was probably written: rounding of float32 and of the formula taken away."""
-    return float(f"{value:.6g}")
+    return float(f"{value:.7g}")
 
 
 def _plus(x: torch.Tensor) -> torch.Tensor:

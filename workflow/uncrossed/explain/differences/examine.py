@@ -28,7 +28,7 @@ from uncrossed.explain.differences.configuration import Difference
 from uncrossed.explain.differences.explanation import UNSEEN, Explanation
 from uncrossed.explain.differences.function import Comparison
 from uncrossed.explain.differences.operations import Model, Operation
-from uncrossed.explain.differences.pair_file import FEW, PairFile, keras_model, told
+from uncrossed.explain.differences.pair_file import FEW, SIDES, PairFile, keras_model, told
 from uncrossed.explain.differences.pairing import Pairs
 from uncrossed.explain.differences.report import Report
 from uncrossed.explain.differences.sharing import Shared
@@ -68,6 +68,9 @@ def examine(pair: PairFile, report: Callable[[str], None] = lambda step: None) -
         recognise.read(seen, "pytorch", arrays, trained[0]),
         recognise.read(other, "keras", weights, trained[1]),
     )
+    for side, read in zip(SIDES, sides, strict=True):
+        if read.output is None:
+            raise InputError(f"{pair.name}: {side}() gives a model that computes nothing; allowed: one that does")
     shapes = {name: tuple(array.shape) for name, array in [*arrays.items(), *weights.items()]}
     _check_settled(pair, sides)
     pairs, forms = _paired(sides, shapes, {**pair.mapped, **pair.pairs})

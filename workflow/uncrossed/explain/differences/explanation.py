@@ -94,7 +94,8 @@ class Explanation:
             for difference in moved:
                 where = " / ".join(name for name in difference.layers[0] if name)
                 self.notes.append(f"{where}: {difference.what}: without effect on the outputs, which agree as they are")
-        if "training" in comparison.keras and comparison.moved("training") > ROUNDED:
+        if "training" in comparison.keras and (random := comparison.moved("training")) > ROUNDED:
+            self.unexplained.append(self._unknown("training", Parting(0, comparison.ends, random, OUTPUT)))
             self.notes.append("PyTorch's model draws at random in training, besides dropout: training was not compared")
         elif "training" in comparison.keras and not comparison.keras["training"].error:
             self._stage("training", lambda taken, put: comparison.values_part("training", taken, put))
@@ -109,8 +110,10 @@ class Explanation:
     def _moved(self) -> list[Difference]:
         """What either side alone has in one place, and the other side in another."""
         missing = [difference for difference in self.taken if difference.setting == "missing"]
-        ours = Counter({d.pytorch: len(d.pairs) for d in missing if d.pytorch is not None})
-        theirs = Counter({d.tensorflow: len(d.pairs) for d in missing if d.tensorflow is not None})
+        if not missing:
+            return []
+        alone = [operations for difference in missing for operations in difference.pairs]
+        ours, theirs = (Counter(f"{o.kind} {o.settings}" for o in side if o) for side in zip(*alone, strict=True))
         return missing if ours == theirs else []
 
     def _stage(self, stage: str, measure: Measure) -> None:
@@ -153,7 +156,9 @@ class Explanation:
             if following is not None and following.place <= parting.place:
                 return
             parting = following
-        self.agreed[stage] = self.comparison.left(stage, self.taken, self.put)
+        left = self.comparison.left(stage, self.taken, self.put)
+        if left < float("inf"):  # of one shape
+            self.agreed[stage] = left
 
     def _round(self, stage: str, measure: Measure, parting: Parting) -> tuple[bool, Parting | None]:
         """Take away what single precision does to an operation, and all like it; whether it was that, what parts then.
