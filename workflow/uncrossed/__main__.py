@@ -5,7 +5,7 @@ import sys
 from uncrossed.common.environment import renew
 
 # The commands that compute, which what a site or a user has set must not change.
-COMPUTING = ("train", "preflight", "trace", "prove", "recalibrate", "bench", "verify")
+COMPUTING = ("train", "preflight", "diff", "trace", "prove", "recalibrate", "bench", "verify")
 
 
 def main() -> None:

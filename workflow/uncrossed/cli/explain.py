@@ -1,6 +1,6 @@
 """Commands that say why two models differ, or whether they do.
 
-These are `architecture`, `explain`, `trace`, `prove`, `recalibrate`.
+These are `diff`, `architecture`, `explain`, `trace`, `prove`, `recalibrate`.
 """
 
 import argparse
@@ -23,8 +23,36 @@ from uncrossed.study.trial import FRAMEWORKS, Job
 
 def add_commands(commands: Any) -> None:
     """Add them to the command line's grammar."""
-    group = commands.add_parser("architecture", help="check an architecture of one's own")
+    command = commands.add_parser(
+        "diff", help="say what differs between a PyTorch model and its Keras twin, and what to write"
+    )
+    command.add_argument(
+        "models",
+        nargs="+",
+        metavar="FILE",
+        help="FILE.py with pytorch() and tensorflow(); or two functions as package.module:function, PyTorch's first",
+    )
+    command.add_argument("--shape", type=int, nargs="+", metavar="N", help="of one input, as Keras takes it (32 32 3)")
+    command.add_argument("--classes", type=int, help="outputs, where the functions are told (10)")
+    command.add_argument("--vocabulary", type=int, metavar="N", help="inputs are whole numbers below N")
+    command.add_argument(
+        "--channels-first",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="whether PyTorch's inputs are so (default: yes, for images)",
+    )
+    command.add_argument(
+        "--map", action="store_true", help="print which layer is which, as an architecture's file has it"
+    )
+    command.add_argument("--json", type=Path, help="write all that is found here too")
+    command.add_argument("--threads", type=int, help="CPU threads (as many as there are, at most 4)")
+    command.set_defaults(run=diff)
+
+    group = commands.add_parser("architecture", help="write or check an architecture of one's own")
     group = group.add_subparsers(required=True, metavar="DO")
+    command = group.add_parser("new", help="write a file with a tiny pair and comments, to begin with")
+    command.add_argument("file", type=Path, help="FILE.py, which must not be there")
+    command.set_defaults(run=new_architecture)
     command = group.add_parser("check", help="build both sides and name what is missing or wrong, in order")
     command.add_argument("file", help="FILE.py, or a name of the package's")
     like = BUILT_IN_DATASETS["cifar10"]
@@ -81,6 +109,44 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--threads", type=int, help="CPU threads; default: those of a model's training")
     add_own_architectures(command)
     command.set_defaults(run=recalibrate)
+
+
+def diff(options: argparse.Namespace) -> int:
+    """Print what differs between two models; exit 1 when something does."""
+    from uncrossed.common import cpus, files
+    from uncrossed.explain.differences import pair_file
+
+    models = tuple(options.models)
+    pair_file.check_named(models)
+    if options.threads is not None and options.threads < 1:
+        raise InputError(f"--threads: found {options.threads}; allowed: an integer >= 1")
+    if options.json and (options.json.is_dir() or not options.json.absolute().parent.is_dir()):
+        raise InputError(f"--json {options.json}: allowed: a file in a folder that is there")
+    shape = tuple(options.shape) if options.shape else None
+    pair_file.start(options.threads or max(1, min(4, int(cpus.usable()))))
+    pair = pair_file.load(models, shape, options.classes, options.vocabulary, options.channels_first)
+
+    def report(step: str) -> None:
+        print(f"{step} ...", file=sys.stderr, flush=True)
+
+    # What needs both frameworks.
+    from uncrossed.explain.differences.examine import examine
+    from uncrossed.explain.differences.printed import printed
+
+    found = examine(pair, report)
+    print(printed(found, options.map))
+    if options.json:
+        files.write_json(options.json, found.plain())
+    return 1 if found.differences else 0
+
+
+def new_architecture(options: argparse.Namespace) -> int:
+    """Write a file to begin with."""
+    from uncrossed.explain import skeleton
+
+    skeleton.write(options.file)
+    print(f"{options.file}: a tiny pair, to be replaced by yours; look at it by\n  uncrossed diff {options.file}")
+    return 0
 
 
 def check_architecture(options: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""Why two models differ: the proof that all differences are known, and the trace of one pair."""
+"""Why two models differ: what differs in any pair, the proof that all of it is known, and the trace of one pair."""
