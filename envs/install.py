@@ -107,7 +107,7 @@ def main(arguments: list) -> None:
     first = [line for name, line in pins((ENVS / "venv.txt").read_text(encoding="utf-8")) if name in FIRST]
     others = [line for name, line in known if name not in FIRST]
     # The first small packages say whether there is a network.
-    fault = install(python, first, "--retries", "1", "--timeout", "20", quiet=True)
+    fault = install(python, first, "--no-deps", "--retries", "1", "--timeout", "20", quiet=True)
     if fault:
         offline = "is there a network? " if "from versions: none" in fault else ""
         end(f"{', '.join(FIRST)} cannot be installed: {offline}{fault}")
