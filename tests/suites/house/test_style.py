@@ -22,4 +22,5 @@ def test_nothing_else_lies_at_the_top():
     top = {name.split("/")[0] for name in tracked.stdout.splitlines()}
     folders = {"Snakefile", "workflow", "config", "envs", "profiles", "results", "tests", "docs", "README.md"}
     expected = {"pyproject.toml", "Makefile", "LICENSE", "CITATION.cff", ".ci", ".github", ".gitignore", "slurm"}
+    expected |= {".snakemake-workflow-catalog.yml"}
     assert top == folders | expected
