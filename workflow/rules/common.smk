@@ -193,8 +193,11 @@ def environment(framework):
 
 
 def image(framework):
-    """The container image of a framework's jobs, which `apptainer build` makes of the definition beside it."""
-    return f"{workflow.basedir}/envs/{framework}.sif"
+    """The container image of a framework's jobs, in the clone in which Snakemake runs.
+
+    `apptainer build` makes it of the definition beside it. Snakemake takes no path with a space, as a clone's may be.
+    """
+    return f"envs/{framework}.sif"
 
 
 def preflight_files(framework):

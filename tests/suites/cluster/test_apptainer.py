@@ -1,6 +1,6 @@
 """With `--sdm apptainer` each framework's jobs run in its image."""
 
-from helpers.commands import PATH, REPOSITORY, STAND_IN
+from helpers.commands import PATH, STAND_IN
 from helpers.studies import Folder
 
 
@@ -10,5 +10,5 @@ def test_a_training_runs_in_its_frameworks_image(tmp_path):
     options = ["--sdm", "apptainer", "--apptainer-args=--nv"]
     folder.snakemake(target, *options, PATH=f"{STAND_IN}:{PATH}", APPTAINER_SAID=str(said))
     assert (folder.path / target).exists()
-    assert said.read_text() == f"{REPOSITORY}/envs/pytorch.sif\n"
+    assert said.read_text() == "envs/pytorch.sif\n"
     assert folder.planned(target) == []
