@@ -63,14 +63,14 @@ def suits(wheel: str) -> bool:
     return (own or any_) and (system == "any" or ("x86_64" in system and "manylinux" in system))
 
 
-def with_hashes(pins: str, files: dict[tuple[str, str], list[str]]) -> str:
+def with_hashes(pins: str, known: dict[tuple[str, str], list[str]]) -> str:
     """Pins, one a line, each with the hashes of its files; what only other systems need is left out."""
     lines = []
     for line in pins.splitlines():
         pin, _, marker = line.partition(" ; ")
         name, version = pin.split("==")
         if "sys_platform == 'win32'" not in marker:
-            lines.append(" ".join([line, *(f"--hash=sha256:{digest}" for digest in files[name, version])]))
+            lines.append(" ".join([line, *(f"--hash=sha256:{digest}" for digest in known[name, version])]))
     return "".join(f"{line}\n" for line in lines)
 
 

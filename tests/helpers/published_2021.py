@@ -10,14 +10,14 @@ from helpers.commands import REPOSITORY
 PACKED = REPOSITORY / "tests/published-2021"
 
 
-@cache
 def published_folder() -> Path:
     """A folder with the three tables, which is removed with the process."""
+    return Path(_unpacked().name)
+
+
+@cache
+def _unpacked() -> tempfile.TemporaryDirectory:
     folder = tempfile.TemporaryDirectory(prefix="published-2021-")
-    _kept.append(folder)
     for path in PACKED.glob("*.csv.xz"):
         (Path(folder.name) / path.stem).write_bytes(lzma.decompress(path.read_bytes()))
-    return Path(folder.name)
-
-
-_kept: list[tempfile.TemporaryDirectory] = []
+    return folder

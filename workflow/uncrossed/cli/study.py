@@ -191,10 +191,7 @@ def make_factorial(options: argparse.Namespace) -> None:
         )
     ]
     rows += factorial.repeats(chosen, options.repeats) if options.repeats else []
-    manifest.write(options.output, rows)
-    for line in _of_factorial(rows, touching, study):
-        print(line)
-    print(f"{options.output}: {_of_rows(rows)}")
+    _write_factorial(options.output, rows, touching, study)
     if study.search:
         print(f"{options.study} has a search and does not build it; a study of its own does, whose 'manifest' names it")
     elif Path(study.manifest).resolve() != options.output.resolve():
@@ -214,6 +211,14 @@ def _halves(text: str | None, architectures: Collection[str]) -> Collection[str]
             )
         found.append(name)
     return found
+
+
+def _write_factorial(output: Path, rows: Collection[Any], touching: Mapping[str, Collection[str]], study: Any) -> None:
+    """Write the manifest of factorials; say what they cross, and what they take."""
+    manifest.write(output, rows)
+    for line in _of_factorial(rows, touching, study):
+        print(line)
+    print(f"{output}: {_of_rows(rows)}")
 
 
 def _of_factorial(rows: Collection[Any], touching: Mapping[str, Collection[str]], study: Any) -> Iterator[str]:
@@ -331,8 +336,5 @@ def explain_published(options: argparse.Namespace) -> None:
 
     study = _study(options)
     rows = explained.rows(published_tables.read(options.folder, options.url), options.seed)
-    manifest.write(options.output, rows)
     touching = {name: study.architectures[name].touching for name in {row.architecture for row in rows}}
-    for line in _of_factorial(rows, touching, study):
-        print(line)
-    print(f"{options.output}: {_of_rows(rows)}")
+    _write_factorial(options.output, rows, touching, study)
