@@ -22,7 +22,7 @@ ENVS = Path(__file__).resolve().parent
 OLDEST, NEWEST = (3, 11), (3, 13)
 MACHINE = "Linux", "x86_64"
 # What the lists named here take, in GB: of downloads, and in the environment. Lists of the user's own are not known.
-SIZES = {"venv": (3.0, 8.0), "pytorch": (2.5, 6.5), "tensorflow": (3.0, 7.0), "workflow": (0.3, 1.2)}
+SIZES = {"venv": (3.0, 9.0), "pytorch": (2.5, 6.5), "tensorflow": (3.0, 7.0), "workflow": (0.3, 1.2)}
 # These install the others, so that nothing depends on the pip of a machine.
 FIRST = ("pip", "setuptools", "wheel")
 
