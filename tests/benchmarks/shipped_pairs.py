@@ -41,17 +41,18 @@ PAIRS = {
 }
 # What the sources say besides, and the comparison cannot see.
 RESNET = (
-    "The stride of a stage lies in the second, 3 x 3 convolution of its first block in torchvision (often called "
-    "ResNet v1.5), and in the first, 1 x 1 one in Keras (as the paper has it). Keras' biases stand before batch "
-    "normalisation, which in training takes them away again: they begin at zero, and matter where weights are copied."
+    "torchvision has the stride of a stage in the second, 3 x 3 convolution of its first block (often called ResNet "
+    "v1.5). Keras has it in the first, 1 x 1 convolution, as the paper does. The biases of Keras' convolutions stand "
+    "before batch normalisation, which cancels them in training. They begin at zero, and matter where weights are "
+    "copied."
 )
 NOTES = {
     **dict.fromkeys(("ResNet50", "ResNet101", "ResNet152"), RESNET),
-    "EfficientNetB0": "Keras' layer `normalization` holds no statistics unless trained weights are loaded: without "
-    "them images are divided by 255, and no more. It cannot be left out.",
-    "InceptionV3": "torchvision's parameters include those of an auxiliary classifier, 3,326,696, whose output is "
-    "the second one in training; `aux_logits=False` leaves it out. With trained weights torchvision's also rescales "
-    "images inside (`transform_input=True`), which it does not here.",
+    "EfficientNetB0": "Keras' layer `normalization` holds no statistics unless trained weights are loaded. Without "
+    "them, images are divided by 255, and nothing else is done to them. The layer cannot be left out.",
+    "InceptionV3": "torchvision's parameters include the 3,326,696 of an auxiliary classifier. Its output is the "
+    "second one in training; `aux_logits=False` leaves it out. With trained weights, torchvision's model also rescales "
+    "images inside (`transform_input=True`); here it does not.",
 }
 FILE = '''"""{name}, as both libraries ship it."""
 
@@ -115,26 +116,34 @@ def _page(reports: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield "# torchvision's networks and keras.applications' of the same names"
     yield ""
     yield from _wrapped(
-        f"Made by `python tests/benchmarks/shipped_pairs.py` with torchvision {versions['torchvision']} (PyTorch "
-        f"{versions['torch']}) and Keras {versions['keras']} on TensorFlow. Each pair was compared as `uncrossed diff` "
-        "compares any: layer by layer by what both say, and by what they compute with the same weights in float64, on "
-        "random images of the size that the network is made for. A difference was *taken away* by letting PyTorch's "
-        "model compute that operation as Keras' does; the last column of each table says what that did. Weights "
-        "that were trained elsewhere were not looked at, nor preprocessing outside of the models."
+        "This page lists what differs between networks that torchvision and keras.applications ship under one "
+        f"name. It was made by `python tests/benchmarks/shipped_pairs.py` with torchvision {versions['torchvision']} "
+        f"(PyTorch {versions['torch']}) and Keras {versions['keras']} on TensorFlow. Each pair was compared as "
+        "[`uncrossed diff`](your-own-pair.md) compares any pair: layer by layer, first by the settings of both layers, "
+        "then by what they compute with the same weights in float64. The inputs were random, of the size that the "
+        "network is made for. Trained weights were not looked at, nor preprocessing outside of the models."
     )
     yield ""
     yield from _wrapped(
-        "Of all of them: Keras' models end with a softmax unless they are made with `classifier_activation=None`, as "
-        "they were here; torchvision's end with logits. Keras' MobileNetV3, EfficientNetV2 and ConvNeXt rescale images "
-        "inside unless they are made with `include_preprocessing=False`; torchvision's do not."
+        "Keras' models end with a softmax unless they are made with `classifier_activation=None`, as they were here. "
+        "torchvision's models end with logits. Keras' MobileNetV3, EfficientNetV2 and ConvNeXt rescale images inside "
+        "unless they are made with `include_preprocessing=False`. torchvision's models do not."
     )
     yield ""
     yield from _wrapped(
-        "How the tables say it: padding as what the windows touch, (before, after) the image in each direction; "
-        "momentum as the share of the old statistics that is kept, which is Keras' `momentum` and one minus PyTorch's; "
-        "random numbers by their distribution, N(0, variance) or U(± bound), where fan_in and fan_out are counted as "
-        "PyTorch counts them, also of depthwise convolutions, and *within two deviations* means a normal distribution "
-        "that is cut there and widened to the variance that is given. Arrays that one side alone has were given random "
+        "A difference is *taken away* when PyTorch's model computes that operation as Keras' model does. The last "
+        "column of the first table says how far the outputs of the two models are still apart when all differences are "
+        "taken away, relative to the largest output. In the other tables, the column *measured* says where the two "
+        "models part, how far they are apart there relative to the largest number, and what happens when this "
+        "difference is taken away (*aligned*)."
+    )
+    yield ""
+    yield from _wrapped(
+        "Padding is shown as what the windows touch, (before, after) the image in each direction. Momentum is the "
+        "share of the old statistics that is kept: it is Keras' `momentum`, and one minus PyTorch's. Random numbers "
+        "are shown by their distribution, N(0, variance) or U(± bound). Here fan_in and fan_out are counted as PyTorch "
+        "counts them, also in depthwise convolutions. *Within two deviations* means a normal distribution that is cut "
+        "off there and widened, so that it has the given variance. Arrays that only one side has were given random "
         "numbers, too."
     )
     yield ""
@@ -196,7 +205,7 @@ def _pair(report: dict[str, Any]) -> Iterator[str]:
         yield ""
     if report["unknown"]:
         names = sorted({f"`{one['kind']}`" for one in report["unknown"]})
-        yield from _wrapped(f"Compared by what they compute alone: {', '.join(names)}.")
+        yield from _wrapped(f"These layers were compared by what they compute alone: {', '.join(names)}.")
     notes = [note for note in report["notes"] if "is not used in evaluation" not in note]
     unused = len(report["notes"]) - len(notes)
     for note in notes:

@@ -29,7 +29,7 @@ def run_doctor(options: argparse.Namespace) -> int:
     for problem in problems:
         print(f"\nPROBLEM: {problem}")
     if problems:
-        print(f"\n{len(problems)} problems")
+        print(f"\n{len(problems)} {'problem' if len(problems) == 1 else 'problems'}")
     elif unseen:
         print("\nno problems in what could be examined")
     else:

@@ -24,7 +24,7 @@ from uncrossed.study.trial import FRAMEWORKS, Job
 def add_commands(commands: Any) -> None:
     """Add them to the command line's grammar."""
     command = commands.add_parser(
-        "diff", help="say what differs between a PyTorch model and its Keras twin, and what to write"
+        "diff", help="say what differs between a PyTorch model and its Keras counterpart, and what to write"
     )
     command.add_argument(
         "models",

@@ -322,7 +322,7 @@ def _of_rows(rows: Collection[Any]) -> str:
 
 
 def update_speeds(options: argparse.Namespace) -> None:
-    """Measure speeds from a study's run records, and put them into the package's table."""
+    """Measure speeds from a study's run records, and put them into a table of speeds."""
     from uncrossed.results import tables
 
     measured = resources.measure(*tables.read_runs(options.folder))

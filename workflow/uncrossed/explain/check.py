@@ -124,8 +124,8 @@ def _statements(network: Network, sides: dict[str, ModuleType], settings: Settin
     from torch import nn
 
     architecture = network.architecture
-    model, twin = network.model("pytorch"), sides["tensorflow"].structure(network, {})
-    layers = list(twin.layers)
+    model, counterpart = network.model("pytorch"), sides["tensorflow"].structure(network, {})
+    layers = list(counterpart.layers)
     count = sum(parameter.numel() for parameter in model.parameters())
     try:
         stated = network.parameters

@@ -1,4 +1,4 @@
-"""What differs between a PyTorch model and its Keras twin, how it shows, and what to write to align them.
+"""What differs between a PyTorch model and its Keras counterpart, how it shows, and what to write to align them.
 
 The two models are recorded (`pytorch_calls`, `keras_calls`), read in common words (`operations`, by the table of
 `kinds`), paired (`pairing`), given the same numbers (`sharing`), and compared: by what they say (`configuration`), by
