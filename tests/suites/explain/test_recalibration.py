@@ -92,6 +92,33 @@ def test_equal_weights_give_equal_models_in_both_frameworks(study):
     assert (table["test_loss_change"] < -0.01).all()
 
 
+def test_of_rows_of_one_training_one_is_evaluated_for_all_if_their_weights_are_equal(study, some, tmp_path):
+    """The second's logits are wrong, which would be refused if it was evaluated."""
+    folder = tmp_path / "views"
+    own = Trial.check({"trial": "view", **ROW, "semantics": "batchnorm_momentum=pytorch"}, "row")
+    manifest.write(folder / "manifest.csv", [Trial.check({"trial": "native", **ROW}, "row"), own])
+    for trial in ("native", "view"):
+        shutil.copytree(study / "trials/native", folder / f"trials/{trial}")
+    for framework in reversed(FRAMEWORKS):
+        path = folder / f"trials/view/{framework}.h5"
+        result = trial_file.read(path)
+        result.attributes["row"] = own.deciding()
+        trial_file.write(path, result)
+    result.logits = result.logits[::-1].copy()
+    weights = result.weights[10]
+    statistics = [name for name in weights if name.endswith(("_mean", "_var"))]
+    result.weights[10] = weights | {name: weights[name] + 1 for name in statistics}
+    trial_file.write(path, result)
+    tables.make(folder)
+    command = ["recalibrate", folder, "--dataset", some, "--framework", "pytorch"]
+    told(*command)
+    assert recalibration(folder)["recalibrated_test_loss"].nunique() == 1
+    (folder / "tables/recalibration.csv").unlink()
+    result.weights[10] = weights | {"conv1.weight": weights["conv1.weight"] + 1}
+    trial_file.write(path, result)
+    assert "its weights give logits that differ" in told(*command, code=2)
+
+
 def test_only_trial_files_without_a_line_are_evaluated(study, tmp_path):
     """A line of a file that is another by now says nothing, and stays until it is made again."""
     folder = Path(shutil.copytree(study.parent, tmp_path / "results")) / "lag"

@@ -13,6 +13,7 @@ them gives each layer. Larger batches come nearer to that, so the row's own batc
 and again with what was found does not lead there: an error in a first layer grows on its way to the last.
 """
 
+import hashlib
 import importlib
 import logging
 import math
@@ -79,10 +80,19 @@ class Stored:
 
 
 class Evaluated(NamedTuple):
-    """Test loss and test accuracy of a model as it is stored, and recalibrated: NaN where that loss is not finite."""
+    """A model that was evaluated.
+
+    Attributes:
+        stored: test loss and test accuracy as it is stored.
+        recalibrated: the same with exact statistics; NaN where that loss is not finite.
+        trained: the SHA-256 of all of its arrays but running statistics.
+        statistics: the names of its running statistics.
+    """
 
     stored: tuple[float, float]
     recalibrated: tuple[float, float]
+    trained: str = ""
+    statistics: frozenset[str] = frozenset()
 
 
 def make(
@@ -93,6 +103,9 @@ def make(
     threads: int | None = None,
 ) -> pd.DataFrame:
     """Recalibrate models, and evaluate them; no training takes place.
+
+    Exact statistics depend on what was trained alone, so that of rows of one training, such as those of a factorial
+    that differ in their running statistics, the first is evaluated for all.
 
     Args:
         models: the models.
@@ -129,8 +142,9 @@ def make(
         for (framework, settings), group in groupby(todo, key=lambda one: (one[0].framework, one[1])):
             # Frameworks keep some of every model that they built.
             with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=20) as pool:
+                evaluated: dict[str, Evaluated] = {}
                 for model, _ in group:
-                    line = lines[model.row.trial, framework] = _line(model, settings, dataset, pool)
+                    line = lines[model.row.trial, framework] = _line(model, settings, dataset, pool, evaluated)
                     if output and line["state"] == table_of.RECALIBRATED:
                         table_of.write(table_of.completed(lines.values()), output)
                     bar.update()
@@ -139,7 +153,10 @@ def make(
     return table_of.completed(lines[key] for key in asked)
 
 
-def _line(model: Stored, settings: str, dataset: Path | None, pool: ProcessPoolExecutor) -> dict[str, Any]:
+def _line(
+    model: Stored, settings: str, dataset: Path | None, pool: ProcessPoolExecutor, known: dict[str, Evaluated]
+) -> dict[str, Any]:
+    """A model's line; `known` has what was evaluated with these settings, by what determines a training."""
     state, evaluated = table_of.WITHOUT, Evaluated(model.scores, model.scores)
     if not model.completed:
         state, evaluated = table_of.DIVERGED, Evaluated(model.scores, (math.nan, math.nan))
@@ -148,13 +165,22 @@ def _line(model: Stored, settings: str, dataset: Path | None, pool: ProcessPoolE
         if data is None or not data.is_file():
             missing = f"{data}: no such dataset" if data else f"{model.where}: its dataset is not known"
             raise InputError(f"{missing}; recalibrating needs {model.dataset.name}: give its file by --dataset")
-        try:
-            evaluated = pool.submit(_evaluated, model, architecture.path, settings, data).result()
-        except BrokenProcessPool as error:
-            raise OSError(f"{model.where}: its process was killed, as for want of memory") from error
+        training = (
+            f"{model.dataset_sha256} {model.row.training(model.framework, architecture.touching, evaluation=False)}"
+        )
+        same = known.get(training)
+        if same and same.trained == _trained(model.weights(), same.statistics):
+            evaluated = same._replace(stored=model.scores)
+        else:
+            try:
+                evaluated = pool.submit(_evaluated, model, architecture.path, settings, data).result()
+            except BrokenProcessPool as error:
+                raise OSError(f"{model.where}: its process was killed, as for want of memory") from error
+            if model.logits:
+                known[training] = evaluated
         finite = math.isfinite(evaluated.recalibrated[0])
         state = table_of.RECALIBRATED if finite else table_of.DIVERGED
-    (loss, accuracy), (recalibrated_loss, recalibrated) = evaluated
+    (loss, accuracy), (recalibrated_loss, recalibrated) = evaluated.stored, evaluated.recalibrated
     # Rounded once: what is computed of a line is the same when the table is read again.
     values = [float(f"{value:{table_of.DIGITS}}") for value in (accuracy, recalibrated, loss, recalibrated_loss)]
     measured = dict(zip(table_of.MEASURED, values, strict=True))
@@ -200,24 +226,38 @@ def _evaluated(model: Stored, architecture: Path, settings: str, data: Path) -> 
                 f"{model.where}: its weights give logits that differ by up to {apart:.2g} from the stored ones, of at "
                 f"most {largest:.2g}: verify it, or give the file of {model.row.architecture} that it was trained with"
             )
-    recalibrate(learner, model.framework, len(dataset.labels["train"]))
+    statistics = recalibrate(learner, model.framework, len(dataset.labels["train"]))
     measured = loop.measure(learner.predict(test_batches), labels)
-    return Evaluated(scores, measured if math.isfinite(measured[0]) else (math.nan, math.nan))
+    recalibrated = measured if math.isfinite(measured[0]) else (math.nan, math.nan)
+    return Evaluated(scores, recalibrated, _trained(model.weights(), statistics), statistics)
 
 
-def recalibrate(learner: Any, framework: str, examples: int) -> None:
+def _trained(weights: Mapping[str, np.ndarray], statistics: frozenset[str]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(weights.keys() - statistics):
+        array = np.ascontiguousarray(weights[name])
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def recalibrate(learner: Any, framework: str, examples: int) -> frozenset[str]:
     """Set the running statistics of a learner's model to the exact ones of the training set.
 
     Args:
         learner: a backend's.
         framework: its framework.
         examples: how many training examples there are.
+
+    Returns:
+        The names of these arrays.
     """
     moments = importlib.import_module(f"uncrossed.explain.moments_{framework}").moments
     # Even ones: a last batch of few would be normalised by a poor mean, or by none.
     count = math.ceil(examples / loop.TEST_BATCH)
     bounds = [examples * k // count for k in range(count + 1)]
-    learner.set_weights(pooled(moments(learner, pairwise(bounds))))
+    statistics = pooled(moments(learner, pairwise(bounds)))
+    learner.set_weights(statistics)
+    return frozenset(statistics)
 
 
 def _learner(model: Stored, architecture: Path, settings: Settings, dataset: dataset_file.Dataset) -> Any:
