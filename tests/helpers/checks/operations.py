@@ -1,7 +1,7 @@
-"""What a TensorFlow step executes, as JSON: `operations.py SEMANTICS ARCHITECTURE...`.
+"""What TensorFlow steps execute, as JSON by kind and architecture: `operations.py KIND:ARCHITECTURE...`.
 
-SEMANTICS is also `views`, a native training that carries views, or `shuffled`, one whose examples are shuffled. Without
-oneDNN, whose operations a GPU has not.
+KIND is `native`, `aligned`, `views`, a native training that carries views, or `shuffled`, one whose examples are
+shuffled. Without oneDNN, whose operations a GPU has not.
 """
 
 import json
@@ -14,9 +14,9 @@ from uncrossed.training import backends
 from uncrossed.training.architectures import load
 
 SIZE = 10
-settings = Settings(onednn=False, order="shuffled" if sys.argv[1] == "shuffled" else "dataset")
-backend = backends.load("tensorflow", settings)
-backend.configure(settings)
+settings = {order: Settings(onednn=False, order=order) for order in ("dataset", "shuffled")}
+backend = backends.load("tensorflow", settings["dataset"])
+backend.configure(settings["dataset"])
 
 import tensorflow as tf  # noqa: E402
 
@@ -26,13 +26,14 @@ from uncrossed.training import views  # noqa: E402
 images = {split: np.zeros((4 * SIZE, 32, 32, 3), np.uint8) for split in ("train", "test")}
 labels = {split: np.zeros(4 * SIZE, np.uint8) for split in images}
 found = {}
-for architecture in sys.argv[2:]:
+for asked in sys.argv[1:]:
+    kind, architecture = asked.split(":")
     row = {"architecture": architecture, "learning_rate": 0.001, "batch_size": SIZE, "adam_epsilon": 1e-7, "epochs": 1}
-    carrying = sys.argv[1] == "views"
-    trial = Trial(trial="t", **row, semantics=sys.argv[1] if sys.argv[1] == "aligned" else "native")
+    trial = Trial(trial="t", **row, semantics=kind if kind == "aligned" else "native")
     network = load(architecture).on((32, 32, 3), 10)
-    ways = views.others("tensorflow", {}, network.architecture.touching) if carrying else {}
-    learner = backend.Learner(trial, network, settings, images, labels, ways)
+    ways = views.others("tensorflow", {}, network.architecture.touching) if kind == "views" else {}
+    order = "shuffled" if kind == "shuffled" else "dataset"
+    learner = backend.Learner(trial, network, settings[order], images, labels, ways)
     start = tf.constant(0)
     functions = [
         learner.traced_step.get_concrete_function(start, SIZE, *learner.masks(SIZE)),
@@ -41,7 +42,7 @@ for architecture in sys.argv[2:]:
     if not learner.masked:
         functions.append(learner.traced_steps.get_concrete_function())
     launched = operations.launches(operations.executed(lambda learner=learner: learner.train([(0, SIZE)])))
-    found[architecture] = {
+    found[asked] = {
         "launches": sum(launched.values()),
         "by_operation": dict(launched.most_common()),
         "without_kernel": sorted(set().union(*map(operations.without_kernel, functions))),

@@ -36,19 +36,19 @@ def test_missing_results_are_refused_or_left_out(tmp_path):
     trials = drawn(4, trial=list("abcd"))
     write_study(tmp_path, trials, "native")
     (tmp_path / "trials/c/tensorflow.h5").unlink()
-    assert "c/tensorflow.h5: no such trial file" in uncrossed("analyse", tmp_path, code=2).stdout
-    uncrossed("analyse", tmp_path, "--partial")
+    assert "c/tensorflow.h5: no such trial file" in told("analyse", tmp_path, code=2)
+    told("analyse", tmp_path, "--partial")
     assert list(pd.read_csv(tmp_path / "tables/disagreement.csv")["trial"]) == ["a", "b", "d"]
     assert not (tmp_path / "tables/weights.csv").exists()
     with h5py.File(tmp_path / "trials/a/pytorch.h5", "r+") as file:
         file["predictions/logits"][0, 0] = 9
-    damaged = uncrossed("analyse", tmp_path, "--partial", code=2).stdout
+    damaged = told("analyse", tmp_path, "--partial", code=2)
     assert "a/pytorch.h5: array 'predictions/logits' does not match its sha256" in damaged
     trials.assign(pytorch_status="completed", tensorflow_status=["completed"] * 3 + ["missing"]).to_parquet(
         tmp_path / "tables/trials.parquet"
     )
-    assert "trial 'd' and 0 more lack a result" in uncrossed("analyse", tmp_path, code=2).stdout
-    assert "trials.parquet: missing" in uncrossed("analyse", tmp_path / "nowhere", code=2).stdout
+    assert "trial 'd' and 0 more lack a result" in told("analyse", tmp_path, code=2)
+    assert "trials.parquet: missing" in told("analyse", tmp_path / "nowhere", code=2)
 
 
 def test_a_partial_study_prints_what_is_there(tmp_path):
@@ -70,11 +70,11 @@ def test_a_partial_study_prints_what_is_there(tmp_path):
 def test_a_table_alone_needs_the_numbers_of_examples_and_classes(tmp_path):
     (tmp_path / "tables").mkdir()
     drawn(5, trial=list("abcde")).to_parquet(tmp_path / "tables/trials.parquet")
-    assert "allowed: --examples TRAIN TEST" in uncrossed("analyse", tmp_path, code=2).stdout
+    assert "allowed: --examples TRAIN TEST" in told("analyse", tmp_path, code=2)
     assert "--classes N" in told("analyse", tmp_path, "--examples", 50_000, 10_000, code=2)
-    uncrossed("analyse", tmp_path, "--examples", 50_000, 10_000, "--classes", 10)
+    told("analyse", tmp_path, "--examples", 50_000, 10_000, "--classes", 10)
     assert not (tmp_path / "tables/disagreement.csv").exists()
-    uncrossed("analyse", tmp_path, "--examples", 50_000, 10_000, "--classes", 2)
+    told("analyse", tmp_path, "--examples", 50_000, 10_000, "--classes", 2)
     summary = pd.read_csv(tmp_path / "tables/summary.csv").set_index(["architecture", "statistic"])["value"]
     trials = pd.read_parquet(tmp_path / "tables/trials.parquet")
     above = (trials[["pytorch_test_accuracy", "tensorflow_test_accuracy"]] > 0.52).all(axis=1)

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from helpers.pairs import drawn, number, summarise, table
-from uncrossed.analysis import analyse, groups, statistics
+from uncrossed.analysis import groups, statistics
 from uncrossed.common.errors import InputError
+from uncrossed.results import tables
 
 
 def test_differences_of_a_hand_made_table():
@@ -112,7 +113,8 @@ def test_a_search_that_does_not_say_which_rows_it_chose_is_no_sample(tmp_path):
     drawn(60, trial=[f"t{k}" for k in range(60)]).to_parquet(tmp_path / "tables/trials.parquet", index=False)
 
     def bounds():
-        return analyse.make(tmp_path, examples=(50_000, 10_000), classes=10)["low"].notna().any()
+        trials = statistics.prepared(tables.read(tmp_path), 50_000, 10_000, 10)
+        return statistics.summarise(trials)["low"].notna().any()
 
     box = {"learning_rate": {"low": 1e-4, "high": 0.1}, "batch_size": 32, "adam_epsilon": 0.1, "epochs": 3}
     statement = {"study": "s", "dataset": "cifar10"}

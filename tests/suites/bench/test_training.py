@@ -38,6 +38,7 @@ def test_a_figure_that_makes_no_sense_is_one_clear_line():
     assert "from 1 to 5000" in uncrossed("bench", "--batch-size", 10, "--batch-size", 5001, code=2).stdout
 
 
+@pytest.mark.long
 def test_one_framework_is_measured_though_the_other_fails(tmp_path):
     """Here it cannot be imported, as in an environment that has only the other one."""
     (tmp_path / "tensorflow.py").write_text("raise ModuleNotFoundError('no such framework here')")

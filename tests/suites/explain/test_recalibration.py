@@ -152,9 +152,7 @@ def test_a_url_and_a_single_file_are_recalibrated_too(study, some, network, tmp_
     assert f"{wanted['recalibrated_test_accuracy']:.4f}" in printed
 
 
-def test_an_architecture_of_ones_own_needs_its_file_and_the_dataset_must_be_the_same(
-    few, digits, tmp_path, monkeypatch
-):
+def test_an_architecture_of_ones_own_needs_its_file_and_the_dataset_must_be_the_same(few, digits, tmp_path):
     path, output = ARCHITECTURES / "biased.py", tmp_path / "a.h5"
     uncrossed(
         "train", "pytorch", "--row", row_of("biased"), "--architecture", path, "--dataset", few, "--output", output
@@ -165,6 +163,15 @@ def test_an_architecture_of_ones_own_needs_its_file_and_the_dataset_must_be_the_
     assert re.search(r"biased +pytorch +0\.\d+ +0\.\d+", told(*command, *own))
     said = told("recalibrate", output, "--dataset", digits, *own, code=2)
     assert f"{digits}: not the dataset that {output} was trained on, which was digits-few" in said
+
+
+@pytest.mark.long
+def test_a_file_that_is_another_and_a_gpu_that_is_missing_are_said(few, tmp_path, monkeypatch):
+    path, output = ARCHITECTURES / "biased.py", tmp_path / "a.h5"
+    uncrossed(
+        "train", "pytorch", "--row", row_of("biased"), "--architecture", path, "--dataset", few, "--output", output
+    )
+    command, own = ["recalibrate", output, "--dataset", few], ["--architecture", f"biased={path}"]
     other = tmp_path / "biased.py"
     other.write_text(path.read_text().replace("nn.ReLU()", "nn.Sigmoid()"))
     said = told(*command, "--architecture", f"biased={other}", code=2)

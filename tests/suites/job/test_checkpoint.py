@@ -31,7 +31,11 @@ def foreign(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "reason"),
-    [(damaged, "damaged"), (truncated, "damaged"), (empty, "damaged"), (foreign, "another versions")],
+    [
+        (damaged, "damaged"),
+        (foreign, "another versions"),
+        *(pytest.param(spoil, "damaged", marks=pytest.mark.long) for spoil in (truncated, empty)),
+    ],
 )
 def test_a_checkpoint_that_is_not_this_trainings_is_set_aside(spoil, reason, few, tmp_path, ended):
     shutil.copy(ended["checkpoint"], tmp_path / "a.checkpoint.h5")
@@ -44,7 +48,13 @@ def test_a_checkpoint_that_is_not_this_trainings_is_set_aside(spoil, reason, few
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a.json"]
 
 
-@pytest.mark.parametrize(("how", "said"), [("folder", "Is a directory"), ("loop", "Too many levels of symbolic links")])
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("folder", "Is a directory"),
+        pytest.param("loop", "Too many levels of symbolic links", marks=pytest.mark.long),
+    ],
+)
 def test_a_checkpoint_that_cannot_be_read_is_kept_and_nothing_is_trained(how, said, few, tmp_path, ended):
     path = tmp_path / "a.checkpoint.h5"
     path.mkdir() if how == "folder" else path.symlink_to(path)

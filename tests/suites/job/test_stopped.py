@@ -30,16 +30,17 @@ def test_stopped_at_any_moment_it_ends_with_the_same_bytes(framework, few, tmp_p
     run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path)
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("every", "order"),
+    [
+        (7, "shuffled"),
+        pytest.param(1, "shuffled", marks=pytest.mark.long),
+        pytest.param(1, "dataset", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_so_do_the_views_that_it_carries(framework, every, few, tmp_path):
-    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path, every)
-
-
-@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.long)])
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_so_do_they_where_examples_are_shuffled(framework, every, few, tmp_path):
-    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path, every, "shuffled")
+def test_so_do_the_views_that_it_carries_whatever_the_order_of_examples(framework, every, order, few, tmp_path):
+    run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path, every, order)
 
 
 @pytest.mark.long

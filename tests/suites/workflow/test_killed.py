@@ -73,6 +73,7 @@ def listing(folder: Path) -> dict[Path, tuple[int, bytes]]:
     }
 
 
+@pytest.mark.long
 def test_a_result_that_ended_after_snakemake_is_taken_for_what_it_is(tmp_path):
     """As of a job in Slurm, where Snakemake is killed and the Snakemake inside the job takes away the mark of it."""
     folder = Folder(tmp_path)

@@ -43,7 +43,10 @@ def test_the_default_study_plans_1200_jobs_per_framework_without_conda_or_slurm(
     [
         (TRIAL, {"dataset": 1, "preflight_tensorflow": 1, "train_tensorflow": 1}),
         ("pytorch", {"dataset": 1, "preflight_pytorch": 1, "train_pytorch": 1200, "pytorch": 1}),
-        ("tensorflow", {"dataset": 1, "preflight_tensorflow": 1, "train_tensorflow": 1200, "tensorflow": 1}),
+        pytest.param(
+            *("tensorflow", {"dataset": 1, "preflight_tensorflow": 1, "train_tensorflow": 1200, "tensorflow": 1}),
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_target_plans_its_own_jobs(target, expected, tmp_path):

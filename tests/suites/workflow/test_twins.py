@@ -30,7 +30,7 @@ def crossed(tmp_path_factory):
     """A finished study of one trial with several semantics."""
     folder = Folder(tmp_path_factory.mktemp("crossed"))
     with_semantics(folder, SEMANTICS)
-    folder.snakemake()
+    folder.snakemake("pytorch", "tensorflow", "results/tiny/tables/trials.parquet")
     return folder
 
 
@@ -57,7 +57,7 @@ def test_a_side_that_a_setting_leaves_native_is_trained_once(crossed):
     assert attributes_and_content(crossed, "c", "pytorch")[1] == attributes_and_content(crossed, "a", "pytorch")[1]
     runs = pd.read_parquet(crossed.results / "tables/runs.parquet").set_index(["trial", "framework"])
     assert runs.loc[("c", "pytorch"), "twin"] == "a"
-    assert crossed.planned() == []
+    assert crossed.planned("pytorch", "tensorflow") == []
 
 
 def test_a_copy_equals_a_training(crossed, tmp_path):
