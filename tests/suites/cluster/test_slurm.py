@@ -17,8 +17,8 @@ from helpers.commands import PATH, REPOSITORY, STAND_IN, need, run, uncrossed
 from helpers.studies import ROWS, Folder, write_manifest
 from uncrossed.study.study import Study
 
-# Trainings of some ten seconds, saved often.
-EPOCHS = 80
+# Trainings of some seconds, saved often.
+EPOCHS = 40
 
 
 @pytest.fixture(scope="module")

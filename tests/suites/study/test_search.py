@@ -75,6 +75,7 @@ def test_a_search_is_checked_and_has_no_manifest_before_it_is_built():
         Study.load(study).job("vgg16-s00-000")
 
 
+@pytest.mark.long
 def test_the_published_search_plans_1200_suggestions_and_2400_trainings(tmp_path):
     command = ["snakemake", "-n", "-q", "rules", "--snakefile", REPOSITORY / "Snakefile", "--directory", tmp_path]
     output = run(*command, "--configfile", REPOSITORY / "config/search.yaml").stdout

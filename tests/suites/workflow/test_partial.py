@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from helpers import synthetic
-from helpers.commands import run, told, uncrossed
+from helpers.commands import run, told
 from helpers.studies import Folder
 from uncrossed.study.study import Study
 from uncrossed.study.trial import FRAMEWORKS
@@ -41,17 +41,17 @@ def test_after_a_build_of_single_files_partial_tables_say_what_they_need(tmp_pat
     shutil.rmtree(folder.results / "trials/second")
     partial = [[name, folder.results, "--partial"] for name in ("tables", "analyse", "report")]
     for command in (*partial, ["checksums", folder.results], ["show", "--study", folder.results]):
-        output = uncrossed(*command, code=2).stdout
+        output = told(*command, code=2)
         assert f"{folder.results}/manifest.csv: missing, as after a build of single files" in output
     assert f"{folder.results}/manifest.csv: missing" in told("attribution", folder.results, code=2)
     said = re.search(r"`(snakemake results/tiny/manifest\.csv --cores 1 --configfile) YOUR-STUDY\.yaml`", output)[1]
     run(*said.split(), tmp_path / "study.yaml", "--snakefile", folder.snakefile, folder=tmp_path)
-    assert f"run `uncrossed tables {folder.results}`, with --partial" in uncrossed(*partial[1], code=2).stdout
-    assert "2 trials, 1 of them without both results" in uncrossed(*partial[0]).stdout
+    assert f"run `uncrossed tables {folder.results}`, with --partial" in told(*partial[1], code=2)
+    assert "2 trials, 1 of them without both results" in told(*partial[0])
     for command in partial[1:]:
-        uncrossed(*command)
+        told(*command)
     assert "status               missing     missing" in told("show", "second", "--study", folder.results)
     # Nothing at all is there: the tables are still tables.
     shutil.rmtree(folder.results / "trials")
-    assert "2 trials, 2 of them without both results" in uncrossed(*partial[0]).stdout
+    assert "2 trials, 2 of them without both results" in told(*partial[0])
     assert "status               missing     missing" in told("show", "first", "--study", folder.results)

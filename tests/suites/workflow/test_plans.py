@@ -9,6 +9,7 @@ import pytest
 
 from helpers.commands import PATH, REPOSITORY, STAND_IN, need, run
 from helpers.studies import copy_sources
+from uncrossed.study.trial import FRAMEWORKS
 
 TRIAL = "results/cifar10/trials/vgg16-s03-07/tensorflow.h5"
 
@@ -42,10 +43,13 @@ def test_the_default_study_plans_1200_jobs_per_framework_without_conda_or_slurm(
     ("target", "expected"),
     [
         (TRIAL, {"dataset": 1, "preflight_tensorflow": 1, "train_tensorflow": 1}),
-        ("pytorch", {"dataset": 1, "preflight_pytorch": 1, "train_pytorch": 1200, "pytorch": 1}),
-        pytest.param(
-            *("tensorflow", {"dataset": 1, "preflight_tensorflow": 1, "train_tensorflow": 1200, "tensorflow": 1}),
-            marks=pytest.mark.long,
+        *(
+            pytest.param(
+                name,
+                {"dataset": 1, f"preflight_{name}": 1, f"train_{name}": 1200, name: 1},
+                marks=pytest.mark.long,
+            )
+            for name in FRAMEWORKS
         ),
     ],
 )

@@ -68,6 +68,7 @@ def test_rows_that_come_and_go_train_nothing_that_is_finished(crossed, tmp_path)
     assert folder.planned("pytorch", "tensorflow") == []
 
 
+@pytest.mark.long
 def test_a_row_that_comes_later_carries_the_views_and_leaves_the_finished_one_as_it_is(crossed, tmp_path):
     folder = Folder(tmp_path)
     folder.configure(settings={"threads": 1, "keep_epochs": [1]})
