@@ -45,7 +45,7 @@ def _normalise(name: str, layer: Any, seen: list[Moments], x: torch.Tensor) -> t
     count = x.numel() // x.shape[1]
     mean = values.sum(2).double().sum(0) / count
     near = mean.to(x)
-    squares = torch.linalg.vector_norm(values - near[:, None], dim=2).double() ** 2
+    squares = (values - near[:, None]).square_().sum(2).double()
     variance = squares.sum(0) / count - (near - mean) ** 2
     found = (one.cpu().numpy() for one in (mean, variance))
     seen.append(Moments(f"{name}.running_mean", f"{name}.running_var", count, *found))
