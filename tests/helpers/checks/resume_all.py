@@ -2,8 +2,7 @@
 
 `resume_all.py FRAMEWORK DATASET FOLDER [EVERY [ORDER]]`
 
-Each time it goes on from its checkpoint, is stopped once more at each third of these moments, and has to end with the
-uninterrupted training's bytes.
+Each time it goes on from its checkpoint, is stopped once more, and has to end with the uninterrupted training's bytes.
 With EVERY it carries views, whose bytes must be the same too, and is stopped at each EVERYth moment. ORDER is that of
 the examples.
 """
@@ -53,8 +52,7 @@ for moment in itertools.count(1, every):
         asked += 1
         return asked >= moment
 
-    again = (stop, stop) if moment % 3 == 1 else (stop,)
-    for attempt in (*again, lambda: False):
+    for attempt in (stop, stop, lambda: False):
         asked = 0
         try:
             saved = CheckpointFile(output, 0)

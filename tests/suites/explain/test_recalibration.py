@@ -24,6 +24,7 @@ from uncrossed.training.architectures import load
 from uncrossed.training.arrays import to_tensorflow
 
 ROW = {"architecture": "smallcnn", "learning_rate": 0.002, "batch_size": 60, "adam_epsilon": 1e-7, "epochs": 10}
+BIASED = ARCHITECTURES / "biased.py"
 
 
 @pytest.fixture(scope="module")
@@ -152,31 +153,32 @@ def test_a_url_and_a_single_file_are_recalibrated_too(study, some, network, tmp_
     assert f"{wanted['recalibrated_test_accuracy']:.4f}" in printed
 
 
-def test_an_architecture_of_ones_own_needs_its_file_and_the_dataset_must_be_the_same(few, digits, tmp_path):
-    path, output = ARCHITECTURES / "biased.py", tmp_path / "a.h5"
-    uncrossed(
-        "train", "pytorch", "--row", row_of("biased"), "--architecture", path, "--dataset", few, "--output", output
-    )
-    command = ["recalibrate", output, "--dataset", few]
+@pytest.fixture(scope="module")
+def biased(few, tmp_path_factory):
+    """PyTorch's trial file of an architecture of one's own, `BIASED`."""
+    output = tmp_path_factory.mktemp("biased") / "a.h5"
+    words = ["--row", row_of("biased"), "--architecture", BIASED, "--dataset", few, "--output", output]
+    uncrossed("train", "pytorch", *words)
+    return output
+
+
+def test_an_architecture_of_ones_own_needs_its_file_and_the_dataset_must_be_the_same(few, digits, biased):
+    command = ["recalibrate", biased, "--dataset", few]
     assert "its file: --architecture biased=FILE.py, if trusted" in told(*command, code=2)
-    own = ["--architecture", f"biased={path}"]
+    own = ["--architecture", f"biased={BIASED}"]
     assert re.search(r"biased +pytorch +0\.\d+ +0\.\d+", told(*command, *own))
-    said = told("recalibrate", output, "--dataset", digits, *own, code=2)
-    assert f"{digits}: not the dataset that {output} was trained on, which was digits-few" in said
+    said = told("recalibrate", biased, "--dataset", digits, *own, code=2)
+    assert f"{digits}: not the dataset that {biased} was trained on, which was digits-few" in said
 
 
 @pytest.mark.long
-def test_a_file_that_is_another_and_a_gpu_that_is_missing_are_said(few, tmp_path, monkeypatch):
-    path, output = ARCHITECTURES / "biased.py", tmp_path / "a.h5"
-    uncrossed(
-        "train", "pytorch", "--row", row_of("biased"), "--architecture", path, "--dataset", few, "--output", output
-    )
-    command, own = ["recalibrate", output, "--dataset", few], ["--architecture", f"biased={path}"]
+def test_a_file_that_is_another_and_a_gpu_that_is_missing_are_said(few, biased, tmp_path, monkeypatch):
+    command, own = ["recalibrate", biased, "--dataset", few], ["--architecture", f"biased={BIASED}"]
     other = tmp_path / "biased.py"
-    other.write_text(path.read_text().replace("nn.ReLU()", "nn.Sigmoid()"))
+    other.write_text(BIASED.read_text().replace("nn.ReLU()", "nn.Sigmoid()"))
     said = told(*command, "--architecture", f"biased={other}", code=2)
     assert "its weights give logits that differ by up to" in said
-    other.write_text(path.read_text().replace("8", "7"))
+    other.write_text(BIASED.read_text().replace("8", "7"))
     assert "its weights do not fit biased" in told(*command, "--architecture", f"biased={other}", code=2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert "sees none" in told(*command, *own, "--device", "gpu", code=2)

@@ -17,7 +17,7 @@ PROGRAM = """
 import json, sys
 from uncrossed.study.identity import code_sha256
 from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, load
-names = [name for name in BUILT_IN_ARCHITECTURES if name in ("smallcnn", "vgg16", "resnet50")]
+names = list(BUILT_IN_ARCHITECTURES)
 kinds = [(a, o, f) for a in names for o in ("adam", "adamw", "sgd") for f in ("pytorch", "tensorflow")]
 print(json.dumps({f"{a} {o} {f}": code_sha256(f, load(a), o) for a, o, f in kinds}))
 """

@@ -12,13 +12,13 @@ from uncrossed.common.errors import InputError
 
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory):
-    """A study of an architecture of its own, built."""
+    """A study of an architecture of its own, built: native, and with all mechanisms aligned."""
     folder = Folder(tmp_path_factory.mktemp("mine"))
     source = ARCHITECTURES / "biased.py"
     (folder.path / "files").mkdir()
     (folder.path / "files/theirs.py").write_text(source.read_text())
     header = "trial,architecture,learning_rate,batch_size,adam_epsilon,epochs,semantics\n"
-    folder.manifest.write_text(f"{header}a,mine,0.01,50,1e-4,2,native\n")
+    folder.manifest.write_text(f"{header}a,mine,0.01,50,1e-4,2,native\nb,mine,0.01,50,1e-4,2,aligned\n")
     folder.configure(architectures={"mine": "files/theirs.py"})
     output = folder.snakemake().stdout
     assert output.count("no speed of mine in pytorch on a cpu is known") == 1
@@ -35,7 +35,7 @@ def test_one_of_a_studys_own_is_trained_and_planned_like_any_other(mine):
     text = path.read_text()
     try:
         path.write_text(text.replace("norm=nn.BatchNorm2d(8)", "norm=nn.BatchNorm2d(8, affine=True)"))
-        assert mine.planned() == ["pytorch a", "tensorflow a"]
+        assert mine.planned() == ["pytorch a", "pytorch b", "tensorflow a", "tensorflow b"]
         # A comment goes into the text that lies beside the results, and trains nothing.
         path.write_text("# A comment.\n" + text)
         plan = mine.snakemake("-n").stdout
@@ -52,7 +52,7 @@ def test_one_of_a_studys_own_is_released_verified_and_read_with_its_file_alone(m
     output = uncrossed("verify", mine.results, "--recompute", code=2).stdout
     assert "needs the file of mine: --architecture mine=FILE.py" in output
     uncrossed("verify", mine.results, "--recompute", "--architecture", f"mine={file}")
-    side = package.open(mine.results).trial("a").pytorch
+    side = package.open(mine.results).trial("b").pytorch
     with pytest.raises(InputError, match="is no architecture of this package"):
         side.model()
     program = f"""
@@ -60,7 +60,7 @@ import numpy as np, uncrossed
 from uncrossed.datasets import dataset_file
 images = dataset_file.read({str(mine.path / "results/datasets/digits-few.h5")!r}).images["test"].astype("float32") / 255
 for framework in ("pytorch", "tensorflow"):
-    side = getattr(uncrossed.open({str(mine.results)!r}).trial("a"), framework)
+    side = getattr(uncrossed.open({str(mine.results)!r}).trial("b"), framework)
     model = side.model(architecture={str(file)!r})
     if framework == "pytorch":
         import torch

@@ -40,7 +40,7 @@ def moments(learner: Any, batches: Iterable[tuple[int, int]]) -> Iterator[Moment
 def _normalise(name: str, layer: Any, seen: list[Moments], x: torch.Tensor) -> torch.Tensor:
     """Normalise examples x channels x ..., and note the moments of each channel."""
     # Sums over one example and channel in its precision, and over examples in float64: in float32 PyTorch's sums over a
-    # whole batch are off by up to 4e-4, and a batch in float64 takes three times as long.
+    # whole batch are off by up to 4e-4, and all in float64 takes twice as long.
     values = x.flatten(2) if x.ndim > 2 else x[..., None]
     count = x.numel() // x.shape[1]
     mean = values.sum(2).double().sum(0) / count

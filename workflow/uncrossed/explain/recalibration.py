@@ -176,7 +176,7 @@ def _line(
                 evaluated = pool.submit(_evaluated, model, architecture.path, settings, data).result()
             except BrokenProcessPool as error:
                 raise OSError(f"{model.where}: its process was killed, as for want of memory") from error
-            if model.logits:
+            if model.logits:  # else its stored scores are known from evaluating it alone
                 known[training] = evaluated
         finite = math.isfinite(evaluated.recalibrated[0])
         state = table_of.RECALIBRATED if finite else table_of.DIVERGED
@@ -229,10 +229,11 @@ def _evaluated(model: Stored, architecture: Path, settings: str, data: Path) -> 
     statistics = recalibrate(learner, model.framework, len(dataset.labels["train"]))
     measured = loop.measure(learner.predict(test_batches), labels)
     recalibrated = measured if math.isfinite(measured[0]) else (math.nan, math.nan)
-    return Evaluated(scores, recalibrated, _trained(model.weights(), statistics), statistics)
+    return Evaluated(scores, recalibrated, _trained(learner.weights(), statistics), statistics)
 
 
 def _trained(weights: Mapping[str, np.ndarray], statistics: frozenset[str]) -> str:
+    """The SHA-256 of all arrays but running statistics."""
     digest = hashlib.sha256()
     for name in sorted(weights.keys() - statistics):
         array = np.ascontiguousarray(weights[name])
