@@ -15,7 +15,7 @@ demo: .venv/ready ## build the demo study and print its table
 	@echo "results/demo: trials/ holds the models, tables/ the tables, SHA256SUMS the checksums"
 	@echo "results/demo/report.html: all of it in one page; open it in a browser"
 
-test: .venv/ready ## run the tests (a quarter of an hour)
+test: .venv/ready ## run the tests (half an hour)
 	pytest
 
 test-long: .venv/ready ## run the long versions of some tests
