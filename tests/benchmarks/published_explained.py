@@ -31,12 +31,13 @@ from uncrossed.analysis.recalibration import MEASURED, recalibration  # noqa: E4
 from uncrossed.analysis.replicates import fieller, student  # noqa: E402
 from uncrossed.common.errors import InputError  # noqa: E402
 from uncrossed.common.files import sha256, write_text  # noqa: E402
+from uncrossed.datasets.definition import BUILT_IN_DATASETS  # noqa: E402
 from uncrossed.results import tables, trial_file, trials_table  # noqa: E402
-from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, SIDE_DIAGNOSES, STATUSES  # noqa: E402
-from uncrossed.study import factorial, layout, manifest  # noqa: E402
+from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, SIDE_DIAGNOSES, STATUSES  # noqa: E402
+from uncrossed.study import factorial, layout, manifest, trainings  # noqa: E402
 from uncrossed.study.architectures import PACKAGED  # noqa: E402
-from uncrossed.study.trial import FRAMEWORKS, Trial  # noqa: E402
-from uncrossed.study2021 import published_tables  # noqa: E402
+from uncrossed.study.trial import FRAMEWORKS, Settings, Trial  # noqa: E402
+from uncrossed.study2021 import published_study, published_tables  # noqa: E402
 from uncrossed.study2021.explained import STRATA, Stratum  # noqa: E402
 from uncrossed.study2021.published_study import SEMANTICS, TRAIN_EXAMPLES  # noqa: E402
 
@@ -49,6 +50,8 @@ TRIALS = ["trial", "base", *STATUSES, *TRAINED, *ACCURACIES, DIFFERENCE, trials_
 TRIALS += [*SIDE_DIAGNOSES, *DEVICE, *SHA256]
 RECALIBRATION = ["trial", "framework", *MEASURED]
 DIGITS = "%.6g"
+# So many pairs outside of each stratum would be crossed on GPUs.
+REST = 40
 
 
 def rows() -> dict[str, Trial]:
@@ -150,6 +153,7 @@ def derive() -> None:
     table = attributed(trials, every)
     write("attribution.csv", table)
     draw(imitated(read("imitation.csv", [])), natives(trials, every), reference, KEPT / "accuracies.svg")
+    draw_parts(imitated(read("imitation.csv", [])), reference, KEPT / "parts.svg")
     if len(table):
         attribution_figure.draw(table, KEPT / "attribution.svg")
     names = sorted(path.name for path in KEPT.iterdir() if path.suffix in (".csv", ".svg"))
@@ -160,6 +164,8 @@ def derive() -> None:
 def draw(each: pd.DataFrame, native: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None:
     """Draw both sides' rebuilt test accuracies over the published ones; what both frameworks trained is filled."""
     plt = pyplot()
+    from matplotlib.ticker import MultipleLocator
+
     by_name = reference.set_index("trial")
     figure, axes = plt.subplots(1, len(STRATA), figsize=(3.4 * len(STRATA), 3.9))
     for axis, stratum in zip(axes, STRATA, strict=True):
@@ -173,6 +179,8 @@ def draw(each: pd.DataFrame, native: pd.DataFrame, reference: pd.DataFrame, path
                 top = max(top, 0, *was, *rows[name])
         axis.set(xlim=(0, 1.1 * top), ylim=(0, 1.1 * top), aspect="equal", title=stratum.architecture)
         axis.set(xlabel="test accuracy, published", ylabel="test accuracy, rebuilt")
+        for place in (axis.xaxis, axis.yaxis):
+            place.set_major_locator(MultipleLocator(0.1))
     handles = [
         plt.Line2D([], [], color=colour, marker=marker, mfc=face, lw=0, ms=5, label=f"{side}, {how}")
         for side, colour, marker in (("PyTorch", "#D55E00", "o"), ("TensorFlow", "#0072B2", "s"))
@@ -180,6 +188,37 @@ def draw(each: pd.DataFrame, native: pd.DataFrame, reference: pd.DataFrame, path
     ]
     figure.legend(handles=handles, loc="lower center", ncols=4)
     figure.tight_layout(rect=(0, 0.08, 1, 1))
+    save(figure, path)
+    plt.close(figure)
+
+
+def draw_parts(each: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None:
+    """Draw each pair's gap, trained by PyTorch alone, as a bar of its two parts; a line is the published gap."""
+    plt = pyplot()
+    by_name = reference.set_index("trial")
+    means = each.drop(columns="seed").groupby("base").mean()
+    names = [stratum.architecture for stratum in STRATA if stratum.rows > 1]
+    groups = [means[means.index.map(architecture_of) == name] for name in names]
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(8.2, 3.3), sharey=True, width_ratios=[len(some) + 1 for some in groups]
+    )
+    for axis, name, some in zip(axes, names, groups, strict=True):
+        steps = by_name.loc[some.index, "steps"].sort_values(kind="stable")
+        some, places = some.loc[steps.index], np.arange(len(steps))
+        axis.bar(places, some["statistics"], 0.7, color="#0072B2", label="running statistics")
+        # What is below 0 hangs from 0, what is above it stands on the first part.
+        base = np.where(some["training"] > 0, some["statistics"], 0)
+        axis.bar(places, some["training"], 0.7, bottom=base, color="#E69F00", label="training")
+        published = by_name.loc[some.index, DIFFERENCE]
+        axis.hlines(published, places - 0.45, places + 0.45, color="black", lw=1.6, label="published gap")
+        axis.axhline(0, color="0.4", lw=0.8)
+        axis.set_xticks(places, steps, rotation=90 if len(steps) > 6 else 0)
+        axis.set_title(name)
+    axes[0].set_ylabel("accuracy, PyTorch - TensorFlow")
+    axes[0].legend(loc="upper left", ncols=3)
+    axes[0].set_ylim(top=1.3 * means[DIFFERENCE].max())
+    figure.supxlabel("optimizer steps of the pair", fontsize=10)
+    figure.tight_layout()
     save(figure, path)
     plt.close(figure)
 
@@ -218,19 +257,45 @@ def strata_lines(reference: pd.DataFrame, native: pd.DataFrame) -> str:
 
 
 def diagnosis_lines(reference: pd.DataFrame) -> str:
-    """Of each architecture's pairs, in the stratum and outside: how many of each diagnosis, and what they add up to."""
+    """What became of both sides of the published pairs, in the stratum and outside: how many, and of which gaps."""
     body = []
     for stratum in STRATA:
         rows = reference[reference["architecture"] == stratum.architecture]
-        inside, total = stratum.holds(rows), rows[DIFFERENCE].sum()
-        for name in ("diverged", "plateau", "evaluation failure", "unknown", "slow", "trained"):
+        rows = rows.assign(inside=stratum.holds(rows))
+        total, label = rows[DIFFERENCE].sum(), stratum.architecture
+        for sides, group in rows.groupby(list(SIDE_DIAGNOSES)):
             cells = []
-            for some in (inside, ~inside):
-                found = rows[some & (rows[DIAGNOSIS] == name)]
-                cells += [f"{len(found)}, {found[DIFFERENCE].sum() / total:+.0%}" if len(found) else ""]
-            if any(cells):
-                body.append([stratum.architecture, name, *cells])
-    return lines("architecture | the pair | in the stratum: pairs, of the sum of gaps | outside", body)
+            for some in (group[group["inside"]], group[~group["inside"]]):
+                share, steps = some[DIFFERENCE].sum() / total, some["steps"].median()
+                cells += [f"{len(some)} | {share:.0%} | {steps:,.0f}" if len(some) else "| |"]
+            # What is less than a hundredth of the gaps is left out.
+            if abs(group[DIFFERENCE].sum() / total) >= 0.01:
+                body.append([label, *sides, *cells])
+                label = ""
+    sides = "architecture | PyTorch's side | TensorFlow's side"
+    return lines(f"{sides} | pairs in the stratum | of the gaps | steps | pairs outside | of the gaps | steps", body)
+
+
+def rest_lines(reference: pd.DataFrame) -> str:
+    """What it takes to cross, on a GPU, pairs that are drawn outside of the strata: trainings, and hours by the table.
+
+    A pair that PyTorch trains alone takes two trainings.
+    """
+    published_rows = {row.trial: row for row in published_study.rows(reference)[0]}
+    settings, dataset = Settings(device="gpu"), BUILT_IN_DATASETS["cifar10"].identity()
+    body = []
+    for stratum in STRATA:
+        own = reference[(reference["architecture"] == stratum.architecture) & ~stratum.holds(reference)]
+        drawn = [published_rows[name] for name in own["trial"].sample(REST, random_state=0)]
+        touching = {stratum.architecture: PACKAGED[stratum.architecture].touching}
+        half = stratum.architecture == "resnet50"
+        crossed = [row for base in drawn for row in factorial.cross(base, touching[stratum.architecture], half=half)]
+        needed = trainings.needed(crossed, touching)
+        alone = trainings.hours({FRAMEWORKS[0]: drawn * 2}, settings, dataset)
+        cells = [f"{stratum.architecture}{', half' if half else ''}", *(len(needed[one]) for one in FRAMEWORKS)]
+        body.append([*cells, f"{trainings.hours(needed, settings, dataset):.0f}", len(drawn) * 2, f"{alone:.0f}"])
+    head = "pairs of | PyTorch trainings | TensorFlow trainings | GPU hours | by PyTorch alone: trainings | GPU hours"
+    return lines(head, body)
 
 
 def imitated(table: pd.DataFrame) -> pd.DataFrame:
@@ -378,6 +443,7 @@ def parts() -> dict[str, str]:
     return {
         "strata": strata_lines(reference, native),
         "diagnoses": diagnosis_lines(reference),
+        "rest": rest_lines(reference),
         "agreement": agreement_lines(each, native, reference),
         "native": native_lines(native, each, reference),
         "imitation": imitation_lines(each),
