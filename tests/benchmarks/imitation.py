@@ -1,6 +1,6 @@
 """The native pairs of `config/published-explained.yaml` without TensorFlow: PyTorch does as TensorFlow does, on a GPU.
 
-    python tests/benchmarks/imitation.py DATASET.h5 --output docs/published-explained/imitation.csv    # six minutes
+    python tests/benchmarks/imitation.py DATASET.h5 --output docs/published-explained/imitation.csv    # eleven minutes
     python tests/benchmarks/imitation.py DATASET.h5 --device cpu --only densenet121-11fe1410 --output FILE.csv
 
 Each row is trained twice by PyTorch: as it is, and with every mechanism as TensorFlow has it but `batchnorm_variance`,
@@ -82,7 +82,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE.csv")
     parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu")
     parser.add_argument("--only", nargs="+", metavar="BASE", help="published pairs; default: all of the study")
-    parser.add_argument("--workers", type=int, default=6, help="trainings at once (%(default)s)")
+    parser.add_argument("--workers", type=int, default=8, help="trainings at once (%(default)s)")
     parser.add_argument("--minutes", type=float, default=60, help="then none is begun any more (%(default)s)")
     options = parser.parse_args()
     end, lock, failed = time.monotonic() + 60 * options.minutes, Lock(), []

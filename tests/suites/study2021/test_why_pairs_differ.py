@@ -5,6 +5,7 @@ import importlib.util
 import pandas as pd
 import pytest
 
+from helpers import explained, explained_page
 from helpers.commands import REPOSITORY
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
@@ -20,31 +21,31 @@ def program():
     return module
 
 
-def test_the_pages_tables_follow_from_what_is_kept(program):
-    text = program.PAGE.read_text()
-    assert program.page(text) == text
+def test_the_pages_tables_follow_from_what_is_kept():
+    text = explained.PAGE.read_text()
+    assert explained_page.page(text) == text
     # Every part has lines of its own, below its head.
-    assert all(part.count("\n") > 1 for part in program.parts().values())
+    assert all(part.count("\n") > 1 for part in explained_page.parts().values())
 
 
-def test_what_is_kept_is_small_and_as_its_checksums_say(program):
-    listed = dict(reversed(line.split("  ")) for line in (program.KEPT / "SHA256SUMS").read_text().splitlines())
-    found = {path.name: path for path in program.KEPT.iterdir() if path.name != "SHA256SUMS"}
+def test_what_is_kept_is_small_and_as_its_checksums_say():
+    listed = dict(reversed(line.split("  ")) for line in (explained.KEPT / "SHA256SUMS").read_text().splitlines())
+    found = {path.name: path for path in explained.KEPT.iterdir() if path.name != "SHA256SUMS"}
     assert {name: sha256(path) for name, path in found.items()} == listed
     assert sum(path.stat().st_size for name, path in found.items() if name.endswith(".csv")) <= 200_000
 
 
-def test_every_pair_that_is_kept_is_whole(program):
-    every, kept = program.rows(), set(program.read("trials.csv", program.TRIALS)["trial"])
+def test_every_pair_that_is_kept_is_whole():
+    every, kept = explained.rows(), set(explained.read("trials.csv", explained.TRIALS)["trial"])
     assert kept <= set(every)
-    assert program.whole(kept, every) == kept
+    assert explained.whole(kept, every) == kept
     # One trial less, and its pair is out.
     lost = sorted(kept)[0]
-    assert {every[name].base for name in kept - program.whole(kept - {lost}, every)} == {every[lost].base}
+    assert {every[name].base for name in kept - explained.whole(kept - {lost}, every)} == {every[lost].base}
 
 
 def test_another_build_may_not_have_other_bytes_on_the_same_kind_of_cpu(program):
-    kept = program.read("trials.csv", program.TRIALS)
+    kept = explained.read("trials.csv", explained.TRIALS)
     program.check_same(kept, kept)
     other = kept.assign(tensorflow_sha256="0" * 64)
     with pytest.raises(InputError, match=f"{kept['trial'][0]}: tensorflow_sha256 is .* both on "):
@@ -52,12 +53,12 @@ def test_another_build_may_not_have_other_bytes_on_the_same_kind_of_cpu(program)
     program.check_same(kept, other.assign(tensorflow_device="another"))
 
 
-def test_the_parts_of_a_gap_are_what_momentum_does_and_what_training_does(program):
-    line = {"base": "a-1", "seed": 0}
+def test_the_parts_of_a_gap_are_what_momentum_does_and_what_training_does():
+    line = {"base": "a-1", "seed": 0, "train_loss": 2.0}
     pytorch = line | {"as": "pytorch", "test_accuracy_momentum_pytorch": 0.5, "test_accuracy_momentum_tensorflow": 0.2}
     tensorflow = line | {"as": "tensorflow", "test_accuracy_momentum_pytorch": 0.4}
     tensorflow |= {"test_accuracy_momentum_tensorflow": 0.1}
-    (found,) = program.imitated(pd.DataFrame([pytorch, tensorflow])).round(9).to_dict("records")
+    (found,) = explained.imitated(pd.DataFrame([pytorch, tensorflow])).round(9).to_dict("records")
     assert found["difference"] == 0.4
     # Momentum takes .3 off both, weights .1 at both momenta.
-    assert (found["statistics"], found["training"], found["aligned"]) == (0.3, 0.1, 0.1)
+    assert (found["statistics"], found["training"]) == (0.3, 0.1)

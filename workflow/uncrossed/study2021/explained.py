@@ -52,7 +52,7 @@ class Stratum:
 STRATA = (
     Stratum("densenet121", rows=16, again=8, most_steps=250),
     Stratum("resnet50", rows=4, again=4, most_epochs=1, least_gap=0.17, half=True),
-    # A probe, from which nothing follows for others: the row of at most three epochs whose gap is largest.
+    # A probe, from which nothing follows for others: one of two rows.
     Stratum("vgg16", rows=1, again=1, most_epochs=3, least_gap=0.28, half=True),
 )
 

@@ -1,0 +1,93 @@
+"""What is kept of `config/published-explained.yaml` in `docs/published-explained/`, and what follows from it."""
+
+import pandas as pd
+
+from helpers.commands import REPOSITORY
+from helpers.published_2021 import published_folder
+from uncrossed.analysis.contributions import attribute
+from uncrossed.analysis.recalibration import MEASURED
+from uncrossed.results import trials_table
+from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, SIDE_DIAGNOSES, STATUSES
+from uncrossed.study import factorial, manifest
+from uncrossed.study.architectures import PACKAGED
+from uncrossed.study.trial import FRAMEWORKS, Trial
+from uncrossed.study2021 import published_tables
+from uncrossed.study2021.published_study import SEMANTICS, TRAIN_EXAMPLES
+
+MANIFEST = REPOSITORY / "config/manifests/published-explained.csv"
+KEPT, PAGE = REPOSITORY / "docs/published-explained", REPOSITORY / "docs/why-pairs-differ.md"
+SHA256 = tuple(f"{framework}_sha256" for framework in FRAMEWORKS)
+DEVICE = tuple(f"{framework}_device" for framework in FRAMEWORKS)
+TRAINED = tuple(f"{framework}_train_loss" for framework in FRAMEWORKS)
+TRIALS = ["trial", "base", "dataset", *STATUSES, *TRAINED, *ACCURACIES, DIFFERENCE, trials_table.BOTH_COMPLETED]
+TRIALS += [*SIDE_DIAGNOSES, *DEVICE, *SHA256]
+RECALIBRATION = ["trial", "framework", *MEASURED]
+
+
+def rows() -> dict[str, Trial]:
+    """The study's rows by name."""
+    return manifest.read(MANIFEST)
+
+
+def whole(names: set[str], every: dict[str, Trial]) -> set[str]:
+    """Of some trials those of published pairs of which all trials are among them."""
+    missing = {row.base for row in every.values() if row.trial not in names}
+    return {name for name in names if every[name].base not in missing}
+
+
+def read(name: str, columns: list[str]) -> pd.DataFrame:
+    """A kept table, empty if there is none."""
+    path = KEPT / name
+    return trials_table.read_csv(path) if path.is_file() else pd.DataFrame(columns=columns)
+
+
+def published() -> pd.DataFrame:
+    """The published pairs, with their optimizer steps."""
+    table = published_tables.read(published_folder())
+    return table.assign(steps=table["epochs"] * -(-TRAIN_EXAMPLES // table["batch_size"]))
+
+
+def natives(trials: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
+    """The trials that were trained as they were published, with their `seed`."""
+    seeds = {row.trial: row.seed for row in every.values() if row.spelled() == SEMANTICS}
+    own = trials[trials["trial"].isin(seeds)]
+    return own.assign(seed=own["trial"].map(seeds))
+
+
+def attributed(trials: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
+    """The attribution of the published pairs that are there."""
+    some = [every[name] for name in every if name in set(trials["trial"])]
+    designs = factorial.designs(some, {name: PACKAGED[name].touching for name in {row.architecture for row in some}})
+    return attribute(trials, designs).table
+
+
+def architecture_of(base: str) -> str:
+    """The architecture in the name of a published pair."""
+    return base.partition("-")[0]
+
+
+def imitated(table: pd.DataFrame) -> pd.DataFrame:
+    """What the pairs show that PyTorch trained alone (`imitation.py`): a line for each seed of a published pair.
+
+    A model that is trained with one framework's mechanisms is tested with both frameworks' momentum of its running
+    statistics. So the gap is split into what momentum does, in the mean over both ways of training, and what training
+    does, in the mean over both momenta. These are the Shapley values of two factors, and add up to the gap.
+
+    Returns:
+        `base`, `seed`, both test accuracies, `difference`, `statistics`, `training`, TensorFlow's training loss, and
+        the four accuracies as `trained-momentum`. Without batch normalisation what needs the other momentum is NaN.
+    """
+    sides = table.pivot(index=["base", "seed"], columns="as")
+    accuracy = {
+        (how, momentum): sides[f"test_accuracy_momentum_{momentum}", how]
+        for how in FRAMEWORKS
+        for momentum in FRAMEWORKS
+    }
+    pytorch, tensorflow = FRAMEWORKS
+    found = pd.DataFrame(dict(zip(ACCURACIES, (accuracy[one, one] for one in FRAMEWORKS), strict=True)))
+    found[DIFFERENCE] = found[ACCURACIES[0]] - found[ACCURACIES[1]]
+    momentum = [accuracy[how, pytorch] - accuracy[how, tensorflow] for how in FRAMEWORKS]
+    found["statistics"] = sum(momentum) / 2
+    found["training"] = found[DIFFERENCE] - found["statistics"].fillna(0)
+    found[TRAINED[1]] = sides["train_loss", FRAMEWORKS[1]]
+    return found.assign(**{"-".join(one): values for one, values in accuracy.items()}).reset_index()

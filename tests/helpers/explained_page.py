@@ -1,0 +1,334 @@
+"""The figures and tables of `docs/why-pairs-differ.md`, from what is kept."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers.explained import (
+    PAGE,
+    RECALIBRATION,
+    TRAINED,
+    TRIALS,
+    architecture_of,
+    imitated,
+    natives,
+    published,
+    read,
+    rows,
+)
+from uncrossed.analysis.contributions import Attribution, attributions
+from uncrossed.analysis.drawing import pyplot, save
+from uncrossed.analysis.replicates import fieller, student
+from uncrossed.datasets.definition import BUILT_IN_DATASETS
+from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, SIDE_DIAGNOSES
+from uncrossed.study import factorial, trainings
+from uncrossed.study.architectures import PACKAGED
+from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
+from uncrossed.study2021 import published_study
+from uncrossed.study2021.explained import STRATA, Stratum
+from uncrossed.study2021.published_study import SEMANTICS
+
+# So many pairs outside of each stratum would be crossed on GPUs.
+REST = 40
+NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
+
+
+def draw(each: pd.DataFrame, native: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None:
+    """Draw both sides' rebuilt test accuracies over the published ones; what both frameworks trained is filled."""
+    plt = pyplot()
+    from matplotlib.ticker import MultipleLocator
+
+    by_name = reference.set_index("trial")
+    figure, axes = plt.subplots(1, len(STRATA), figsize=(3.4 * len(STRATA), 3.9))
+    for axis, stratum in zip(axes, STRATA, strict=True):
+        axis.plot([0, 1], [0, 1], color="0.6", lw=0.8)
+        top = 0.0
+        for name, colour, marker in zip(ACCURACIES, ("#D55E00", "#0072B2"), "os", strict=True):
+            for table, face in ((each, "none"), (native, colour)):
+                rows = table[table["base"].map(architecture_of) == stratum.architecture]
+                was = by_name.loc[rows["base"], name]
+                axis.plot(was, rows[name], marker, color=colour, mfc=face, ms=5, lw=0)
+                top = max(top, 0, *was, *rows[name])
+        axis.set(xlim=(0, 1.1 * top), ylim=(0, 1.1 * top), aspect="equal", title=stratum.architecture)
+        axis.set(xlabel="test accuracy, published", ylabel="test accuracy, rebuilt")
+        for place in (axis.xaxis, axis.yaxis):
+            place.set_major_locator(MultipleLocator(0.1))
+    handles = [
+        plt.Line2D([], [], color=colour, marker=marker, mfc=face, lw=0, ms=5, label=f"{side}, {how}")
+        for side, colour, marker in (("PyTorch", "#D55E00", "o"), ("TensorFlow", "#0072B2", "s"))
+        for face, how in (("none", "by PyTorch alone"), (colour, "by both frameworks"))
+    ]
+    figure.legend(handles=handles, loc="lower center", ncols=4)
+    figure.tight_layout(rect=(0, 0.08, 1, 1))
+    save(figure, path)
+    plt.close(figure)
+
+
+def draw_parts(each: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None:
+    """Draw each pair's gap, trained by PyTorch alone, as a bar of its two parts; a line is the published gap."""
+    plt = pyplot()
+    by_name = reference.set_index("trial")
+    means = each.drop(columns="seed").groupby("base").mean()
+    names = [stratum.architecture for stratum in STRATA if stratum.rows > 1]
+    groups = [means[means.index.map(architecture_of) == name] for name in names]
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(8.2, 3.3), sharey=True, width_ratios=[len(some) + 1 for some in groups]
+    )
+    for axis, name, some in zip(axes, names, groups, strict=True):
+        steps = by_name.loc[some.index, "steps"].sort_values(kind="stable")
+        some, places = some.loc[steps.index], np.arange(len(steps))
+        axis.bar(places, some["statistics"], 0.7, color="#0072B2", label="running statistics")
+        # What is below 0 hangs from 0, what is above it stands on the first part.
+        base = np.where(some["training"] > 0, some["statistics"], 0)
+        axis.bar(places, some["training"], 0.7, bottom=base, color="#E69F00", label="training")
+        published = by_name.loc[some.index, DIFFERENCE]
+        axis.hlines(published, places - 0.45, places + 0.45, color="black", lw=1.6, label="published gap")
+        axis.axhline(0, color="0.4", lw=0.8)
+        axis.set_xticks(places, steps, rotation=90 if len(steps) > 6 else 0)
+        axis.set_title(name)
+    axes[0].set_ylabel("accuracy, PyTorch - TensorFlow")
+    axes[0].legend(loc="upper left", ncols=3)
+    axes[0].set_ylim(top=1.3 * means[DIFFERENCE].max())
+    figure.supxlabel("optimizer steps of the pair", fontsize=10)
+    figure.tight_layout()
+    save(figure, path)
+    plt.close(figure)
+
+
+def points(value: float, sign: bool = True) -> str:
+    """An accuracy or a difference as the pages write it."""
+    return f"{value:{'+' if sign else ''}.3f}".replace("0.", ".", 1)
+
+
+def lines(head: str, body: list[list[Any]]) -> str:
+    """A table in Markdown, or that there is nothing to put into one."""
+    if not body:
+        return "No pair is done yet."
+    first = [f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
+    return "\n".join([*first, *(f"| {' | '.join(map(str, cells))} |" for cells in body)])
+
+
+def stratum_name(stratum: Stratum) -> str:
+    """What a stratum is, in words."""
+    words = [f"at most {stratum.most_steps} steps"] if np.isfinite(stratum.most_steps) else []
+    epochs = stratum.most_epochs
+    words += [f"{epochs} epoch" if epochs == 1 else f"at most {epochs} epochs"] if np.isfinite(epochs) else []
+    words += [f"published gap at least {points(stratum.least_gap)}"] if stratum.least_gap is not None else []
+    return f"{stratum.architecture}: {', '.join(words)}"
+
+
+def strata_lines(reference: pd.DataFrame, each: pd.DataFrame, native: pd.DataFrame) -> str:
+    """What each stratum is of its architecture, what was drawn of it, and what of that is done."""
+    body = []
+    for stratum in STRATA:
+        rows = reference[reference["architecture"] == stratum.architecture]
+        inside = rows[stratum.holds(rows)]
+        drawn = inside[inside["trial"].isin(each["base"])]
+        done = len(set(native["base"]) & set(drawn["trial"]))
+        cells = [stratum_name(stratum)]
+        for some, every in ((inside, rows), *((one[one["origin"] == "random"] for one in (inside, rows)),)):
+            cells.append(f"{len(some)} of {len(every)}, {some[DIFFERENCE].sum() / every[DIFFERENCE].sum():.0%}")
+        cells += [points(some[DIFFERENCE].mean()) for some in (inside, drawn)]
+        body.append([*cells, len(drawn), done])
+    head = "stratum | of all pairs, of their gaps | of random pairs, of their gaps | mean gap | of those drawn | drawn"
+    return lines(f"{head} | done by both frameworks", body)
+
+
+def diagnosis_lines(reference: pd.DataFrame) -> str:
+    """What became of both sides of the published pairs, in the stratum and outside: how many, and of which gaps."""
+    body = []
+    for stratum in STRATA:
+        rows = reference[reference["architecture"] == stratum.architecture]
+        rows = rows.assign(inside=stratum.holds(rows))
+        total, label = rows[DIFFERENCE].sum(), stratum.architecture
+        for sides, group in rows.groupby(list(SIDE_DIAGNOSES)):
+            cells = []
+            for some in (group[group["inside"]], group[~group["inside"]]):
+                share, steps = some[DIFFERENCE].sum() / total, some["steps"].median()
+                cells += [f"{len(some)} | {share:.0%} | {steps:,.0f}" if len(some) else "| |"]
+            # What is less than a hundredth of the gaps, and outside of the stratum, is left out.
+            if group["inside"].any() or abs(group[DIFFERENCE].sum() / total) >= 0.01:
+                body.append([label, *sides, *cells])
+                label = ""
+    sides = "architecture | PyTorch's side | TensorFlow's side"
+    return lines(f"{sides} | pairs in the stratum | of the gaps | steps | pairs outside | of the gaps | steps", body)
+
+
+def rest_lines(reference: pd.DataFrame) -> str:
+    """What it takes to cross, on a GPU, pairs that are drawn outside of the strata: trainings, and hours by the table.
+
+    A pair that PyTorch trains alone takes two trainings.
+    """
+    published_rows = {row.trial: row for row in published_study.rows(reference)[0]}
+    settings, dataset = Settings(device="gpu"), BUILT_IN_DATASETS["cifar10"].identity()
+    body = []
+    for stratum in STRATA:
+        own = reference[(reference["architecture"] == stratum.architecture) & ~stratum.holds(reference)]
+        drawn = [published_rows[name] for name in own["trial"].sample(REST, random_state=0)]
+        touching = {stratum.architecture: PACKAGED[stratum.architecture].touching}
+        half = stratum.architecture == "resnet50"
+        crossed = [row for base in drawn for row in factorial.cross(base, touching[stratum.architecture], half=half)]
+        needed = trainings.needed(crossed, touching)
+        alone = trainings.hours({FRAMEWORKS[0]: drawn * 2}, settings, dataset)
+        cells = [f"{stratum.architecture}{', half' if half else ''}", *(len(needed[one]) for one in FRAMEWORKS)]
+        body.append([*cells, f"{trainings.hours(needed, settings, dataset):.0f}", len(drawn) * 2, f"{alone:.0f}"])
+    head = "pairs of | PyTorch trainings | TensorFlow trainings | GPU hours | by PyTorch alone: trainings | GPU hours"
+    return lines(head, body)
+
+
+def momentum_lines(each: pd.DataFrame) -> str:
+    """Mean test accuracies of both ways of training with either momentum, and the gaps between them."""
+    body = []
+    means = each.drop(columns="seed").groupby("base").mean()
+    for stratum in STRATA:
+        own, label = means[means.index.map(architecture_of) == stratum.architecture], stratum.architecture
+        if own["statistics"].isna().any():
+            continue
+        momenta_of = {"its own": FRAMEWORKS} | {NAMES[one]: (one, one) for one in FRAMEWORKS}
+        for tested, momenta in momenta_of.items():
+            first, second = (own[f"{one}-{momentum}"] for one, momentum in zip(FRAMEWORKS, momenta, strict=True))
+            gap = student((first - second).to_numpy(float)[:, None])[:3]
+            accuracies = (points(side.mean(), sign=False) for side in (first, second))
+            body.append([label, tested, *accuracies, _estimate(tuple(value[0] for value in gap))])
+            label = ""
+    head = "architecture | momentum of | trained as PyTorch does | trained as TensorFlow does | gap"
+    return lines(head, body)
+
+
+def imitation_lines(each: pd.DataFrame) -> str:
+    """What gaps are made of in pairs that PyTorch trained alone, over the published pairs of each architecture."""
+    body = []
+    means = each.drop(columns="seed").groupby("base").mean()
+    for stratum in STRATA:
+        own = means[means.index.map(architecture_of) == stratum.architecture]
+        if own["statistics"].isna().any():
+            continue
+        values = own[[DIFFERENCE, "statistics", "training"]].to_numpy(float)
+        mean, low, high, _ = student(values)
+        shares = np.array(fieller(values, values[:, :1]))
+        for k, label in enumerate(("gap", "running statistics", "training")):
+            about = ["", ""] if k else [stratum.architecture, len(own)]
+            body.append([*about, label, _estimate((mean[k], low[k], high[k])), _share(shares[:, k]) if k else ""])
+    return lines("architecture | pairs | part | in accuracy | of the gap", body)
+
+
+def agreement_lines(each: pd.DataFrame, native: pd.DataFrame, reference: pd.DataFrame) -> str:
+    """How far rebuilt accuracies are from the published ones, and two seeds from each other, for each side."""
+    body = []
+    losses = reference["tf_training_loss"].map(lambda some: some[-1] if some else np.nan)
+    by_name = reference.assign(**{TRAINED[1]: losses}).set_index("trial")
+    what = {"PyTorch": ACCURACIES[0], "TensorFlow": ACCURACIES[1], "gap": DIFFERENCE}
+    what |= {"TensorFlow, training loss": TRAINED[1]}
+    for label, table in (("PyTorch alone, H200", each), ("both frameworks, CPU", native)):
+        for stratum in STRATA:
+            own = table[table["base"].map(architecture_of) == stratum.architecture].sort_values("seed")
+            if not len(own):
+                continue
+            first = own.groupby("base").first()
+            second = own[own.duplicated("base")].set_index("base")
+            for side, name in what.items():
+                shift = (first[name] - by_name.loc[first.index, name]).to_numpy(float)[:, None]
+                apart = (first.loc[second.index, name] - second[name]).to_numpy(float)
+                mean, low, high, _ = (value[0] for value in student(shift))
+                far = [
+                    f"{points(np.sqrt((some**2).mean()), sign=False)} ({len(some)})"
+                    for some in (shift, apart)
+                    if len(some)
+                ]
+                body.append(
+                    [label, stratum.architecture, side, _estimate((mean, low, high)), *far, *[""] * (2 - len(far))]
+                )
+                label = ""
+    head = (
+        "rebuilt by | architecture | | rebuilt minus published: mean | root mean square (pairs) | of two seeds (pairs)"
+    )
+    return lines(head, body)
+
+
+def native_lines(native: pd.DataFrame, each: pd.DataFrame, reference: pd.DataFrame) -> str:
+    """Both sides of every pair: published, trained by PyTorch alone, and by both frameworks; seeds after commas."""
+    body = []
+    names = (*ACCURACIES, DIFFERENCE)
+    for row in reference[reference["trial"].isin(each["base"])].sort_values("trial").to_dict("records"):
+        cells = []
+        for name in names:
+            found = [points(row[name], name == DIFFERENCE)]
+            for table in (each, native):
+                values = table[table["base"] == row["trial"]][name]
+                found.append(", ".join(points(value, name == DIFFERENCE) for value in values) or "-")
+            cells.append(" / ".join(found))
+        body.append([f"`{row['trial']}`", row["steps"], *cells])
+    return lines("pair | steps | PyTorch | TensorFlow | gap", body)
+
+
+def _estimate(one: tuple[float, float, float]) -> str:
+    value, low, high = one
+    return points(value) + (f" [{points(low)}, {points(high)}]" if np.isfinite(low) else "")
+
+
+def _share(one: tuple[float, float, float]) -> str:
+    value, low, high = one
+    return f"{value:.0%} [{low:.0%}, {high:.0%}]" if np.isfinite(low) else ""
+
+
+def attribution_lines(found: list[Attribution]) -> str:
+    """What each architecture's gap is made of."""
+    body = []
+    for one in found:
+        about = [one.architecture, one.configurations]
+        body.append([*about, "gap", _estimate(one.gap), ""])
+        for part in one.contributions:
+            share = _share(part.share)
+            name = f"**{part.factor}**" if part.significant else part.factor
+            body.append(["", "", name, _estimate(part.points), share])
+        body.append(["", "", "remaining", _estimate(one.remaining), ""])
+    return lines("architecture | pairs | part | in accuracy | of the gap", body)
+
+
+def recalibration_lines(table: pd.DataFrame, trials: pd.DataFrame, every: dict[str, Trial]) -> str:
+    """Of each native pair the gap, without batchnorm_momentum's difference, and recalibrated."""
+    gaps = trials.set_index("trial")[DIFFERENCE]
+    body = []
+    for name, models in table.groupby("trial"):
+        sides = models.set_index("framework")["recalibrated_test_accuracy"]
+        aligned = [
+            row.trial
+            for row in every.values()
+            if row.base == every[name].base and row.spelled() == f"{SEMANTICS};batchnorm_momentum=pytorch"
+        ]
+        if len(sides) < len(FRAMEWORKS) or every[name].spelled() != SEMANTICS or not aligned:
+            continue
+        left = sides[FRAMEWORKS[0]] - sides[FRAMEWORKS[1]]
+        body.append([f"`{every[name].base}`", *map(points, (gaps[name], gaps[aligned[0]], left))])
+    return lines("pair | gap | batchnorm_momentum aligned | recalibrated", body)
+
+
+def parts() -> dict[str, str]:
+    """The page's generated parts by name."""
+    every, reference = rows(), published()
+    trials, each = read("trials.csv", TRIALS), imitated(read("imitation.csv", []))
+    native = natives(trials, every)
+    return {
+        "strata": strata_lines(reference, each, native),
+        "diagnoses": diagnosis_lines(reference),
+        "rest": rest_lines(reference),
+        "agreement": agreement_lines(each, native, reference),
+        "native": native_lines(native, each, reference),
+        "momentum": momentum_lines(each),
+        "imitation": imitation_lines(each),
+        "attribution": attribution_lines(attributions(read("attribution.csv", []))),
+        "recalibration": recalibration_lines(read("recalibration.csv", RECALIBRATION), trials, every),
+    }
+
+
+def page(text: str) -> str:
+    """The page with its generated parts as they follow from what is kept."""
+    for name, part in parts().items():
+        before, begin, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        if not end:
+            raise ValueError(f"{PAGE}: no part '{name}'; it stands between <!-- {name} --> and <!-- end -->")
+        text = f"{before}{begin}\n{part}\n\n{end}{after}"
+    return text
