@@ -3,6 +3,7 @@
 import pandas as pd
 
 from helpers.commands import REPOSITORY
+from helpers.imitating import ACCURACY, MANIFEST, MOMENTUM, first_rows, imitating, training
 from helpers.published_2021 import published_folder
 from uncrossed.analysis.contributions import attribute
 from uncrossed.analysis.recalibration import MEASURED
@@ -14,7 +15,6 @@ from uncrossed.study.trial import FRAMEWORKS, Trial
 from uncrossed.study2021 import published_tables
 from uncrossed.study2021.published_study import SEMANTICS, TRAIN_EXAMPLES
 
-MANIFEST = REPOSITORY / "config/manifests/published-explained.csv"
 KEPT, PAGE = REPOSITORY / "docs/published-explained", REPOSITORY / "docs/why-pairs-differ.md"
 SHA256 = tuple(f"{framework}_sha256" for framework in FRAMEWORKS)
 DEVICE = tuple(f"{framework}_device" for framework in FRAMEWORKS)
@@ -67,7 +67,7 @@ def architecture_of(base: str) -> str:
 
 
 def imitated(table: pd.DataFrame) -> pd.DataFrame:
-    """What the pairs show that PyTorch trained alone (`imitation.py`): a line for each seed of a published pair.
+    """What native pairs show that PyTorch trained alone (`imitation.py`): a line for each seed of a published pair.
 
     A model that is trained with one framework's mechanisms is tested with both frameworks' momentum of its running
     statistics. So the gap is split into what momentum does, in the mean over both ways of training, and what training
@@ -77,6 +77,9 @@ def imitated(table: pd.DataFrame) -> pd.DataFrame:
         `base`, `seed`, both test accuracies, `difference`, `statistics`, `training`, TensorFlow's training loss, and
         the four accuracies as `trained-momentum`. Without batch normalisation what needs the other momentum is NaN.
     """
+    natives = {row.trial: row for row in rows().values() if row.spelled() == SEMANTICS}
+    table = table[table["trial"].isin(natives)]
+    table = table.assign(**{key: [getattr(natives[name], key) for name in table["trial"]] for key in ("base", "seed")})
     sides = table.pivot(index=["base", "seed"], columns="as")
     accuracy = {
         (how, momentum): sides[f"test_accuracy_momentum_{momentum}", how]
@@ -91,3 +94,25 @@ def imitated(table: pd.DataFrame) -> pd.DataFrame:
     found["training"] = found[DIFFERENCE] - found["statistics"].fillna(0)
     found[TRAINED[1]] = sides["train_loss", FRAMEWORKS[1]]
     return found.assign(**{"-".join(one): values for one, values in accuracy.items()}).reset_index()
+
+
+def alone(table: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
+    """The trials that PyTorch trained alone, as `attributed` takes them: of whole published pairs."""
+    lines, first = table.set_index(["trial", "as"]), first_rows()
+    found = []
+    for row in every.values():
+        accuracies = []
+        for side, name in zip(FRAMEWORKS, ACCURACIES, strict=True):
+            place = first[training(row, side)]
+            if place in lines.index:
+                both = lines.loc[place, [f"{ACCURACY}_momentum_{other}" for other in FRAMEWORKS]]
+                momentum = imitating(row, side).semantics[MOMENTUM].replace("native", FRAMEWORKS[0])
+                # Without batch normalisation one of the two is empty.
+                value = both[f"{ACCURACY}_momentum_{momentum}"] if both.notna().all() else both.max()
+                accuracies.append((name, value))
+        if len(accuracies) == len(FRAMEWORKS):
+            found.append({"trial": row.trial, **dict(accuracies)})
+    trials = pd.DataFrame(found, columns=["trial", *ACCURACIES])
+    trials = trials[trials["trial"].isin(whole(set(trials["trial"]), every))]
+    trials[DIFFERENCE] = trials[ACCURACIES[0]] - trials[ACCURACIES[1]]
+    return trials.assign(**dict.fromkeys(STATUSES, "completed"), **{trials_table.BOTH_COMPLETED: True})

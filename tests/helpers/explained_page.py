@@ -11,14 +11,16 @@ from helpers.explained import (
     RECALIBRATION,
     TRAINED,
     TRIALS,
+    alone,
     architecture_of,
+    attributed,
     imitated,
     natives,
     published,
     read,
     rows,
 )
-from uncrossed.analysis.contributions import Attribution, attributions
+from uncrossed.analysis.contributions import attributions
 from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.analysis.replicates import fieller, student
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
@@ -273,18 +275,17 @@ def _share(one: tuple[float, float, float]) -> str:
     return f"{value:.0%} [{low:.0%}, {high:.0%}]" if np.isfinite(low) else ""
 
 
-def attribution_lines(found: list[Attribution]) -> str:
-    """What each architecture's gap is made of."""
+def attribution_lines(tables: dict[str, pd.DataFrame]) -> str:
+    """What each architecture's gap is made of, by who trained."""
     body = []
-    for one in found:
-        about = [one.architecture, one.configurations]
-        body.append([*about, "gap", _estimate(one.gap), ""])
-        for part in one.contributions:
-            share = _share(part.share)
-            name = f"**{part.factor}**" if part.significant else part.factor
-            body.append(["", "", name, _estimate(part.points), share])
-        body.append(["", "", "remaining", _estimate(one.remaining), ""])
-    return lines("architecture | pairs | part | in accuracy | of the gap", body)
+    for label, table in tables.items():
+        for one in attributions(table):
+            body.append([label, one.architecture, one.configurations, "gap", _estimate(one.gap), ""])
+            for part in one.contributions:
+                name = f"**{part.factor}**" if part.significant else part.factor
+                body.append(["", "", "", name, _estimate(part.points), _share(part.share)])
+            body.append(["", "", "", "remaining", _estimate(one.remaining), ""])
+    return lines("trained by | architecture | pairs | part | in accuracy | of the gap", body)
 
 
 def recalibration_lines(table: pd.DataFrame, trials: pd.DataFrame, every: dict[str, Trial]) -> str:
@@ -318,7 +319,12 @@ def parts() -> dict[str, str]:
         "native": native_lines(native, each, reference),
         "momentum": momentum_lines(each),
         "imitation": imitation_lines(each),
-        "attribution": attribution_lines(attributions(read("attribution.csv", []))),
+        "attribution": attribution_lines(
+            {
+                "both frameworks, CPU": attributed(trials, every),
+                "PyTorch alone, H200": attributed(alone(read("imitation.csv", []), every), every),
+            }
+        ),
         "recalibration": recalibration_lines(read("recalibration.csv", RECALIBRATION), trials, every),
     }
 
