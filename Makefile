@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test test-long published storm lint lock bench gpu clean help
+.PHONY: demo test test-more test-long published storm lint lock bench gpu clean help
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/'
@@ -15,8 +15,11 @@ demo: .venv/ready ## build the demo study and print its table
 	@echo "results/demo: trials/ holds the models, tables/ the tables, SHA256SUMS the checksums"
 	@echo "results/demo/report.html: all of it in one page; open it in a browser"
 
-test: .venv/ready ## run the tests (half an hour)
+test: .venv/ready ## run the tests (a quarter of an hour)
 	pytest
+
+test-more: .venv/ready ## run the tests that take longer (ten minutes)
+	pytest -m 'more and not long'
 
 test-long: .venv/ready ## run the long versions of some tests
 	pytest -m long

@@ -1,7 +1,11 @@
 """With `--sdm apptainer` each framework's jobs run in its image."""
 
+import pytest
+
 from helpers.commands import PATH, STAND_IN
 from helpers.studies import Folder
+
+pytestmark = pytest.mark.more
 
 
 def test_a_training_runs_in_its_frameworks_image(tmp_path):

@@ -11,6 +11,8 @@ import pytest
 from helpers.commands import PATH, STAND_IN, need, run
 from helpers.studies import ROWS, Folder, copy_sources, write_manifest
 
+pytestmark = pytest.mark.more
+
 FRAMEWORKS = ("pytorch", "tensorflow")
 TQDM = f"tqdm=={version('tqdm')}"
 

@@ -194,6 +194,7 @@ def ends_well_without_the_node(driver: Driver, undisturbed: Undisturbed, cancell
     return output
 
 
+@pytest.mark.more
 def test_a_cancelled_job_and_a_lost_node(cluster, undisturbed, tmp_path):
     folder = study(tmp_path)
     driver = Driver(folder, cluster)

@@ -48,6 +48,7 @@ def test_it_says_what_each_framework_sees_and_what_is_set_and_ignored():
     assert "CPUs may be used here" in output
 
 
+@pytest.mark.more
 def test_a_framework_that_is_missing_is_a_problem_unless_conda_brings_it(tmp_path):
     environment = missing(tmp_path, "tensorflow")
     output = run(*DOCTOR, code=1, **environment).stdout

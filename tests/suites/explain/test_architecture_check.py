@@ -44,6 +44,7 @@ def test_what_is_wrong_is_named_first(case, found):
         assert FAULTS[case] in found[case][0]
 
 
+@pytest.mark.more
 def test_the_command_says_what_agrees_and_ends_with_1_where_something_is_wrong(tmp_path):
     assert uncrossed("architecture", "check", tmp_path / "none.py", code=2).stdout.count("\n") == 1
     path = tmp_path / "mine.py"

@@ -13,6 +13,7 @@ from uncrossed.training.optimizers import BUILT_IN_OPTIMIZERS
 from uncrossed.training.optimizers import load as loaded
 
 
+@pytest.mark.more
 def test_the_proof_passes_and_every_flip_is_detected(tmp_path):
     uncrossed("prove", "--architecture", "smallcnn", "--threads", 1, "--json", tmp_path / "proof.json")
     gates = json.loads((tmp_path / "proof.json").read_text())

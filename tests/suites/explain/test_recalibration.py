@@ -139,6 +139,7 @@ def test_only_trial_files_without_a_line_are_evaluated(study, tmp_path):
     assert table.read_text() == text
 
 
+@pytest.mark.more
 def test_a_url_and_a_single_file_are_recalibrated_too(study, some, network, tmp_path):
     output = tmp_path / "a table.csv"
     alone = shutil.copy(study / "trials/native/pytorch.h5", tmp_path / "any name.h5")

@@ -8,6 +8,7 @@ from helpers.commands import told, uncrossed
 from helpers.verified import SOUND, change
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("framework", ["pytorch", pytest.param("tensorflow", marks=pytest.mark.long)])
 def test_logits_are_computed_again_from_the_weights(framework, few, tmp_path):
     """Real trainings: their weights give the stored logits to the last bit; other weights do not."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from helpers.commands import told, uncrossed
 from uncrossed.explain import trace
@@ -13,6 +14,7 @@ from uncrossed.study.mechanisms import flipped
 from uncrossed.study.trial import FRAMEWORKS, Trial
 
 
+@pytest.mark.more
 def test_the_trace_names_step_layer_and_mechanism(few, tmp_path):
     values = {"learning_rate": 0.001, "batch_size": 30, "optimizer": "sgd", "momentum": 0.9, "epochs": 1}
     row = json.dumps({"trial": "t", "architecture": "smallcnn", **values, "semantics": flipped("batchnorm_momentum")})

@@ -8,6 +8,8 @@ import pytest
 
 from helpers.commands import REPOSITORY, run
 
+pytestmark = pytest.mark.more
+
 # Run before anything else: packages that the wheel's extra does not lead to are not there.
 ONLY_READER = """
 import importlib.metadata as metadata, re, sys

@@ -48,6 +48,7 @@ def test_a_checkpoint_that_is_not_this_trainings_is_set_aside(spoil, reason, few
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a.json"]
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("how", "said"),
     [

@@ -36,6 +36,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("how", "architecture"), [("mutex", "smallcnn"), pytest.param("openmp", "resnet50", marks=pytest.mark.long)]
 )
@@ -57,6 +58,7 @@ def test_a_training_that_hangs_and_hears_no_signal_is_ended(how, architecture, f
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.more
 def test_a_training_that_is_suspended_is_not_taken_for_one_that_hangs(few, tmp_path):
     arguments = command("pytorch", few, tmp_path / "a.h5", 4000, "--patience", 5)
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)

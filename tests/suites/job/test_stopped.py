@@ -30,6 +30,7 @@ def test_stopped_at_any_moment_it_ends_with_the_same_bytes(framework, few, tmp_p
     run(sys.executable, CHECKS / "resume_all.py", framework, few, tmp_path)
 
 
+@pytest.mark.more
 @pytest.mark.parametrize(
     ("every", "order"),
     [

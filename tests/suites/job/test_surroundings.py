@@ -23,6 +23,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_what_a_user_or_a_site_has_set_changes_no_byte(framework, few, tmp_path):
     train(framework, few, tmp_path / "clean.h5", row())

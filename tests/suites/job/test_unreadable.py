@@ -11,6 +11,7 @@ from uncrossed.common.errors import UnreadableError
 from uncrossed.results import trial_file
 
 
+@pytest.mark.more
 def test_a_result_that_cannot_be_read_is_not_trained_again(tmp_path, ended):
     path = str(shutil.copy(ended["checkpoint"].with_name("a.h5"), tmp_path / "a.h5"))
     with no_more_files(), pytest.raises(UnreadableError, match="cannot be read"):

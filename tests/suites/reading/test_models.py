@@ -3,10 +3,14 @@
 import subprocess
 import sys
 
+import pytest
+
 from helpers import synthetic
 from helpers.commands import CHECKS, run
 from uncrossed.results import tables
 from uncrossed.study.trial import FRAMEWORKS, Trial
+
+pytestmark = pytest.mark.more
 
 
 def test_models_give_the_stored_logits(few, server):

@@ -4,6 +4,7 @@ import html
 import json
 
 import numpy as np
+import pytest
 
 from helpers.commands import uncrossed
 from helpers.pages import words
@@ -28,6 +29,7 @@ def test_published_models_at_chance_had_trained_in_densenet_and_not_in_vgg(publi
     assert "unknown" not in set(published["diagnosis"])
 
 
+@pytest.mark.more
 def test_the_published_command_says_so(published, tmp_path):
     said = uncrossed("published", "--folder", published_folder(), "--output", tmp_path / "out").stdout
     assert "resnet50     random    160  +0.041 [" in said

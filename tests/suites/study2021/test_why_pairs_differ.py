@@ -5,7 +5,7 @@ import importlib.util
 import pandas as pd
 import pytest
 
-from helpers import explained, explained_page
+from helpers import explained, explained_page, imitating
 from helpers.commands import REPOSITORY
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
@@ -54,7 +54,7 @@ def test_another_build_may_not_have_other_bytes_on_the_same_kind_of_cpu(program)
 
 
 def test_the_parts_of_a_gap_are_what_momentum_does_and_what_training_does():
-    line = {"base": "a-1", "seed": 0, "train_loss": 2.0}
+    line = {"trial": "densenet121-11fe1410-000", "train_loss": 2.0}
     pytorch = line | {"as": "pytorch", "test_accuracy_momentum_pytorch": 0.5, "test_accuracy_momentum_tensorflow": 0.2}
     tensorflow = line | {"as": "tensorflow", "test_accuracy_momentum_pytorch": 0.4}
     tensorflow |= {"test_accuracy_momentum_tensorflow": 0.1}
@@ -62,3 +62,22 @@ def test_the_parts_of_a_gap_are_what_momentum_does_and_what_training_does():
     assert found["difference"] == 0.4
     # Momentum takes .3 off both, weights .1 at both momenta.
     assert (found["statistics"], found["training"]) == (0.3, 0.1)
+
+
+def test_what_pytorch_trains_alone_is_attributed_like_a_factorial():
+    every, first = explained.rows(), imitating.first_rows()
+    # PyTorch's momentum is worth .2, and nothing else anything.
+    lines = [
+        {"trial": trial, "as": side, f"{imitating.ACCURACY}_momentum_{momentum}": accuracy}
+        for trial, side in first.values()
+        for momentum, accuracy in (("pytorch", 0.4), ("tensorflow", 0.2))
+    ]
+    table = pd.DataFrame(lines).groupby(["trial", "as"], as_index=False).first()
+    trials = explained.alone(table, every)
+    assert set(trials["trial"]) == set(every)
+    found = explained.attributed(trials[trials["trial"].str.startswith("densenet121")], every)
+    values = found[found["base"].eq("") & found["quantity"].eq("shapley")].set_index("factor")["value"].round(9)
+    assert values.to_dict() == {"initialisation": 0, "epsilons": 0, "batchnorm_momentum": 0.2}
+    # A training that is missing takes its whole pair out.
+    lost = explained.alone(table[table["trial"] != "densenet121-11fe1410-000"], every)
+    assert {every[name].base for name in set(every) - set(lost["trial"])} == {"densenet121-11fe1410"}

@@ -27,5 +27,6 @@ def test_a_training_is_stock(framework, about):
     run(sys.executable, CHECKS / f"native_{framework}.py", *about)
 
 
+@pytest.mark.more
 def test_memory_is_used_again():
     run(sys.executable, CHECKS / "pages.py")

@@ -2,6 +2,8 @@
 
 import shutil
 
+import pytest
+
 from helpers.commands import told
 from helpers.damage import damaged, truncated
 
@@ -34,6 +36,7 @@ def test_what_is_sound_is_never_moved_where_the_list_is_wrong(folder):
     assert not list(folder.results.rglob("*.quarantined*"))
 
 
+@pytest.mark.more
 def test_a_damaged_dataset_is_named_and_made_again(folder):
     """A training says so, verify moves it aside, and the build tells what to do."""
     sums = (folder.results / "SHA256SUMS").read_bytes()

@@ -12,6 +12,7 @@ from helpers.studies import Folder, copy_sources
 from uncrossed.study.study import Study
 
 
+@pytest.mark.more
 @pytest.mark.parametrize("change", ["row", *(pytest.param(name, marks=pytest.mark.long) for name in ("code", "none"))])
 def test_what_a_killed_run_leaves_is_taken_for_what_it_is(change, tmp_path):
     """Snakemake alone is killed; its training goes on and ends, made from what was asked for then."""

@@ -3,8 +3,12 @@
 import platform
 import sys
 
+import pytest
+
 from helpers.commands import PATH
 from helpers.studies import Folder
+
+pytestmark = pytest.mark.more
 
 
 def test_a_log_holds_every_attempt(tmp_path):

@@ -69,6 +69,7 @@ def test_a_lost_trial_file_is_made_again_alone(target, folder):
     assert folder.planned(*target) == ["pytorch second"]
 
 
+@pytest.mark.more
 def test_a_lost_dataset_never_retrains_what_is_finished(folder):
     dataset = folder.path / "results/datasets/digits-few.h5"
     dataset.unlink()

@@ -9,6 +9,8 @@ from helpers.commands import ARCHITECTURES, run, told, uncrossed
 from helpers.studies import Folder
 from uncrossed.common.errors import InputError
 
+pytestmark = pytest.mark.more
+
 
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory):

@@ -67,6 +67,7 @@ def test_nothing_trains_where_a_preflight_fails(gpu):
     assert not (gpu.results / "trials").exists()
 
 
+@pytest.mark.more
 def test_a_preflight_comes_before_trainings_and_makes_no_finished_one_train_again(gpu, module, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/python").write_text(INSTEAD)

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from helpers.commands import run, told
 
 
@@ -30,6 +32,7 @@ def test_a_study_is_released_and_published_where_the_environment_says(folder):
     assert folder.planned() == []
 
 
+@pytest.mark.more
 def test_a_false_alarm_is_allowed_where_the_environment_says(folder):
     who = {"UNCROSSED_DESTINATION": f"file://{folder.path}/out", "LOGNAME": "digits-few"}
     output = folder.snakemake("publish", code=1, **who).stdout

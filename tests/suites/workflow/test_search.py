@@ -13,6 +13,8 @@ from helpers.commands import PATH, REPOSITORY, run, told
 from helpers.searches import SMALL
 from helpers.studies import Folder
 
+pytestmark = pytest.mark.more
+
 
 def study(path, **changes: object) -> Folder:
     folder = Folder(path)

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pandas as pd
+import pytest
 
 from helpers.commands import told, uncrossed
 from uncrossed.study.study import Study
@@ -25,6 +26,7 @@ def test_results_that_do_not_belong_together_make_no_table(folder):
     assert "build it again" in folder.snakemake(code=1).stdout
 
 
+@pytest.mark.more
 def test_a_base_that_is_only_a_note_builds(folder):
     text = folder.manifest.read_text().replace("epochs\n", "epochs,base\n").replace(",2\n", ",2,first\n")
     folder.manifest.write_text(text)

@@ -60,6 +60,7 @@ def test_a_side_that_a_setting_leaves_native_is_trained_once(crossed):
     assert crossed.planned("pytorch", "tensorflow") == []
 
 
+@pytest.mark.more
 def test_a_copy_equals_a_training(crossed, tmp_path):
     job = Study.load(crossed.path / "study.yaml").job("c").canonical()
     data = crossed.path / "results/datasets/digits-few.h5"

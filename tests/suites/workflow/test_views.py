@@ -10,6 +10,8 @@ from helpers.commands import CHECKS, run
 from helpers.studies import ROWS, Folder
 from uncrossed.study.trial import FRAMEWORKS
 
+pytestmark = pytest.mark.more
+
 SEMANTICS = {
     f"{momentum[0]}{variance[0]}": f"batchnorm_momentum={momentum};batchnorm_variance={variance}"
     for momentum, variance in product(FRAMEWORKS, repeat=2)
