@@ -30,7 +30,7 @@ from tqdm import tqdm
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / "workflow"), str(REPOSITORY / "tests")]
 
-from helpers.imitating import ACCURACY, MANIFEST, MOMENTUM, first_rows, imitating  # noqa: E402
+from helpers.imitating import ACCURACY, KEPT, MANIFEST, MOMENTUM, first_rows, imitating  # noqa: E402
 from uncrossed.common.files import write_text  # noqa: E402 - the package comes before what is installed
 from uncrossed.results import trial_file, views_file  # noqa: E402
 from uncrossed.study import layout, manifest  # noqa: E402
@@ -40,7 +40,7 @@ from uncrossed.study2021.published_study import SEMANTICS  # noqa: E402
 from uncrossed.training.views import SIDES  # noqa: E402
 
 COLUMNS = ["trial", "as", "train_loss", "train_accuracy", *(f"{ACCURACY}_momentum_{side}" for side in SIDES)]
-COLUMNS += ["device", "torch"]
+COLUMNS += ["dataset", "device", "torch"]
 
 
 def train(row: Trial, side: str, dataset: Path, device: str) -> dict[str, Any]:
@@ -61,7 +61,8 @@ def train(row: Trial, side: str, dataset: Path, device: str) -> dict[str, Any]:
         subprocess.run(list(map(str, command)), check=True, env=environment, capture_output=True, text=True)
         attributes, curves = trial_file.read_curves(output)
         last = {name: float(values[-1]) for name, values in curves.items()}
-        found = {"trial": row.trial, "as": side, "device": attributes["device"]}
+        found = {"trial": row.trial, "as": side, "dataset": attributes["dataset"]["name"]}
+        found |= {"device": attributes["device"]}
         found |= {name: last[name] for name in ("train_loss", "train_accuracy")}
         own = trained.semantics[MOMENTUM].replace("native", FRAMEWORKS[0]) if views else side
         found |= {f"{ACCURACY}_momentum_{own}": last[ACCURACY], "torch": attributes["versions"]["torch"]}
@@ -69,6 +70,20 @@ def train(row: Trial, side: str, dataset: Path, device: str) -> dict[str, Any]:
             view, _ = views_file.read(layout.views_beside(output), f"{MOMENTUM}={other};batchnorm_variance=pytorch")
             found[f"{ACCURACY}_momentum_{other}"] = float(view.curves[ACCURACY][-1])
     return found
+
+
+def distance(table: pd.DataFrame) -> str:
+    """How far the accuracies of a table are from those that are kept, in words."""
+    columns = [name for name in COLUMNS if name.startswith(ACCURACY)]
+    kept = pd.read_csv(KEPT).set_index(["trial", "as"])[columns]
+    apart = (table.set_index(["trial", "as"])[columns] - kept).stack().dropna()
+    where = KEPT.relative_to(REPOSITORY)
+    if apart.empty:
+        return f"none of them is in {where}"
+    return (
+        f"{len(apart)} test accuracies are in {where}, too: from there they are {(apart**2).mean() ** 0.5:.4f} away "
+        f"(root mean square; the furthest {apart.abs().max():.4f})"
+    )
 
 
 def main() -> int:
@@ -109,6 +124,8 @@ def main() -> int:
     with ThreadPoolExecutor(options.workers) as pool:
         list(tqdm(pool.map(work, wanted), total=len(wanted), unit="training", disable=None))
     print("\n".join(failed) or f"{len(there)} trainings in {options.output}", file=sys.stderr)
+    if there:
+        print(distance(pd.DataFrame(there)), file=sys.stderr)
     return 1 if failed else 0
 
 

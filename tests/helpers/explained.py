@@ -93,7 +93,11 @@ def imitated(table: pd.DataFrame) -> pd.DataFrame:
     found["statistics"] = sum(momentum) / 2
     found["training"] = found[DIFFERENCE] - found["statistics"].fillna(0)
     found[TRAINED[1]] = sides["train_loss", FRAMEWORKS[1]]
-    return found.assign(**{"-".join(one): values for one, values in accuracy.items()}).reset_index()
+    return (
+        found.assign(**{"-".join(one): values for one, values in accuracy.items()})
+        .dropna(subset=DIFFERENCE)
+        .reset_index()
+    )
 
 
 def alone(table: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:

@@ -7,7 +7,9 @@ from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.trial import FRAMEWORKS, Trial
 from uncrossed.study2021.published_study import SEMANTICS
 
-MANIFEST = Path(__file__).resolve().parents[2] / "config/manifests/published-explained.csv"
+REPOSITORY = Path(__file__).resolve().parents[2]
+MANIFEST = REPOSITORY / "config/manifests/published-explained.csv"
+KEPT = REPOSITORY / "docs/published-explained/imitation.csv"
 ACCURACY, MOMENTUM = "test_accuracy", "batchnorm_momentum"
 
 

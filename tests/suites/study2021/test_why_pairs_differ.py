@@ -9,6 +9,7 @@ from helpers import explained, explained_page, imitating
 from helpers.commands import REPOSITORY
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
+from uncrossed.study2021.explained import STRATA
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,56 @@ def test_the_pages_tables_follow_from_what_is_kept():
     assert explained_page.page(text) == text
     # Every part has lines of its own, below its head.
     assert all(part.count("\n") > 1 for part in explained_page.parts().values())
+
+
+def test_the_numbers_in_its_sentences_are_those_of_its_tables():
+    text = " ".join(explained.PAGE.read_text().split())
+    every, reference = explained.imitated(explained.read("imitation.csv", [])), explained.published()
+    means = every.drop(columns="seed").groupby("base").mean()
+    own = means[means.index.str.startswith("densenet121")]
+    published = reference.set_index("trial")["difference"]
+    first = every.sort_values("seed").groupby("base").first().loc[own.index, "difference"]
+    seeds = every[every["base"].isin(own.index)].groupby("base")["difference"].agg(lambda gaps: gaps.max() - gaps.min())
+
+    def root(values: pd.Series) -> str:
+        return explained_page.points((values**2).mean() ** 0.5, sign=False)
+
+    gap, aligned = own["difference"].mean(), (own["pytorch-pytorch"] - own["tensorflow-pytorch"]).mean()
+    other = (own["pytorch-tensorflow"] - own["tensorflow-tensorflow"]).mean()
+    resnet50 = means[means.index.str.startswith("resnet50")]
+    for sentence in (
+        f"differ from the published ones by {root(first - published[own.index])} (root mean square)",
+        f"two seeds of a rebuilt pair differ ({root(seeds[seeds > 0])}, over {(seeds > 0).sum()} pairs)",
+        f"scatter by {root(published[own.index] - published[own.index].mean())} about their mean",
+        f"In these {len(own)} pairs the mean gap is {explained_page.points(gap)}",
+        f"it falls to {explained_page.points(aligned)}",
+        f"rises from {explained_page.points(own['tensorflow-tensorflow'].mean(), sign=False)} to "
+        f"{explained_page.points(own['tensorflow-pytorch'].mean(), sign=False)}",
+        f"make {1 - aligned / gap:.0%} or {1 - other / gap:.0%}".replace("%", " %"),
+        f"in the mean {own['statistics'].mean() / gap:.0%} [".replace("%", " %"),
+        f"about all of it ({resnet50['statistics'].mean() / resnet50['difference'].mean():.0%} [".replace("%", " %"),
+    ):
+        assert sentence in text
+    losses = explained.read("imitation.csv", []).pivot(index="trial", columns="as", values="train_loss")
+    losses = losses[losses.index.str.startswith("densenet121")]
+    assert (losses["tensorflow"] > losses["pytorch"]).all(), "had learnt less in every pair"
+    for stratum, share in zip(STRATA, ("61 % of DenseNet121's", "9 % of ResNet50's", "1 % of VGG16's"), strict=True):
+        rows = reference[reference["architecture"] == stratum.architecture]
+        found = rows[stratum.holds(rows)]["difference"].sum() / rows["difference"].sum()
+        assert share.startswith(f"{found:.0%}".replace("%", " %"))
+        assert share in text
+
+
+def test_figures_and_the_table_of_contributions_follow_too(tmp_path, program, monkeypatch):
+    # The page is not touched: all that is written goes elsewhere.
+    (tmp_path / "page.md").write_text(explained.PAGE.read_text())
+    kept = {path.name: path.read_bytes() for path in explained.KEPT.iterdir()}
+    for name in ("trials.csv", "imitation.csv", "recalibration.csv"):
+        (tmp_path / name).write_bytes(kept[name])
+    monkeypatch.setattr(program, "KEPT", tmp_path)
+    monkeypatch.setattr(program, "PAGE", tmp_path / "page.md")
+    program.derive()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "page.md"} == kept
 
 
 def test_what_is_kept_is_small_and_as_its_checksums_say():
@@ -51,17 +102,26 @@ def test_another_build_may_not_have_other_bytes_on_the_same_kind_of_cpu(program)
     with pytest.raises(InputError, match=f"{kept['trial'][0]}: tensorflow_sha256 is .* both on "):
         program.check_same(kept, other)
     program.check_same(kept, other.assign(tensorflow_device="another"))
+    with pytest.raises(InputError, match="of cifar10; allowed: cifar10-jpeg"):
+        program.check_same(kept, kept.assign(dataset="cifar10"))
 
 
 def test_the_parts_of_a_gap_are_what_momentum_does_and_what_training_does():
     line = {"trial": "densenet121-11fe1410-000", "train_loss": 2.0}
     pytorch = line | {"as": "pytorch", "test_accuracy_momentum_pytorch": 0.5, "test_accuracy_momentum_tensorflow": 0.2}
-    tensorflow = line | {"as": "tensorflow", "test_accuracy_momentum_pytorch": 0.4}
+    tensorflow = line | {"as": "tensorflow", "test_accuracy_momentum_pytorch": 0.3}
     tensorflow |= {"test_accuracy_momentum_tensorflow": 0.1}
-    (found,) = explained.imitated(pd.DataFrame([pytorch, tensorflow])).round(9).to_dict("records")
-    assert found["difference"] == 0.4
-    # Momentum takes .3 off both, weights .1 at both momenta.
-    assert (found["statistics"], found["training"]) == (0.3, 0.1)
+    plain = {"trial": "vgg16-ab0edc5a-000", "train_loss": 2.0}
+    others = [plain | {"as": "pytorch", "test_accuracy_momentum_pytorch": 0.5}]
+    others += [plain | {"as": "tensorflow", "test_accuracy_momentum_tensorflow": 0.1}]
+    found = explained.imitated(pd.DataFrame([pytorch, tensorflow, *others])).round(9).set_index("base")
+    # Momentum takes .3 off PyTorch's way of training and .2 off TensorFlow's, weights .2 or .1.
+    parts = found.loc["densenet121-11fe1410", ["difference", "statistics", "training"]]
+    assert list(parts) == [0.4, 0.25, 0.15]
+    # Without batch normalisation all of it is training.
+    assert found.loc["vgg16-ab0edc5a", "training"] == 0.4
+    # Of a pair with one side nothing is said.
+    assert explained.imitated(pd.DataFrame([pytorch, *others]))["base"].to_list() == ["vgg16-ab0edc5a"]
 
 
 def test_what_pytorch_trains_alone_is_attributed_like_a_factorial():
