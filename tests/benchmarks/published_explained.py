@@ -1,6 +1,7 @@
 """Keep what `config/published-explained.yaml` has shown, and write the tables of `docs/why-pairs-differ.md` from it.
 
-    snakemake results/published-explained/manifest.csv --configfile config/published-explained.yaml --cores 1
+    export UNCROSSED_STUDY=published-explained
+    snakemake --profile profiles/local manifest $(python tests/benchmarks/published_explained.py --next 2)
     python tests/benchmarks/published_explained.py results/published-explained    # a build, finished or not
     python tests/benchmarks/imitation.py DATASET.h5 --output docs/published-explained/imitation.csv    # on a GPU
     python tests/benchmarks/published_explained.py                                # the page alone, from what is kept
@@ -14,6 +15,7 @@ The published tables come from `tests/published-2021`. Exit code 1: other bytes,
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -112,6 +114,15 @@ def keep(folder: Path) -> None:
     write("recalibration.csv", joined(read("recalibration.csv", RECALIBRATION), new, RECALIBRATION[:2]))
 
 
+def left(count: int) -> Iterator[str]:
+    """The trial files of so many published pairs that are not kept yet, in the order of their names."""
+    every, kept = rows(), set(read("trials.csv", TRIALS)["base"])
+    bases = sorted({row.base for row in every.values()} - kept)[:count]
+    for row in every.values():
+        if row.base in bases:
+            yield from (f"results/published-explained/{layout.trial_file(row.trial, side)}" for side in FRAMEWORKS)
+
+
 def derive() -> None:
     """Write what follows from the kept results: the other tables, the figures, the checksums, and the page's tables."""
     every, trials, reference = rows(), read("trials.csv", TRIALS), published()
@@ -130,7 +141,11 @@ def main() -> None:
     """Keep what a build has, and write all that follows."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", nargs="?", type=Path, help="the study's folder in results/")
+    parser.add_argument("--next", type=int, metavar="N", help="only print the trial files of N pairs that are not kept")
     arguments = parser.parse_args()
+    if arguments.next:
+        print(*left(arguments.next))
+        return
     try:
         if arguments.study:
             keep(arguments.study)
