@@ -81,17 +81,18 @@ def check_same(kept: pd.DataFrame, new: pd.DataFrame) -> None:
     Raises:
         InputError: naming the first such result.
     """
+    where = KEPT.relative_to(REPOSITORY) / "trials.csv"
     found, allowed = set(new["dataset"]), set(kept["dataset"])
     if found and allowed and found != allowed:
         raise InputError(
-            f"the build is of {', '.join(sorted(found))}; allowed: {', '.join(sorted(allowed))}, as {KEPT}"
+            f"the build is of {', '.join(sorted(found))}; allowed: {', '.join(sorted(allowed))}, as in {where}"
         )
     both = kept.merge(new, on="trial", suffixes=("", "_new"))
     for device, name in zip(DEVICE, SHA256, strict=True):
         other = both[(both[device] == both[f"{device}_new"]) & (both[name] != both[f"{name}_new"])]
         for one in other.to_dict("records"):
             raise InputError(
-                f"{one['trial']}: {name} is {one[name]} in {KEPT.relative_to(REPOSITORY)}/trials.csv, and "
+                f"{one['trial']}: {name} is {one[name]} in {where}, and "
                 f"{one[f'{name}_new']} in this build, both on {one[device]}"
             )
 
@@ -126,10 +127,11 @@ def left(count: int) -> Iterator[str]:
 def derive() -> None:
     """Write what follows from the kept results: the other tables, the figures, the checksums, and the page's tables."""
     every, trials, reference = rows(), read("trials.csv", TRIALS), published()
+    each = imitated(read("imitation.csv", []))
     table = attributed(trials, every)
     write("attribution.csv", table)
-    explained_page.draw(imitated(read("imitation.csv", [])), natives(trials, every), reference, KEPT / "accuracies.svg")
-    explained_page.draw_parts(imitated(read("imitation.csv", [])), reference, KEPT / "parts.svg")
+    explained_page.draw(each, natives(trials, every), reference, KEPT / "accuracies.svg")
+    explained_page.draw_parts(each, reference, KEPT / "parts.svg")
     if len(table):
         attribution_figure.draw(table, KEPT / "attribution.svg")
     names = sorted(path.name for path in KEPT.iterdir() if path.suffix in (".csv", ".svg"))

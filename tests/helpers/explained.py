@@ -48,10 +48,10 @@ def published() -> pd.DataFrame:
 
 
 def natives(trials: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
-    """The trials that were trained as they were published, with their `seed`."""
-    seeds = {row.trial: row.seed for row in every.values() if row.spelled() == SEMANTICS}
-    own = trials[trials["trial"].isin(seeds)]
-    return own.assign(seed=own["trial"].map(seeds))
+    """The lines of trials that were trained as they were published, with `base` and `seed` of their rows."""
+    found = {row.trial: row for row in every.values() if row.spelled() == SEMANTICS}
+    own = trials[trials["trial"].isin(found)]
+    return own.assign(**{key: [getattr(found[name], key) for name in own["trial"]] for key in ("base", "seed")})
 
 
 def attributed(trials: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
@@ -61,9 +61,14 @@ def attributed(trials: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
     return attribute(trials, designs).table
 
 
-def architecture_of(base: str) -> str:
-    """The architecture in the name of a published pair."""
-    return base.partition("-")[0]
+def of(table: pd.DataFrame, architecture: str) -> pd.DataFrame:
+    """The lines about one architecture, which the names in `base` begin with."""
+    return table[table["base"].str.partition("-")[0] == architecture]
+
+
+def pairs(each: pd.DataFrame, architecture: str) -> pd.DataFrame:
+    """Of what `imitated` returns the means over seeds, a line for each published pair of an architecture."""
+    return of(each, architecture).drop(columns="seed").groupby("base").mean()
 
 
 def imitated(table: pd.DataFrame) -> pd.DataFrame:
@@ -77,10 +82,7 @@ def imitated(table: pd.DataFrame) -> pd.DataFrame:
         `base`, `seed`, both test accuracies, `difference`, `statistics`, `training`, TensorFlow's training loss, and
         the four accuracies as `trained-momentum`. Without batch normalisation what needs the other momentum is NaN.
     """
-    natives = {row.trial: row for row in rows().values() if row.spelled() == SEMANTICS}
-    table = table[table["trial"].isin(natives)]
-    table = table.assign(**{key: [getattr(natives[name], key) for name in table["trial"]] for key in ("base", "seed")})
-    sides = table.pivot(index=["base", "seed"], columns="as")
+    sides = natives(table, rows()).pivot(index=["base", "seed"], columns="as")
     accuracy = {
         (how, momentum): sides[f"test_accuracy_momentum_{momentum}", how]
         for how in FRAMEWORKS

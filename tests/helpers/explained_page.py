@@ -1,5 +1,6 @@
 """The figures and tables of `docs/why-pairs-differ.md`, from what is kept."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from helpers.explained import (
     TRAINED,
     TRIALS,
     alone,
-    architecture_of,
     attributed,
     imitated,
     natives,
+    of,
+    pairs,
     published,
     read,
     rows,
@@ -49,7 +51,7 @@ def draw(each: pd.DataFrame, native: pd.DataFrame, reference: pd.DataFrame, path
         top = 0.0
         for name, colour, marker in zip(ACCURACIES, ("#D55E00", "#0072B2"), "os", strict=True):
             for table, face in ((each, "none"), (native, colour)):
-                rows = table[table["base"].map(architecture_of) == stratum.architecture]
+                rows = of(table, stratum.architecture)
                 was = by_name.loc[rows["base"], name]
                 axis.plot(was, rows[name], marker, color=colour, mfc=face, ms=5, lw=0)
                 top = max(top, 0, *was, *rows[name])
@@ -72,9 +74,8 @@ def draw_parts(each: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None:
     """Draw each pair's gap, trained by PyTorch alone, as a bar of its two parts; a line is the published gap."""
     plt = pyplot()
     by_name = reference.set_index("trial")
-    means = each.drop(columns="seed").groupby("base").mean()
     names = [stratum.architecture for stratum in STRATA if stratum.rows > 1]
-    groups = [means[means.index.map(architecture_of) == name] for name in names]
+    groups = [pairs(each, name) for name in names]
     figure, axes = plt.subplots(
         1, len(names), figsize=(8.2, 3.3), sharey=True, width_ratios=[len(some) + 1 for some in groups]
     )
@@ -92,7 +93,7 @@ def draw_parts(each: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None:
         axis.set_title(name)
     axes[0].set_ylabel("accuracy, PyTorch - TensorFlow")
     axes[0].legend(loc="upper left", ncols=3)
-    axes[0].set_ylim(top=1.3 * means[DIFFERENCE].max())
+    axes[0].set_ylim(top=1.3 * max(some[DIFFERENCE].max() for some in groups))
     figure.supxlabel("optimizer steps of the pair", fontsize=10)
     figure.tight_layout()
     save(figure, path)
@@ -170,6 +171,7 @@ def rest_lines(reference: pd.DataFrame) -> str:
         own = reference[(reference["architecture"] == stratum.architecture) & ~stratum.holds(reference)]
         drawn = [published_rows[name] for name in own["trial"].sample(REST, random_state=0)]
         touching = {stratum.architecture: PACKAGED[stratum.architecture].touching}
+        # Half of VGG16's combinations cannot tell a factor from an interaction of two.
         half = stratum.architecture == "resnet50"
         crossed = [row for base in drawn for row in factorial.cross(base, touching[stratum.architecture], half=half)]
         needed = trainings.needed(crossed, touching)
@@ -180,14 +182,18 @@ def rest_lines(reference: pd.DataFrame) -> str:
     return lines(head, body)
 
 
+def _with_statistics(each: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The architectures that have batch normalisation, each with its `pairs`."""
+    for stratum in STRATA:
+        own = pairs(each, stratum.architecture)
+        if own["statistics"].notna().all():
+            yield stratum.architecture, own
+
+
 def momentum_lines(each: pd.DataFrame) -> str:
     """Mean test accuracies of both ways of training with either momentum, and the gaps between them."""
     body = []
-    means = each.drop(columns="seed").groupby("base").mean()
-    for stratum in STRATA:
-        own, label = means[means.index.map(architecture_of) == stratum.architecture], stratum.architecture
-        if own["statistics"].isna().any():
-            continue
+    for label, own in _with_statistics(each):
         momenta_of = {"its own": FRAMEWORKS} | {NAMES[one]: (one, one) for one in FRAMEWORKS}
         for tested, momenta in momenta_of.items():
             first, second = (own[f"{one}-{momentum}"] for one, momentum in zip(FRAMEWORKS, momenta, strict=True))
@@ -202,16 +208,12 @@ def momentum_lines(each: pd.DataFrame) -> str:
 def imitation_lines(each: pd.DataFrame) -> str:
     """What gaps are made of in pairs that PyTorch trained alone, over the published pairs of each architecture."""
     body = []
-    means = each.drop(columns="seed").groupby("base").mean()
-    for stratum in STRATA:
-        own = means[means.index.map(architecture_of) == stratum.architecture]
-        if own["statistics"].isna().any():
-            continue
+    for architecture, own in _with_statistics(each):
         values = own[[DIFFERENCE, "statistics", "training"]].to_numpy(float)
         mean, low, high, _ = student(values)
         shares = np.array(fieller(values, values[:, :1]))
         for k, label in enumerate(("gap", "running statistics", "training")):
-            about = ["", ""] if k else [stratum.architecture, len(own)]
+            about = ["", ""] if k else [architecture, len(own)]
             body.append([*about, label, _estimate((mean[k], low[k], high[k])), _share(shares[:, k]) if k else ""])
     return lines("architecture | pairs | part | in accuracy | of the gap", body)
 
@@ -225,7 +227,7 @@ def agreement_lines(each: pd.DataFrame, native: pd.DataFrame, reference: pd.Data
     what |= {"TensorFlow, training loss": TRAINED[1]}
     for label, table in (("PyTorch alone, H200", each), ("both frameworks, CPU", native)):
         for stratum in STRATA:
-            own = table[table["base"].map(architecture_of) == stratum.architecture].sort_values("seed")
+            own = of(table, stratum.architecture).sort_values("seed")
             if not len(own):
                 continue
             first = own.groupby("base").first()

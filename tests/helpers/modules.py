@@ -1,7 +1,9 @@
-"""The modules of the package."""
+"""The modules of the package, and programs that are no part of it."""
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 from helpers.commands import REPOSITORY
 
@@ -18,3 +20,11 @@ def modules() -> Iterator[Path]:
 def name(path: Path) -> str:
     """A module's path in the package."""
     return path.relative_to(PACKAGE).as_posix()
+
+
+def program(path: str) -> ModuleType:
+    """A program of the repository as a module, by its path there."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, REPOSITORY / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

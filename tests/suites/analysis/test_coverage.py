@@ -1,21 +1,18 @@
 """What the documentation says of intervals and claims is what their simulation says."""
 
-import importlib.util
 import re
 
 import pytest
 
 from helpers.commands import REPOSITORY
+from helpers.modules import program
 from uncrossed.analysis.contributions import MANY
 
 
 @pytest.fixture(scope="module")
 def coverage():
     """The program that simulates."""
-    spec = importlib.util.spec_from_file_location("coverage_of_intervals", REPOSITORY / "tests/benchmarks/coverage.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return program("tests/benchmarks/coverage.py")
 
 
 PAGE = (REPOSITORY / "docs/factorials.md").read_text()

@@ -1,18 +1,16 @@
 """The environment of `make` is made of the very files that the lists name, or not at all."""
 
 import hashlib
-import importlib.util
 import subprocess
 import zipfile
 
 import pytest
 
 from helpers.commands import REPOSITORY
+from helpers.modules import program
 
 SCRIPT = REPOSITORY / "envs/install.py"
-spec = importlib.util.spec_from_file_location("install", SCRIPT)
-script = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(script)
+script = program("envs/install.py")
 
 
 def wheel(path, content):

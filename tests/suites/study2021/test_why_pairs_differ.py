@@ -1,12 +1,9 @@
 """The page that says why pairs differ follows from the tables that are kept, and these from nothing but whole pairs."""
 
-import importlib.util
-
 import pandas as pd
 import pytest
 
-from helpers import explained, explained_page, imitating
-from helpers.commands import REPOSITORY
+from helpers import explained, explained_page, imitating, modules
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
 from uncrossed.study2021.explained import STRATA
@@ -15,11 +12,7 @@ from uncrossed.study2021.explained import STRATA
 @pytest.fixture(scope="module")
 def program():
     """The program that keeps tables and writes the page."""
-    path = REPOSITORY / "tests/benchmarks/published_explained.py"
-    spec = importlib.util.spec_from_file_location("published_explained", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return modules.program("tests/benchmarks/published_explained.py")
 
 
 def test_the_pages_tables_follow_from_what_is_kept():
@@ -32,8 +25,7 @@ def test_the_pages_tables_follow_from_what_is_kept():
 def test_the_numbers_in_its_sentences_are_those_of_its_tables():
     text = " ".join(explained.PAGE.read_text().split())
     every, reference = explained.imitated(explained.read("imitation.csv", [])), explained.published()
-    means = every.drop(columns="seed").groupby("base").mean()
-    own = means[means.index.str.startswith("densenet121")]
+    own, resnet50 = (explained.pairs(every, name) for name in ("densenet121", "resnet50"))
     published = reference.set_index("trial")["difference"]
     first = every.sort_values("seed").groupby("base").first().loc[own.index, "difference"]
     seeds = every[every["base"].isin(own.index)].groupby("base")["difference"].agg(lambda gaps: gaps.max() - gaps.min())
@@ -43,7 +35,6 @@ def test_the_numbers_in_its_sentences_are_those_of_its_tables():
 
     gap, aligned = own["difference"].mean(), (own["pytorch-pytorch"] - own["tensorflow-pytorch"]).mean()
     other = (own["pytorch-tensorflow"] - own["tensorflow-tensorflow"]).mean()
-    resnet50 = means[means.index.str.startswith("resnet50")]
     found = explained.attributed(explained.read("trials.csv", []), explained.rows()).query(
         "architecture == 'densenet121'"
     )
