@@ -22,6 +22,8 @@ TRAINED = tuple(f"{framework}_train_loss" for framework in FRAMEWORKS)
 TRIALS = ["trial", "base", "dataset", *STATUSES, *TRAINED, *ACCURACIES, DIFFERENCE, trials_table.BOTH_COMPLETED]
 TRIALS += [*SIDE_DIAGNOSES, *DEVICE, *SHA256]
 RECALIBRATION = ["trial", "framework", *MEASURED]
+BEGINNING = ["trial", "steps", "test_accuracy", "without_beginning_test_accuracy"]
+BEGINNING += ["test_loss", "without_beginning_test_loss"]
 
 
 def rows() -> dict[str, Trial]:

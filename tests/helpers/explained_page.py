@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.explained import (
+    BEGINNING,
     PAGE,
     RECALIBRATION,
     TRAINED,
@@ -296,23 +297,43 @@ def recalibration_lines(table: pd.DataFrame, trials: pd.DataFrame, every: dict[s
     body = []
     for name, models in table.groupby("trial"):
         sides = models.set_index("framework")["recalibrated_test_accuracy"]
-        aligned = [
-            row.trial
-            for row in every.values()
-            if row.base == every[name].base and row.spelled() == f"{SEMANTICS};batchnorm_momentum=pytorch"
-        ]
+        aligned = _with_pytorchs_momentum(every[name], every)
         if len(sides) < len(FRAMEWORKS) or every[name].spelled() != SEMANTICS or not aligned:
             continue
         left = sides[FRAMEWORKS[0]] - sides[FRAMEWORKS[1]]
-        body.append([f"`{every[name].base}`", *map(points, (gaps[name], gaps[aligned[0]], left))])
+        body.append([f"`{every[name].base}`", *map(points, (gaps[name], gaps[aligned], left))])
     return lines("pair | gap | batchnorm_momentum aligned | recalibrated", body)
+
+
+def _with_pytorchs_momentum(row: Trial, every: dict[str, Trial]) -> str | None:
+    """The trial that differs from a native one in nothing but the momentum; none where a study has no such row."""
+    wanted = row.base, f"{SEMANTICS};batchnorm_momentum=pytorch"
+    return next((other.trial for other in every.values() if (other.base, other.spelled()) == wanted), None)
+
+
+def beginning_lines(
+    table: pd.DataFrame, recalibrated: pd.DataFrame, trials: pd.DataFrame, every: dict[str, Trial]
+) -> str:
+    """Of TensorFlow models of first seeds the test accuracies with other running statistics of the same weights."""
+    accuracies = trials.set_index("trial")[ACCURACIES[1]]
+    exact = recalibrated[recalibrated["framework"] == FRAMEWORKS[1]].set_index("trial")["recalibrated_test_accuracy"]
+    body = []
+    for one in table.to_dict("records"):
+        aligned = _with_pytorchs_momentum(every[one["trial"]], every)
+        if one["trial"].rpartition("-")[2].strip("0"):
+            continue
+        values = [one["test_accuracy"], one["without_beginning_test_accuracy"], accuracies[aligned]]
+        cells = [points(value, sign=False) for value in values]
+        last = points(exact[one["trial"]], sign=False) if one["trial"] in exact else "-"
+        body.append([f"`{every[one['trial']].base}`", one["steps"], *cells, last])
+    return lines("pair | steps | as it is stored | without the beginning | PyTorch's momentum | exact", body)
 
 
 def parts() -> dict[str, str]:
     """The page's generated parts by name."""
     every, reference = rows(), published()
     trials, each = read("trials.csv", TRIALS), imitated(read("imitation.csv", []))
-    native = natives(trials, every)
+    native, recalibrated = natives(trials, every), read("recalibration.csv", RECALIBRATION)
     return {
         "strata": strata_lines(reference, each, native),
         "diagnoses": diagnosis_lines(reference),
@@ -327,7 +348,8 @@ def parts() -> dict[str, str]:
                 "PyTorch alone, H200": attributed(alone(read("imitation.csv", []), every), every),
             }
         ),
-        "recalibration": recalibration_lines(read("recalibration.csv", RECALIBRATION), trials, every),
+        "beginning": beginning_lines(read("beginning.csv", BEGINNING), recalibrated, trials, every),
+        "recalibration": recalibration_lines(recalibrated, trials, every),
     }
 
 

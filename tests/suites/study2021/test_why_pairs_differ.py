@@ -1,9 +1,10 @@
 """The page that says why pairs differ follows from the tables that are kept, and these from nothing but whole pairs."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import explained, explained_page, imitating, modules
+from helpers import explained, explained_page, imitating, modules, published_files
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
 from uncrossed.study2021.explained import STRATA
@@ -13,6 +14,12 @@ from uncrossed.study2021.explained import STRATA
 def program():
     """The program that keeps tables and writes the page."""
     return modules.program("tests/benchmarks/published_explained.py")
+
+
+@pytest.fixture(scope="module")
+def beginning():
+    """The program that takes the beginning out of running statistics."""
+    return modules.program("tests/benchmarks/beginning.py")
 
 
 def test_the_pages_tables_follow_from_what_is_kept():
@@ -70,7 +77,7 @@ def test_figures_and_the_table_of_contributions_follow_too(tmp_path, program, mo
     # The page is not touched: all that is written goes elsewhere.
     (tmp_path / "page.md").write_text(explained.PAGE.read_text())
     kept = {path.name: path.read_bytes() for path in explained.KEPT.iterdir()}
-    for name in ("trials.csv", "imitation.csv", "recalibration.csv"):
+    for name in ("trials.csv", "imitation.csv", "recalibration.csv", "beginning.csv"):
         (tmp_path / name).write_bytes(kept[name])
     monkeypatch.setattr(program, "KEPT", tmp_path)
     monkeypatch.setattr(program, "PAGE", tmp_path / "page.md")
@@ -121,6 +128,21 @@ def test_the_parts_of_a_gap_are_what_momentum_does_and_what_training_does():
     assert found.loc["vgg16-ab0edc5a", "training"] == 0.4
     # Of a pair with one side nothing is said.
     assert explained.imitated(pd.DataFrame([pytorch, *others]))["base"].to_list() == ["vgg16-ab0edc5a"]
+
+
+def test_the_beginning_is_taken_out_of_keras_running_statistics(beginning):
+    layer = published_files.tensorflow().keras.layers.BatchNormalization()
+    batch = np.random.default_rng(0).normal(3, 0.1, (50, 2)).astype(np.float32)
+    for _ in range(30):
+        layer(batch, training=True)
+    weights = {one.path: one.numpy() for one in layer.weights}
+    found = beginning.without_beginning(weights, 30)
+    mean, variance = (found.pop(one.path) for one in (layer.moving_mean, layer.moving_variance))
+    # The same batch at every step: averages of the steps alone are the batch's, to float32.
+    np.testing.assert_allclose(mean, batch.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(variance, batch.var(axis=0), atol=1e-5)
+    assert not found, "nothing but running statistics"
+    assert weights[layer.moving_variance.path].min() > 0.7, "of which the beginning was the most"
 
 
 def test_what_pytorch_trains_alone_is_attributed_like_a_factorial():

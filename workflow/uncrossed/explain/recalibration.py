@@ -212,7 +212,7 @@ def _evaluated(model: Stored, architecture: Path, settings: str, data: Path) -> 
     other = dataset.sha256 != model.dataset_sha256 if model.dataset_sha256 else dataset.identity != model.dataset
     if other:
         raise InputError(f"{data}: not the dataset that {model.where} was trained on, which was {model.dataset.name}")
-    learner = _learner(model, architecture, Settings.model_validate_json(settings), dataset)
+    learner = load(model, architecture, Settings.model_validate_json(settings), dataset)
     labels = dataset.labels["test"]
     test_batches = loop.batches(len(labels), loop.TEST_BATCH)
     scores, logits = model.scores, learner.predict(test_batches)
@@ -261,7 +261,7 @@ def recalibrate(learner: Any, framework: str, examples: int) -> frozenset[str]:
     return frozenset(statistics)
 
 
-def _learner(model: Stored, architecture: Path, settings: Settings, dataset: dataset_file.Dataset) -> Any:
+def load(model: Stored, architecture: Path, settings: Settings, dataset: dataset_file.Dataset) -> Any:
     """A learner with a model's weights."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of more than one model
