@@ -29,6 +29,7 @@ from uncrossed.common.files import write_text  # noqa: E402
 from uncrossed.datasets import dataset_file  # noqa: E402
 from uncrossed.explain import recalibration  # noqa: E402
 from uncrossed.reading.stored_models import stored_models  # noqa: E402
+from uncrossed.study import layout  # noqa: E402
 from uncrossed.study.architectures import PACKAGED  # noqa: E402
 from uncrossed.training import loop  # noqa: E402
 
@@ -64,7 +65,7 @@ def main() -> None:
         for name in own["trial"]
         if name not in set(kept["trial"])
         and PACKAGED[rows()[name].architecture].BATCHNORM
-        and (folder / "trials" / name).is_dir()
+        and (folder / layout.trial_file(name, "tensorflow")).is_file()
     ]
     try:
         for model in tqdm(stored_models(folder, names, ["tensorflow"])[0] if names else [], unit="model", disable=None):

@@ -29,6 +29,24 @@ def test_the_pages_tables_follow_from_what_is_kept():
     assert all(part.count("\n") > 1 for part in explained_page.parts().values())
 
 
+def test_the_sentences_about_the_beginning_are_those_of_its_tables():
+    text = " ".join(explained.PAGE.read_text().split())
+    table = explained.read("beginning.csv", []).set_index("trial")
+    accuracies = explained.read("trials.csv", []).set_index("trial")["tensorflow_test_accuracy"]
+    first = table[table.index.str.endswith("-000")]
+    stored = first["test_accuracy"]
+    # The last digit of a name is momentum's.
+    aligned = accuracies[first.index.str.replace("-000", "-001")].set_axis(first.index)
+    # What is tested here as it is stored is what its training found.
+    assert (accuracies[table.index] == table["test_accuracy"]).all()
+    back = (first["without_beginning_test_accuracy"] - stored) / (aligned - stored)
+    assert f"its {len(back)} models get back {back.min():.0%} to {back.max():.0%}".replace("%", " %") in text
+    resnet50 = table[table.index.str.startswith("resnet50")]
+    for name in ("test_accuracy", "without_beginning_test_accuracy"):
+        assert " and ".join(explained_page.points(value, sign=False) for value in resnet50[name]) in text
+    assert " and ".join(f"{value:.0f}" for value in resnet50["without_beginning_test_loss"]) in text
+
+
 def test_the_numbers_in_its_sentences_are_those_of_its_tables():
     text = " ".join(explained.PAGE.read_text().split())
     every, reference = explained.imitated(explained.read("imitation.csv", [])), explained.published()
