@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers import synthetic
-from helpers.commands import told
+from helpers.commands import REPOSITORY, told
 from helpers.pages import words
 from uncrossed.analysis import attribution, attribution_figure
 from uncrossed.analysis.contributions import attribute, attributions
@@ -155,6 +155,18 @@ def test_the_figure_of_an_attribution_is_the_same_every_time(tmp_path):
     for name in "ab":
         attribution_figure.draw(attribute(trials, designs).table, tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("architectures", [["resnet50"], ["densenet121", "resnet50"]])
+def test_nothing_of_the_figure_is_cut_off(tmp_path, monkeypatch, architectures):
+    drawn = []
+    monkeypatch.setattr(attribution_figure, "save", lambda figure, path: drawn.append(figure))
+    table = pd.read_csv(REPOSITORY / "docs/published-explained/attribution.csv").fillna({"base": ""})
+    attribution_figure.draw(table[table["architecture"].isin(architectures)], tmp_path / "figure.svg")
+    (figure,) = drawn
+    inside, there = figure.get_tightbbox(), figure.bbox_inches
+    assert (inside.min >= there.min).all()
+    assert (inside.max <= there.max).all()
 
 
 def test_a_study_without_a_factorial_is_refused(tmp_path):

@@ -21,7 +21,7 @@ def draw(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     plt = pyplot()
     found, each = attributions(table), attributions(table, configurations=True)
     lines = max((len(one.contributions) for one in found), default=0) + 2
-    size = 3.4 * max(2, len(found)), 1.5 + 0.28 * lines
+    size = max(5.2, 4.2 * len(found)), 1.8 + 0.28 * lines
     figure, axes = plt.subplots(1, max(1, len(found)), figsize=size, squeeze=False)
     if not found:
         axes[0, 0].set_title("nothing is attributed")
@@ -51,7 +51,7 @@ def draw(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         plt.Line2D([], [], color="black", marker="D", lw=0, ms=5, label="gap with nothing and with all aligned"),
         plt.Line2D([], [], color=CONFIGURATION, marker="o", lw=0, ms=2.5, label="a configuration"),
     ]
-    figure.legend(handles=handles, loc="lower center", ncols=4)
-    figure.tight_layout(rect=(0, 0.3 / size[1], 1, 1))
+    figure.legend(handles=handles, loc="lower center", ncols=2, fontsize=8)
+    figure.tight_layout(rect=(0, 0.5 / size[1], 1, 1))
     save(figure, path)
     plt.close(figure)
