@@ -12,6 +12,7 @@ Each gets a line of `docs/published-explained/beginning.csv`. Lines that are the
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,9 +24,8 @@ from tqdm import tqdm
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests"))
 
-from helpers.explained import BEGINNING, KEPT, TRIALS, natives, read, rows  # noqa: E402
+from helpers.explained import BEGINNING, TRIALS, joined, natives, read, rows, write  # noqa: E402
 from uncrossed.common.errors import InputError  # noqa: E402
-from uncrossed.common.files import write_text  # noqa: E402
 from uncrossed.datasets import dataset_file  # noqa: E402
 from uncrossed.explain import recalibration  # noqa: E402
 from uncrossed.reading.stored_models import stored_models  # noqa: E402
@@ -58,29 +58,33 @@ def main() -> None:
     """Test the models that have no line yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path, help="the study's folder in results/")
-    folder = parser.parse_args().study
-    kept, own = read("beginning.csv", BEGINNING), natives(read("trials.csv", TRIALS), rows())
+    folder, every = parser.parse_args().study, rows()
+    kept = read("beginning.csv", BEGINNING)
     names = [
         name
-        for name in own["trial"]
+        for name in natives(read("trials.csv", TRIALS), every)["trial"]
         if name not in set(kept["trial"])
-        and PACKAGED[rows()[name].architecture].BATCHNORM
+        and PACKAGED[every[name].architecture].BATCHNORM
         and (folder / layout.trial_file(name, "tensorflow")).is_file()
     ]
+    if not names:
+        return
     try:
-        for model in tqdm(stored_models(folder, names, ["tensorflow"])[0] if names else [], unit="model", disable=None):
-            dataset = dataset_file.read(model.dataset_file)
-            learner = recalibration.load(model, PACKAGED[model.row.architecture].path, model.settings, dataset)
-            batches = loop.batches(len(dataset.labels["test"]), loop.TEST_BATCH)
-            tested = [loop.measure(learner.predict(batches), dataset.labels["test"])]
-            steps = model.row.epochs * -(-len(dataset.labels["train"]) // model.row.batch_size)
+        models, _ = stored_models(folder, names, ["tensorflow"])
+        dataset = dataset_file.read(models[0].dataset_file)
+        labels = dataset.labels["test"]
+        for model in tqdm(models, unit="model", disable=None):
+            row = model.row
+            learner = recalibration.load(model, PACKAGED[row.architecture].path, model.settings, dataset)
+            steps = row.epochs * math.ceil(len(dataset.labels["train"]) / row.batch_size)
             learner.set_weights(without_beginning(learner.weights(), steps))
-            tested.append(loop.measure(learner.predict(batches), dataset.labels["test"]))
-            (loss, accuracy), (other_loss, other_accuracy) = tested
-            line = [model.row.trial, steps, accuracy, other_accuracy, loss, other_loss]
-            new = pd.DataFrame([line], columns=BEGINNING)
-            kept = (pd.concat([kept, new]) if len(kept) else new).sort_values("trial")
-            write_text(KEPT / "beginning.csv", kept.to_csv(index=False, lineterminator="\n", float_format="%.6g"))
+            other_loss, other_accuracy = loop.measure(
+                learner.predict(loop.batches(len(labels), loop.TEST_BATCH)), labels
+            )
+            loss, accuracy = model.scores
+            line = [row.trial, steps, accuracy, other_accuracy, loss, other_loss]
+            kept = joined(kept, pd.DataFrame([line], columns=BEGINNING), BEGINNING[:1])
+            write("beginning.csv", kept)
     except InputError as error:
         sys.exit(f"{Path(__file__).name}: {error}")
 

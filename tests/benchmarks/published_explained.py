@@ -33,11 +33,13 @@ from helpers.explained import (  # noqa: E402
     TRIALS,
     attributed,
     imitated,
+    joined,
     natives,
     published,
     read,
     rows,
     whole,
+    write,
 )
 from uncrossed.analysis import attribution_figure  # noqa: E402
 from uncrossed.analysis.recalibration import recalibration  # noqa: E402
@@ -47,8 +49,6 @@ from uncrossed.results import tables, trial_file  # noqa: E402
 from uncrossed.results.trials_table import STATUSES  # noqa: E402
 from uncrossed.study import layout  # noqa: E402
 from uncrossed.study.trial import FRAMEWORKS, Trial  # noqa: E402
-
-DIGITS = "%.6g"
 
 
 def built(folder: Path, every: dict[str, Trial]) -> pd.DataFrame:
@@ -67,12 +67,6 @@ def built(folder: Path, every: dict[str, Trial]) -> pd.DataFrame:
         table[device] = [one["device"] for one in attributes]
         table[column] = list(map(sha256, files))
     return table[TRIALS]
-
-
-def joined(kept: pd.DataFrame, new: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """What was kept and what came to it, sorted by its keys; of what is in both, what was kept."""
-    every = pd.concat([some for some in (kept, new) if len(some)] or [kept])
-    return every.drop_duplicates(keys).sort_values(keys, ignore_index=True)
 
 
 def check_same(kept: pd.DataFrame, new: pd.DataFrame) -> None:
@@ -95,11 +89,6 @@ def check_same(kept: pd.DataFrame, new: pd.DataFrame) -> None:
                 f"{one['trial']}: {name} is {one[name]} in {where}, and "
                 f"{one[f'{name}_new']} in this build, both on {one[device]}"
             )
-
-
-def write(name: str, table: pd.DataFrame) -> None:
-    """Keep a table."""
-    write_text(KEPT / name, table.to_csv(index=False, lineterminator="\n", float_format=DIGITS))
 
 
 def keep(folder: Path) -> None:

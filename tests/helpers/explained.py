@@ -7,6 +7,7 @@ from helpers.imitating import ACCURACY, MANIFEST, MOMENTUM, first_rows, imitatin
 from helpers.published_2021 import published_folder
 from uncrossed.analysis.contributions import attribute
 from uncrossed.analysis.recalibration import MEASURED
+from uncrossed.common.files import write_text
 from uncrossed.results import trials_table
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, SIDE_DIAGNOSES, STATUSES
 from uncrossed.study import factorial, manifest
@@ -24,6 +25,7 @@ TRIALS += [*SIDE_DIAGNOSES, *DEVICE, *SHA256]
 RECALIBRATION = ["trial", "framework", *MEASURED]
 BEGINNING = ["trial", "steps", "test_accuracy", "without_beginning_test_accuracy"]
 BEGINNING += ["test_loss", "without_beginning_test_loss"]
+DIGITS = "%.6g"
 
 
 def rows() -> dict[str, Trial]:
@@ -41,6 +43,17 @@ def read(name: str, columns: list[str]) -> pd.DataFrame:
     """A kept table, empty if there is none."""
     path = KEPT / name
     return trials_table.read_csv(path) if path.is_file() else pd.DataFrame(columns=columns)
+
+
+def write(name: str, table: pd.DataFrame) -> None:
+    """Keep a table."""
+    write_text(KEPT / name, table.to_csv(index=False, lineterminator="\n", float_format=DIGITS))
+
+
+def joined(kept: pd.DataFrame, new: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """What was kept and what came to it, sorted by its keys; of what is in both, what was kept."""
+    every = pd.concat([some for some in (kept, new) if len(some)] or [kept])
+    return every.drop_duplicates(keys).sort_values(keys, ignore_index=True)
 
 
 def published() -> pd.DataFrame:

@@ -306,21 +306,21 @@ def recalibration_lines(table: pd.DataFrame, trials: pd.DataFrame, every: dict[s
 
 
 def _with_pytorchs_momentum(row: Trial, every: dict[str, Trial]) -> str | None:
-    """The trial that differs from a native one in nothing but the momentum; none where a study has no such row."""
-    wanted = row.base, f"{SEMANTICS};batchnorm_momentum=pytorch"
-    return next((other.trial for other in every.values() if (other.base, other.spelled()) == wanted), None)
+    """The trial that differs from a native one in nothing but the momentum; none where there is none, as of repeats."""
+    wanted = row.base, row.seed, f"{SEMANTICS};batchnorm_momentum=pytorch"
+    return next((other.trial for other in every.values() if (other.base, other.seed, other.spelled()) == wanted), None)
 
 
 def beginning_lines(
     table: pd.DataFrame, recalibrated: pd.DataFrame, trials: pd.DataFrame, every: dict[str, Trial]
 ) -> str:
-    """Of TensorFlow models of first seeds the test accuracies with other running statistics of the same weights."""
+    """Of TensorFlow's models of first seeds the test accuracies with other running statistics of the same weights."""
     accuracies = trials.set_index("trial")[ACCURACIES[1]]
     exact = recalibrated[recalibrated["framework"] == FRAMEWORKS[1]].set_index("trial")["recalibrated_test_accuracy"]
     body = []
     for one in table.to_dict("records"):
         aligned = _with_pytorchs_momentum(every[one["trial"]], every)
-        if one["trial"].rpartition("-")[2].strip("0"):
+        if not aligned:
             continue
         values = [one["test_accuracy"], one["without_beginning_test_accuracy"], accuracies[aligned]]
         cells = [points(value, sign=False) for value in values]

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers import explained, explained_page, imitating, modules, published_files
+from uncrossed.analysis.contributions import attributions
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
 from uncrossed.study2021.explained import STRATA
@@ -69,12 +70,9 @@ def test_the_numbers_in_its_sentences_are_those_of_its_tables():
 
     gap, aligned = own["difference"].mean(), (own["pytorch-pytorch"] - own["tensorflow-pytorch"]).mean()
     other = (own["pytorch-tensorflow"] - own["tensorflow-tensorflow"]).mean()
-    found = explained.attributed(explained.read("trials.csv", []), explained.rows()).query(
-        "architecture == 'densenet121'"
-    )
-    (itself,) = found[
-        found["base"].eq("") & found["factor"].eq("batchnorm_momentum") & found["quantity"].eq("shapley")
-    ].to_dict("records")
+    found = attributions(explained.attributed(explained.read("trials.csv", []), explained.rows()))
+    (itself,) = (one for one in found if one.architecture == "densenet121")
+    (momentum,) = (part for part in itself.contributions if part.factor == imitating.MOMENTUM)
     for sentence in (
         f"differ from the published ones by {root(first - published[own.index])} (root mean square)",
         f"two seeds of a rebuilt pair differ ({root(seeds[seeds > 0])}, over {(seeds > 0).sum()} pairs)",
@@ -85,8 +83,8 @@ def test_the_numbers_in_its_sentences_are_those_of_its_tables():
         f"{explained_page.points(own['tensorflow-pytorch'].mean(), sign=False)}",
         f"make {1 - aligned / gap:.0%} or {1 - other / gap:.0%}".replace("%", " %"),
         f"in the mean {own['statistics'].mean() / gap:.0%} [".replace("%", " %"),
-        f"In the {itself['configurations']} pairs that TensorFlow itself has trained by now it is "
-        f"{itself['share']:.0%}.".replace("%", " %"),
+        f"In the {itself.configurations} pairs that TensorFlow itself has trained by now it is "
+        f"{momentum.share[0]:.0%}.".replace("%", " %"),
         f"about all of it ({resnet50['statistics'].mean() / resnet50['difference'].mean():.0%} [".replace("%", " %"),
     ):
         assert sentence in text
@@ -106,7 +104,8 @@ def test_figures_and_the_table_of_contributions_follow_too(tmp_path, program, mo
     kept = {path.name: path.read_bytes() for path in explained.KEPT.iterdir()}
     for name in ("trials.csv", "imitation.csv", "recalibration.csv", "beginning.csv"):
         (tmp_path / name).write_bytes(kept[name])
-    monkeypatch.setattr(program, "KEPT", tmp_path)
+    for one in (program, explained):
+        monkeypatch.setattr(one, "KEPT", tmp_path)
     monkeypatch.setattr(program, "PAGE", tmp_path / "page.md")
     program.derive()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "page.md"} == kept
