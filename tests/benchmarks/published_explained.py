@@ -31,6 +31,7 @@ from helpers.explained import (  # noqa: E402
     RECALIBRATION,
     SHA256,
     TRIALS,
+    alone,
     attributed,
     imitated,
     joined,
@@ -41,7 +42,6 @@ from helpers.explained import (  # noqa: E402
     whole,
     write,
 )
-from uncrossed.analysis import attribution_figure  # noqa: E402
 from uncrossed.analysis.recalibration import recalibration  # noqa: E402
 from uncrossed.common.errors import InputError  # noqa: E402
 from uncrossed.common.files import sha256, write_text  # noqa: E402
@@ -117,12 +117,11 @@ def derive() -> None:
     """Write what follows from the kept results: the other tables, the figures, the checksums, and the page's tables."""
     every, trials, reference = rows(), read("trials.csv", TRIALS), published()
     each = imitated(read("imitation.csv", []))
-    table = attributed(trials, every)
-    write("attribution.csv", table)
+    alone_attributed = attributed(alone(read("imitation.csv", []), every), every)
+    write("attribution.csv", attributed(trials, every))
+    write("imitation_attribution.csv", alone_attributed)
     explained_page.draw(each, natives(trials, every), reference, KEPT / "accuracies.svg")
-    explained_page.draw_parts(each, reference, KEPT / "parts.svg")
-    if len(table):
-        attribution_figure.draw(table, KEPT / "attribution.svg")
+    explained_page.draw_parts(alone_attributed, reference, KEPT / "parts.svg")
     names = sorted(path.name for path in KEPT.iterdir() if path.suffix in (".csv", ".svg"))
     write_text(KEPT / layout.CHECKSUMS, "".join(f"{sha256(KEPT / name)}  {name}\n" for name in names))
     write_text(PAGE, explained_page.page(PAGE.read_text()))

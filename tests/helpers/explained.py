@@ -81,21 +81,15 @@ def of(table: pd.DataFrame, architecture: str) -> pd.DataFrame:
     return table[table["base"].str.partition("-")[0] == architecture]
 
 
-def pairs(each: pd.DataFrame, architecture: str) -> pd.DataFrame:
-    """Of what `imitated` returns the means over seeds, a line for each published pair of an architecture."""
-    return of(each, architecture).drop(columns="seed").groupby("base").mean()
-
-
 def imitated(table: pd.DataFrame) -> pd.DataFrame:
     """What native pairs show that PyTorch trained alone (`imitation.py`): a line for each seed of a published pair.
 
     A model that is trained with one framework's mechanisms is tested with both frameworks' momentum of its running
-    statistics. So the gap is split into what momentum does, in the mean over both ways of training, and what training
-    does, in the mean over both momenta. These are the Shapley values of two factors, and add up to the gap.
+    statistics.
 
     Returns:
-        `base`, `seed`, both test accuracies, `difference`, `statistics`, `training`, TensorFlow's training loss, and
-        the four accuracies as `trained-momentum`. Without batch normalisation what needs the other momentum is NaN.
+        `base`, `seed`, both test accuracies, `difference`, TensorFlow's training loss, and the four accuracies as
+        `trained-momentum`. Without batch normalisation what needs the other momentum is NaN.
     """
     sides = natives(table, rows()).pivot(index=["base", "seed"], columns="as")
     accuracy = {
@@ -103,18 +97,19 @@ def imitated(table: pd.DataFrame) -> pd.DataFrame:
         for how in FRAMEWORKS
         for momentum in FRAMEWORKS
     }
-    pytorch, tensorflow = FRAMEWORKS
     found = pd.DataFrame(dict(zip(ACCURACIES, (accuracy[one, one] for one in FRAMEWORKS), strict=True)))
     found[DIFFERENCE] = found[ACCURACIES[0]] - found[ACCURACIES[1]]
-    momentum = [accuracy[how, pytorch] - accuracy[how, tensorflow] for how in FRAMEWORKS]
-    found["statistics"] = sum(momentum) / 2
-    found["training"] = found[DIFFERENCE] - found["statistics"].fillna(0)
     found[TRAINED[1]] = sides["train_loss", FRAMEWORKS[1]]
     return (
         found.assign(**{"-".join(one): values for one, values in accuracy.items()})
         .dropna(subset=DIFFERENCE)
         .reset_index()
     )
+
+
+def first_seeds(each: pd.DataFrame, architecture: str) -> pd.DataFrame:
+    """Of what `imitated` returns the first seed of each published pair of an architecture, by `base`."""
+    return of(each, architecture).sort_values("seed").groupby("base").first()
 
 
 def alone(table: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:

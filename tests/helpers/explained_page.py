@@ -1,6 +1,5 @@
 """The figures and tables of `docs/why-pairs-differ.md`, from what is kept."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,18 @@ from helpers.explained import (
     TRIALS,
     alone,
     attributed,
+    first_seeds,
     imitated,
     natives,
     of,
-    pairs,
     published,
     read,
     rows,
 )
+from helpers.imitating import MOMENTUM
 from uncrossed.analysis.contributions import attributions
 from uncrossed.analysis.drawing import pyplot, save
-from uncrossed.analysis.replicates import fieller, student
+from uncrossed.analysis.replicates import student
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, SIDE_DIAGNOSES
 from uncrossed.study import factorial, trainings
@@ -37,6 +37,9 @@ from uncrossed.study2021.published_study import SEMANTICS
 
 # So many pairs outside of each stratum would be crossed on GPUs.
 REST = 40
+# What bars are made of, the lowest first.
+COLOURS = {MOMENTUM: "#0072B2", "epsilons": "#E69F00", "initialisation": "#009E73"}
+COLOURS |= {"stride": "#CC79A7", "conv_bias": "#56B4E9"}
 NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 
 
@@ -71,32 +74,41 @@ def draw(each: pd.DataFrame, native: pd.DataFrame, reference: pd.DataFrame, path
     plt.close(figure)
 
 
-def draw_parts(each: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None:
-    """Draw each pair's gap, trained by PyTorch alone, as a bar of its two parts; a line is the published gap."""
+def draw_parts(table: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None:
+    """Draw each pair's gap as a bar of the mechanisms' contributions; a line is the published gap.
+
+    Args:
+        table: the attribution of pairs with which nothing remains.
+        reference: the published pairs.
+        path: where to, as SVG.
+    """
     plt = pyplot()
     by_name = reference.set_index("trial")
-    names = [stratum.architecture for stratum in STRATA if stratum.rows > 1]
-    groups = [pairs(each, name) for name in names]
+    values = table[table["base"].ne("") & table["quantity"].eq("shapley")]
+    values = values.pivot(index="base", columns="factor", values="value")
+    groups = {name: of(values.reset_index(), name).set_index("base") for name in _not_probes()}
     figure, axes = plt.subplots(
-        1, len(names), figsize=(8.2, 3.3), sharey=True, width_ratios=[len(some) + 1 for some in groups]
+        1, len(groups), figsize=(8.2, 3.6), sharey=True, width_ratios=[len(some) + 1 for some in groups.values()]
     )
-    for axis, name, some in zip(axes, names, groups, strict=True):
+    for axis, (name, some) in zip(axes, groups.items(), strict=True):
         steps = by_name.loc[some.index, "steps"].sort_values(kind="stable")
         some, places = some.loc[steps.index], np.arange(len(steps))
-        axis.bar(places, some["statistics"], 0.7, color="#0072B2", label="running statistics")
-        # What is below 0 hangs from 0, what is above it stands on the first part.
-        base = np.where(some["training"] > 0, some["statistics"], 0)
-        axis.bar(places, some["training"], 0.7, bottom=base, color="#E69F00", label="training")
+        above, below = np.zeros(len(steps)), np.zeros(len(steps))
+        for factor, colour in COLOURS.items():
+            part = some[factor].fillna(0).to_numpy()
+            # What is below 0 hangs from 0, what is above it stands on the parts before.
+            axis.bar(places, part, 0.7, bottom=np.where(part > 0, above, below), color=colour)
+            above, below = above + part.clip(min=0), below + part.clip(max=0)
         published = by_name.loc[some.index, DIFFERENCE]
-        axis.hlines(published, places - 0.45, places + 0.45, color="black", lw=1.6, label="published gap")
+        axis.hlines(published, places - 0.45, places + 0.45, color="black", lw=1.6)
         axis.axhline(0, color="0.4", lw=0.8)
         axis.set_xticks(places, steps, rotation=90 if len(steps) > 6 else 0)
-        axis.set_title(name)
+        axis.set(title=name, xlabel="optimizer steps of the pair" if axis is axes[0] else "steps")
     axes[0].set_ylabel("accuracy, PyTorch - TensorFlow")
-    axes[0].legend(loc="upper left", ncols=3)
-    axes[0].set_ylim(top=1.3 * max(some[DIFFERENCE].max() for some in groups))
-    figure.supxlabel("optimizer steps of the pair", fontsize=10)
-    figure.tight_layout()
+    handles = [plt.Rectangle((0, 0), 1, 1, color=colour, label=name) for name, colour in COLOURS.items()]
+    handles.append(plt.Line2D([], [], color="black", lw=1.6, label="published gap"))
+    figure.legend(handles=handles, loc="lower center", ncols=3)
+    figure.tight_layout(rect=(0, 0.14, 1, 1))
     save(figure, path)
     plt.close(figure)
 
@@ -183,18 +195,15 @@ def rest_lines(reference: pd.DataFrame) -> str:
     return lines(head, body)
 
 
-def _with_statistics(each: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The architectures that have batch normalisation, each with its `pairs`."""
-    for stratum in STRATA:
-        own = pairs(each, stratum.architecture)
-        if own["statistics"].notna().all():
-            yield stratum.architecture, own
+def _not_probes() -> list[str]:
+    """The architectures of which more than one pair was drawn."""
+    return [stratum.architecture for stratum in STRATA if stratum.rows > 1]
 
 
 def momentum_lines(each: pd.DataFrame) -> str:
     """Mean test accuracies of both ways of training with either momentum, and the gaps between them."""
     body = []
-    for label, own in _with_statistics(each):
+    for label, own in ((name, first_seeds(each, name)) for name in _not_probes()):
         momenta_of = {"its own": FRAMEWORKS} | {NAMES[one]: (one, one) for one in FRAMEWORKS}
         for tested, momenta in momenta_of.items():
             first, second = (own[f"{one}-{momentum}"] for one, momentum in zip(FRAMEWORKS, momenta, strict=True))
@@ -204,19 +213,6 @@ def momentum_lines(each: pd.DataFrame) -> str:
             label = ""
     head = "architecture | momentum of | trained as PyTorch does | trained as TensorFlow does | gap"
     return lines(head, body)
-
-
-def imitation_lines(each: pd.DataFrame) -> str:
-    """What gaps are made of in pairs that PyTorch trained alone, over the published pairs of each architecture."""
-    body = []
-    for architecture, own in _with_statistics(each):
-        values = own[[DIFFERENCE, "statistics", "training"]].to_numpy(float)
-        mean, low, high, _ = student(values)
-        shares = np.array(fieller(values, values[:, :1]))
-        for k, label in enumerate(("gap", "running statistics", "training")):
-            about = ["", ""] if k else [architecture, len(own)]
-            body.append([*about, label, _estimate((mean[k], low[k], high[k])), _share(shares[:, k]) if k else ""])
-    return lines("architecture | pairs | part | in accuracy | of the gap", body)
 
 
 def agreement_lines(each: pd.DataFrame, native: pd.DataFrame, reference: pd.DataFrame) -> str:
@@ -279,10 +275,10 @@ def _share(one: tuple[float, float, float]) -> str:
 
 
 def attribution_lines(tables: dict[str, pd.DataFrame]) -> str:
-    """What each architecture's gap is made of, by who trained."""
+    """What each architecture's gap is made of, by who trained; probes, of which nothing follows, are left out."""
     body = []
     for label, table in tables.items():
-        for one in attributions(table):
+        for one in (some for some in attributions(table) if some.architecture in _not_probes()):
             body.append([label, one.architecture, one.configurations, "gap", _estimate(one.gap), ""])
             for part in one.contributions:
                 name = f"**{part.factor}**" if part.significant else part.factor
@@ -341,11 +337,10 @@ def parts() -> dict[str, str]:
         "agreement": agreement_lines(each, native, reference),
         "native": native_lines(native, each, reference),
         "momentum": momentum_lines(each),
-        "imitation": imitation_lines(each),
         "attribution": attribution_lines(
             {
-                "both frameworks, CPU": attributed(trials, every),
                 "PyTorch alone, H200": attributed(alone(read("imitation.csv", []), every), every),
+                "both frameworks, CPU": attributed(trials, every),
             }
         ),
         "beginning": beginning_lines(read("beginning.csv", BEGINNING), recalibrated, trials, every),
