@@ -101,13 +101,15 @@ def draw_parts(table: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None
             above, below = above + part.clip(min=0), below + part.clip(max=0)
         published = by_name.loc[some.index, DIFFERENCE]
         axis.hlines(published, places - 0.45, places + 0.45, color="black", lw=1.6)
+        axis.plot(places, some.sum(axis=1), "D", color="black", mfc="white", ms=4, lw=0)
         axis.axhline(0, color="0.4", lw=0.8)
         axis.set_xticks(places, steps, rotation=90 if len(steps) > 6 else 0)
         axis.set(title=name, xlabel="optimizer steps of the pair" if axis is axes[0] else "steps")
     axes[0].set_ylabel("accuracy, PyTorch - TensorFlow")
     handles = [plt.Rectangle((0, 0), 1, 1, color=colour, label=name) for name, colour in COLOURS.items()]
     handles.append(plt.Line2D([], [], color="black", lw=1.6, label="published gap"))
-    figure.legend(handles=handles, loc="lower center", ncols=3)
+    handles.append(plt.Line2D([], [], color="black", marker="D", mfc="white", ms=4, lw=0, label="rebuilt gap"))
+    figure.legend(handles=handles, loc="lower center", ncols=4)
     figure.tight_layout(rect=(0, 0.14, 1, 1))
     save(figure, path)
     plt.close(figure)
@@ -287,6 +289,53 @@ def attribution_lines(tables: dict[str, pd.DataFrame]) -> str:
     return lines("trained by | architecture | pairs | part | in accuracy | of the gap", body)
 
 
+def order_lines(trials: pd.DataFrame, reference: pd.DataFrame) -> str:
+    """What aligning each of DenseNet121's factors takes off the gap, before all others and after them.
+
+    Args:
+        trials: what PyTorch trained alone, crossed in full.
+        reference: the published pairs; the last column has how far the gaps with one factor aligned are from theirs.
+    """
+    parts_of = trials["trial"].str.rsplit("-", n=1, expand=True)
+    gaps = trials.assign(base=parts_of[0], corner=parts_of[1])
+    gaps = gaps[gaps["corner"].str.fullmatch("[01]{3}")]
+    gaps = of(gaps, "densenet121").pivot(index="base", columns="corner", values=DIFFERENCE)
+    published = reference.set_index("trial").loc[gaps.index, DIFFERENCE]
+
+    def row(label: str, taken_off: list[pd.Series], left: pd.Series) -> list[str]:
+        cells = []
+        for values in taken_off:
+            mean, low, high, _ = (value[0] for value in student(values.to_numpy(float)[:, None]))
+            cells.append(_estimate((mean, low, high)))
+        return [label, *(cells or ["", ""]), points(((left - published) ** 2).mean() ** 0.5, sign=False)]
+
+    body = [row("nothing", [], gaps["000"])]
+    for label, alone_aligned, alone_left in (
+        ("initialisation", "100", "011"),
+        ("epsilons", "010", "101"),
+        (MOMENTUM, "001", "110"),
+    ):
+        taken_off = [gaps["000"] - gaps[alone_aligned], gaps[alone_left] - gaps["111"]]
+        body.append(row(label, taken_off, gaps[alone_aligned]))
+    return lines("aligned | taken off, if it is the first | if it is the last | then from the published gaps", body)
+
+
+def both_ways_lines(alone_trained: pd.DataFrame, trials: pd.DataFrame) -> str:
+    """How far the gaps of both ways of training are apart, with other and with equal initial weights; first seeds."""
+    apart = (trials.set_index("trial")[DIFFERENCE] - alone_trained.set_index("trial")[DIFFERENCE]).dropna()
+    corners = apart.index.str.rsplit("-", n=1).str
+    body = []
+    for architecture in _not_probes():
+        for label, digit in (("other", "0"), ("equal", "1")):
+            # The first digit of a name is that of the initial weights.
+            own = apart[apart.index.str.startswith(architecture) & corners[1].str.fullmatch(f"{digit}[01]+")]
+            bases = own.index.str.rsplit("-", n=1).str[0].nunique()
+            cells = [points(own.mean()), points((own**2).mean() ** 0.5, sign=False)]
+            body.append([architecture, label, bases, len(own), *cells])
+    head = "architecture | initial weights of both sides | pairs | gaps | both frameworks minus PyTorch alone: mean"
+    return lines(f"{head} | root mean square", body)
+
+
 def recalibration_lines(table: pd.DataFrame, trials: pd.DataFrame, every: dict[str, Trial]) -> str:
     """Of each native pair the gap, without batchnorm_momentum's difference, and recalibrated."""
     gaps = trials.set_index("trial")[DIFFERENCE]
@@ -320,15 +369,18 @@ def beginning_lines(
             continue
         values = [one["test_accuracy"], one["without_beginning_test_accuracy"], accuracies[aligned]]
         cells = [points(value, sign=False) for value in values]
-        last = points(exact[one["trial"]], sign=False) if one["trial"] in exact else "-"
-        body.append([f"`{every[one['trial']].base}`", one["steps"], *cells, last])
-    return lines("pair | steps | as it is stored | without the beginning | PyTorch's momentum | exact", body)
+        cells.append(points(exact[one["trial"]], sign=False) if one["trial"] in exact else "-")
+        losses = f"{one['test_loss']:.1f} / {one['without_beginning_test_loss']:.1f}"
+        body.append([f"`{every[one['trial']].base}`", one["steps"], *cells, losses])
+    head = "pair | steps | as it is stored | without the beginning | PyTorch's momentum | exact"
+    return lines(f"{head} | test loss of the first two", body)
 
 
 def parts() -> dict[str, str]:
     """The page's generated parts by name."""
     every, reference = rows(), published()
     trials, each = read("trials.csv", TRIALS), imitated(read("imitation.csv", []))
+    alone_trained = alone(read("imitation.csv", []), every)
     native, recalibrated = natives(trials, every), read("recalibration.csv", RECALIBRATION)
     return {
         "strata": strata_lines(reference, each, native),
@@ -339,10 +391,12 @@ def parts() -> dict[str, str]:
         "momentum": momentum_lines(each),
         "attribution": attribution_lines(
             {
-                "PyTorch alone, H200": attributed(alone(read("imitation.csv", []), every), every),
+                "PyTorch alone, H200": attributed(alone_trained, every),
                 "both frameworks, CPU": attributed(trials, every),
             }
         ),
+        "order": order_lines(alone_trained, reference),
+        "both": both_ways_lines(alone_trained, trials),
         "beginning": beginning_lines(read("beginning.csv", BEGINNING), recalibrated, trials, every),
         "recalibration": recalibration_lines(recalibrated, trials, every),
     }
