@@ -15,6 +15,7 @@ again. Exit code 1: one failed.
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
@@ -96,7 +97,7 @@ def main() -> int:
     parser.add_argument("--natives", action="store_true", help="the pairs as they were published, and no others")
     parser.add_argument("--only", nargs="+", metavar="BASE", help="published pairs; default: all of the study")
     parser.add_argument("--workers", type=int, default=8, help="trainings at once (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=60, help="then none is begun any more (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="then none is begun any more")
     options = parser.parse_args()
     end, lock, failed = time.monotonic() + 60 * options.minutes, Lock(), []
     there = pd.read_csv(options.output).to_dict("records") if options.output.exists() else []
