@@ -116,8 +116,8 @@ def left(count: int) -> Iterator[str]:
 def derive() -> None:
     """Write what follows from the kept results: the other tables, the figures, the checksums, and the page's tables."""
     every, trials, reference = rows(), read("trials.csv", TRIALS), published()
-    each = imitated(read("imitation.csv", []))
-    alone_attributed = attributed(alone(read("imitation.csv", []), every), every)
+    imitation = read("imitation.csv", [])
+    each, alone_attributed = imitated(imitation), attributed(alone(imitation, every), every)
     write("attribution.csv", attributed(trials, every))
     write("imitation_attribution.csv", alone_attributed)
     explained_page.draw(each, natives(trials, every), reference, KEPT / "accuracies.svg")

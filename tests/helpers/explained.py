@@ -69,11 +69,30 @@ def natives(trials: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
     return own.assign(**{key: [getattr(found[name], key) for name in own["trial"]] for key in ("base", "seed")})
 
 
+def designs(trials: pd.DataFrame, every: dict[str, Trial]) -> list[factorial.Design]:
+    """The factorials of the published pairs that are there."""
+    some = [every[name] for name in every if name in set(trials["trial"])]
+    return factorial.designs(some, {name: PACKAGED[name].touching for name in {row.architecture for row in some}})
+
+
 def attributed(trials: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
     """The attribution of the published pairs that are there."""
-    some = [every[name] for name in every if name in set(trials["trial"])]
-    designs = factorial.designs(some, {name: PACKAGED[name].touching for name in {row.architecture for row in some}})
-    return attribute(trials, designs).table
+    return attribute(trials, designs(trials, every)).table
+
+
+def gaps(trials: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
+    """The gaps of first seeds in the factorials that are there.
+
+    Returns:
+        A line for each trial: `trial`, `base`, `aligned` (a tuple of factors' names), and `difference`.
+    """
+    found = trials.set_index("trial")[DIFFERENCE]
+    lines = [
+        (name, one.base, tuple(factor for factor, on in zip(one.factors, point, strict=True) if on), found[name])
+        for one in designs(trials, every)
+        for point, name in zip(one.points, one.replicates[min(one.replicates)], strict=True)
+    ]
+    return pd.DataFrame(lines, columns=["trial", "base", "aligned", DIFFERENCE])
 
 
 def of(table: pd.DataFrame, architecture: str) -> pd.DataFrame:

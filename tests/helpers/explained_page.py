@@ -15,6 +15,7 @@ from helpers.explained import (
     alone,
     attributed,
     first_seeds,
+    gaps,
     imitated,
     natives,
     of,
@@ -209,9 +210,8 @@ def momentum_lines(each: pd.DataFrame) -> str:
         momenta_of = {"its own": FRAMEWORKS} | {NAMES[one]: (one, one) for one in FRAMEWORKS}
         for tested, momenta in momenta_of.items():
             first, second = (own[f"{one}-{momentum}"] for one, momentum in zip(FRAMEWORKS, momenta, strict=True))
-            gap = student((first - second).to_numpy(float)[:, None])[:3]
             accuracies = (points(side.mean(), sign=False) for side in (first, second))
-            body.append([label, tested, *accuracies, _estimate(tuple(value[0] for value in gap))])
+            body.append([label, tested, *accuracies, _mean(first - second)])
             label = ""
     head = "architecture | momentum of | trained as PyTorch does | trained as TensorFlow does | gap"
     return lines(head, body)
@@ -232,17 +232,10 @@ def agreement_lines(each: pd.DataFrame, native: pd.DataFrame, reference: pd.Data
             first = own.groupby("base").first()
             second = own[own.duplicated("base")].set_index("base")
             for side, name in what.items():
-                shift = (first[name] - by_name.loc[first.index, name]).to_numpy(float)[:, None]
-                apart = (first.loc[second.index, name] - second[name]).to_numpy(float)
-                mean, low, high, _ = (value[0] for value in student(shift))
-                far = [
-                    f"{points(np.sqrt((some**2).mean()), sign=False)} ({len(some)})"
-                    for some in (shift, apart)
-                    if len(some)
-                ]
-                body.append(
-                    [label, stratum.architecture, side, _estimate((mean, low, high)), *far, *[""] * (2 - len(far))]
-                )
+                shift = first[name] - by_name.loc[first.index, name]
+                apart = first.loc[second.index, name] - second[name]
+                far = [f"{_root(some)} ({len(some)})" for some in (shift, apart) if len(some)]
+                body.append([label, stratum.architecture, side, _mean(shift), *far, *[""] * (2 - len(far))])
                 label = ""
     head = (
         "rebuilt by | architecture | | rebuilt minus published: mean | root mean square (pairs) | of two seeds (pairs)"
@@ -271,6 +264,17 @@ def _estimate(one: tuple[float, float, float]) -> str:
     return points(value) + (f" [{points(low)}, {points(high)}]" if np.isfinite(low) else "")
 
 
+def _mean(values: pd.Series) -> str:
+    """The mean over pairs, with Student's t interval."""
+    mean, low, high, _ = (value[0] for value in student(values.to_numpy(float)[:, None]))
+    return _estimate((mean, low, high))
+
+
+def _root(values: pd.Series) -> str:
+    """The root mean square."""
+    return points((values**2).mean() ** 0.5, sign=False)
+
+
 def _share(one: tuple[float, float, float]) -> str:
     value, low, high = one
     return f"{value:.0%} [{low:.0%}, {high:.0%}]" if np.isfinite(low) else ""
@@ -289,49 +293,38 @@ def attribution_lines(tables: dict[str, pd.DataFrame]) -> str:
     return lines("trained by | architecture | pairs | part | in accuracy | of the gap", body)
 
 
-def order_lines(trials: pd.DataFrame, reference: pd.DataFrame) -> str:
+def order_lines(trials: pd.DataFrame, every: dict[str, Trial], reference: pd.DataFrame) -> str:
     """What aligning each of DenseNet121's factors takes off the gap, before all others and after them.
 
     Args:
         trials: what PyTorch trained alone, crossed in full.
+        every: the study's rows.
         reference: the published pairs; the last column has how far the gaps with one factor aligned are from theirs.
     """
-    parts_of = trials["trial"].str.rsplit("-", n=1, expand=True)
-    gaps = trials.assign(base=parts_of[0], corner=parts_of[1])
-    gaps = gaps[gaps["corner"].str.fullmatch("[01]{3}")]
-    gaps = of(gaps, "densenet121").pivot(index="base", columns="corner", values=DIFFERENCE)
-    published = reference.set_index("trial").loc[gaps.index, DIFFERENCE]
-
-    def row(label: str, taken_off: list[pd.Series], left: pd.Series) -> list[str]:
-        cells = []
-        for values in taken_off:
-            mean, low, high, _ = (value[0] for value in student(values.to_numpy(float)[:, None]))
-            cells.append(_estimate((mean, low, high)))
-        return [label, *(cells or ["", ""]), points(((left - published) ** 2).mean() ** 0.5, sign=False)]
-
-    body = [row("nothing", [], gaps["000"])]
-    for label, alone_aligned, alone_left in (
-        ("initialisation", "100", "011"),
-        ("epsilons", "010", "101"),
-        (MOMENTUM, "001", "110"),
-    ):
-        taken_off = [gaps["000"] - gaps[alone_aligned], gaps[alone_left] - gaps["111"]]
-        body.append(row(label, taken_off, gaps[alone_aligned]))
+    each = of(gaps(trials, every), "densenet121").pivot(index="base", columns="aligned", values=DIFFERENCE)
+    published = reference.set_index("trial").loc[each.index, DIFFERENCE]
+    everything = max(each.columns, key=len)
+    body = [["nothing", "", "", _root(each[()] - published)]]
+    for factor in everything:
+        others = tuple(one for one in everything if one != factor)
+        taken_off = each[()] - each[(factor,)], each[others] - each[everything]
+        body.append([factor, *map(_mean, taken_off), _root(each[(factor,)] - published)])
     return lines("aligned | taken off, if it is the first | if it is the last | then from the published gaps", body)
 
 
-def both_ways_lines(alone_trained: pd.DataFrame, trials: pd.DataFrame) -> str:
+def both_ways_lines(alone_trained: pd.DataFrame, trials: pd.DataFrame, every: dict[str, Trial]) -> str:
     """How far the gaps of both ways of training are apart, with other and with equal initial weights; first seeds."""
-    apart = (trials.set_index("trial")[DIFFERENCE] - alone_trained.set_index("trial")[DIFFERENCE]).dropna()
-    corners = apart.index.str.rsplit("-", n=1).str
+    both = gaps(trials, every).merge(
+        gaps(alone_trained, every), on=["trial", "base", "aligned"], suffixes=("", "_alone")
+    )
+    both["apart"] = both[DIFFERENCE] - both[f"{DIFFERENCE}_alone"]
+    equal = both["aligned"].map(lambda factors: "initialisation" in factors)
     body = []
     for architecture in _not_probes():
-        for label, digit in (("other", "0"), ("equal", "1")):
-            # The first digit of a name is that of the initial weights.
-            own = apart[apart.index.str.startswith(architecture) & corners[1].str.fullmatch(f"{digit}[01]+")]
-            bases = own.index.str.rsplit("-", n=1).str[0].nunique()
-            cells = [points(own.mean()), points((own**2).mean() ** 0.5, sign=False)]
-            body.append([architecture, label, bases, len(own), *cells])
+        for label, some in (("other", both[~equal]), ("equal", both[equal])):
+            own = of(some, architecture)
+            cells = [points(own["apart"].mean()), _root(own["apart"])]
+            body.append([architecture, label, own["base"].nunique(), len(own), *cells])
     head = "architecture | initial weights of both sides | pairs | gaps | both frameworks minus PyTorch alone: mean"
     return lines(f"{head} | root mean square", body)
 
@@ -395,8 +388,8 @@ def parts() -> dict[str, str]:
                 "both frameworks, CPU": attributed(trials, every),
             }
         ),
-        "order": order_lines(alone_trained, reference),
-        "both": both_ways_lines(alone_trained, trials),
+        "order": order_lines(alone_trained, every, reference),
+        "both": both_ways_lines(alone_trained, trials, every),
         "beginning": beginning_lines(read("beginning.csv", BEGINNING), recalibrated, trials, every),
         "recalibration": recalibration_lines(recalibrated, trials, every),
     }

@@ -176,14 +176,13 @@ def test_the_numbers_in_its_sentences_are_those_of_its_tables():
     slow = slow[slow["tensorflow_diagnosis"].eq("slow")]
     below = sum(losses[-1] < 1.15 for losses in slow["pt_latest_training_loss"])
     assert f"In {below} of these {len(slow)} pairs PyTorch's training loss was below 1.15" in text
-    losses = explained.natives(explained.read("imitation.csv", []), explained.rows())
-    losses = losses.pivot(index="trial", columns="as", values="train_loss")
-    every_loss = explained.read("imitation.csv", [])
-    imitating_losses = every_loss[every_loss["as"].eq("tensorflow")].set_index("trial")["train_loss"]
-    before, after = (imitating_losses.filter(regex=f"densenet121-.*-{corner}$").mean() for corner in ("000", "010"))
+    imitation = explained.read("imitation.csv", [])
+    as_tensorflow = imitation[imitation["as"].eq("tensorflow")].set_index("trial")["train_loss"]
+    before, after = (as_tensorflow.filter(regex=f"densenet121-.*-{corner}$").mean() for corner in ("000", "010"))
     assert f"falls from {before:.2f} to {after:.2f}." in text
     step = (1 - 0.999 ** np.arange(1, 251)) ** 0.5
     assert f"In the mean that is {step[:80].mean():.2f} over 80 steps, and {step.mean():.2f}".replace("0.", ".") in text
+    losses = explained.natives(imitation, explained.rows()).pivot(index="trial", columns="as", values="train_loss")
     losses = losses[losses.index.str.startswith("densenet121")]
     assert (losses["tensorflow"] > losses["pytorch"]).all(), "had learnt less in every pair"
     for stratum, share in zip(STRATA, ("61 % of DenseNet121's", "9 % of ResNet50's", "1 % of VGG16's"), strict=True):
