@@ -23,7 +23,7 @@ import pandas as pd
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests"))
 
-from helpers import explained_page  # noqa: E402
+from helpers import explained_figures, explained_page  # noqa: E402
 from helpers.explained import (  # noqa: E402
     DEVICE,
     KEPT,
@@ -120,8 +120,8 @@ def derive() -> None:
     each, alone_attributed = imitated(imitation), attributed(alone(imitation, every), every)
     write("attribution.csv", attributed(trials, every))
     write("imitation_attribution.csv", alone_attributed)
-    explained_page.draw(each, natives(trials, every), reference, KEPT / "accuracies.svg")
-    explained_page.draw_parts(alone_attributed, reference, KEPT / "parts.svg")
+    explained_figures.draw_accuracies(each, natives(trials, every), reference, KEPT / "accuracies.svg")
+    explained_figures.draw_contributions(alone_attributed, reference, KEPT / "parts.svg")
     names = sorted(path.name for path in KEPT.iterdir() if path.suffix in (".csv", ".svg"))
     write_text(KEPT / layout.CHECKSUMS, "".join(f"{sha256(KEPT / name)}  {name}\n" for name in names))
     write_text(PAGE, explained_page.page(PAGE.read_text()))

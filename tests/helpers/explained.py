@@ -14,6 +14,7 @@ from uncrossed.study import factorial, manifest
 from uncrossed.study.architectures import PACKAGED
 from uncrossed.study.trial import FRAMEWORKS, Trial
 from uncrossed.study2021 import published_tables
+from uncrossed.study2021.explained import STRATA
 from uncrossed.study2021.published_study import SEMANTICS, TRAIN_EXAMPLES
 
 KEPT, PAGE = REPOSITORY / "docs/published-explained", REPOSITORY / "docs/why-pairs-differ.md"
@@ -93,6 +94,11 @@ def gaps(trials: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
         for point, name in zip(one.points, one.replicates[min(one.replicates)], strict=True)
     ]
     return pd.DataFrame(lines, columns=["trial", "base", "aligned", DIFFERENCE])
+
+
+def sampled() -> list[str]:
+    """The architectures of which more than one pair was drawn: the others are probes."""
+    return [stratum.architecture for stratum in STRATA if stratum.rows > 1]
 
 
 def of(table: pd.DataFrame, architecture: str) -> pd.DataFrame:

@@ -1,6 +1,5 @@
-"""The figures and tables of `docs/why-pairs-differ.md`, from what is kept."""
+"""The tables of `docs/why-pairs-differ.md`, from what is kept."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,10 +21,9 @@ from helpers.explained import (
     published,
     read,
     rows,
+    sampled,
 )
-from helpers.imitating import MOMENTUM
 from uncrossed.analysis.contributions import attributions
-from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.analysis.replicates import student
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, SIDE_DIAGNOSES
@@ -38,82 +36,7 @@ from uncrossed.study2021.published_study import SEMANTICS
 
 # So many pairs outside of each stratum would be crossed on GPUs.
 REST = 40
-# What bars are made of, the lowest first.
-COLOURS = {MOMENTUM: "#0072B2", "epsilons": "#E69F00", "initialisation": "#009E73"}
-COLOURS |= {"stride": "#CC79A7", "conv_bias": "#56B4E9"}
 NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
-
-
-def draw(each: pd.DataFrame, native: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None:
-    """Draw both sides' rebuilt test accuracies over the published ones; what both frameworks trained is filled."""
-    plt = pyplot()
-    from matplotlib.ticker import MultipleLocator
-
-    by_name = reference.set_index("trial")
-    figure, axes = plt.subplots(1, len(STRATA), figsize=(3.4 * len(STRATA), 3.9))
-    for axis, stratum in zip(axes, STRATA, strict=True):
-        axis.plot([0, 1], [0, 1], color="0.6", lw=0.8)
-        top = 0.0
-        for name, colour, marker in zip(ACCURACIES, ("#D55E00", "#0072B2"), "os", strict=True):
-            for table, face in ((each, "none"), (native, colour)):
-                rows = of(table, stratum.architecture)
-                was = by_name.loc[rows["base"], name]
-                axis.plot(was, rows[name], marker, color=colour, mfc=face, ms=5, lw=0)
-                top = max(top, 0, *was, *rows[name])
-        axis.set(xlim=(0, 1.1 * top), ylim=(0, 1.1 * top), aspect="equal", title=stratum.architecture)
-        axis.set(xlabel="test accuracy, published", ylabel="test accuracy, rebuilt")
-        for place in (axis.xaxis, axis.yaxis):
-            place.set_major_locator(MultipleLocator(0.1))
-    handles = [
-        plt.Line2D([], [], color=colour, marker=marker, mfc=face, lw=0, ms=5, label=f"{side}, {how}")
-        for side, colour, marker in (("PyTorch", "#D55E00", "o"), ("TensorFlow", "#0072B2", "s"))
-        for face, how in (("none", "by PyTorch alone"), (colour, "by both frameworks"))
-    ]
-    figure.legend(handles=handles, loc="lower center", ncols=4)
-    figure.tight_layout(rect=(0, 0.08, 1, 1))
-    save(figure, path)
-    plt.close(figure)
-
-
-def draw_parts(table: pd.DataFrame, reference: pd.DataFrame, path: Path) -> None:
-    """Draw each pair's gap as a bar of the mechanisms' contributions; a line is the published gap.
-
-    Args:
-        table: the attribution of pairs with which nothing remains.
-        reference: the published pairs.
-        path: where to, as SVG.
-    """
-    plt = pyplot()
-    by_name = reference.set_index("trial")
-    values = table[table["base"].ne("") & table["quantity"].eq("shapley")]
-    values = values.pivot(index="base", columns="factor", values="value")
-    groups = {name: of(values.reset_index(), name).set_index("base") for name in _not_probes()}
-    figure, axes = plt.subplots(
-        1, len(groups), figsize=(8.2, 3.6), sharey=True, width_ratios=[len(some) + 1 for some in groups.values()]
-    )
-    for axis, (name, some) in zip(axes, groups.items(), strict=True):
-        steps = by_name.loc[some.index, "steps"].sort_values(kind="stable")
-        some, places = some.loc[steps.index], np.arange(len(steps))
-        above, below = np.zeros(len(steps)), np.zeros(len(steps))
-        for factor, colour in COLOURS.items():
-            part = some[factor].fillna(0).to_numpy()
-            # What is below 0 hangs from 0, what is above it stands on the parts before.
-            axis.bar(places, part, 0.7, bottom=np.where(part > 0, above, below), color=colour)
-            above, below = above + part.clip(min=0), below + part.clip(max=0)
-        published = by_name.loc[some.index, DIFFERENCE]
-        axis.hlines(published, places - 0.45, places + 0.45, color="black", lw=1.6)
-        axis.plot(places, some.sum(axis=1), "D", color="black", mfc="white", ms=4, lw=0)
-        axis.axhline(0, color="0.4", lw=0.8)
-        axis.set_xticks(places, steps, rotation=90 if len(steps) > 6 else 0)
-        axis.set(title=name, xlabel="optimizer steps of the pair" if axis is axes[0] else "steps")
-    axes[0].set_ylabel("accuracy, PyTorch - TensorFlow")
-    handles = [plt.Rectangle((0, 0), 1, 1, color=colour, label=name) for name, colour in COLOURS.items()]
-    handles.append(plt.Line2D([], [], color="black", lw=1.6, label="published gap"))
-    handles.append(plt.Line2D([], [], color="black", marker="D", mfc="white", ms=4, lw=0, label="rebuilt gap"))
-    figure.legend(handles=handles, loc="lower center", ncols=4)
-    figure.tight_layout(rect=(0, 0.14, 1, 1))
-    save(figure, path)
-    plt.close(figure)
 
 
 def points(value: float, sign: bool = True) -> str:
@@ -198,15 +121,10 @@ def rest_lines(reference: pd.DataFrame) -> str:
     return lines(head, body)
 
 
-def _not_probes() -> list[str]:
-    """The architectures of which more than one pair was drawn."""
-    return [stratum.architecture for stratum in STRATA if stratum.rows > 1]
-
-
 def momentum_lines(each: pd.DataFrame) -> str:
     """Mean test accuracies of both ways of training with either momentum, and the gaps between them."""
     body = []
-    for label, own in ((name, first_seeds(each, name)) for name in _not_probes()):
+    for label, own in ((name, first_seeds(each, name)) for name in sampled()):
         momenta_of = {"its own": FRAMEWORKS} | {NAMES[one]: (one, one) for one in FRAMEWORKS}
         for tested, momenta in momenta_of.items():
             first, second = (own[f"{one}-{momentum}"] for one, momentum in zip(FRAMEWORKS, momenta, strict=True))
@@ -284,7 +202,7 @@ def attribution_lines(tables: dict[str, pd.DataFrame]) -> str:
     """What each architecture's gap is made of, by who trained; probes, of which nothing follows, are left out."""
     body = []
     for label, table in tables.items():
-        for one in (some for some in attributions(table) if some.architecture in _not_probes()):
+        for one in (some for some in attributions(table) if some.architecture in sampled()):
             body.append([label, one.architecture, one.configurations, "gap", _estimate(one.gap), ""])
             for part in one.contributions:
                 name = f"**{part.factor}**" if part.significant else part.factor
@@ -320,7 +238,7 @@ def both_ways_lines(alone_trained: pd.DataFrame, trials: pd.DataFrame, every: di
     both["apart"] = both[DIFFERENCE] - both[f"{DIFFERENCE}_alone"]
     equal = both["aligned"].map(lambda factors: "initialisation" in factors)
     body = []
-    for architecture in _not_probes():
+    for architecture in sampled():
         for label, some in (("other", both[~equal]), ("equal", both[equal])):
             own = of(some, architecture)
             cells = [points(own["apart"].mean()), _root(own["apart"])]
