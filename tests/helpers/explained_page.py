@@ -129,7 +129,7 @@ def momentum_lines(each: pd.DataFrame) -> str:
         for tested, momenta in momenta_of.items():
             first, second = (own[f"{one}-{momentum}"] for one, momentum in zip(FRAMEWORKS, momenta, strict=True))
             accuracies = (points(side.mean(), sign=False) for side in (first, second))
-            body.append([label, tested, *accuracies, _mean(first - second)])
+            body.append([label, tested, *accuracies, mean(first - second)])
             label = ""
     head = "architecture | momentum of | trained as PyTorch does | trained as TensorFlow does | gap"
     return lines(head, body)
@@ -152,8 +152,8 @@ def agreement_lines(each: pd.DataFrame, native: pd.DataFrame, reference: pd.Data
             for side, name in what.items():
                 shift = first[name] - by_name.loc[first.index, name]
                 apart = first.loc[second.index, name] - second[name]
-                far = [f"{_root(some)} ({len(some)})" for some in (shift, apart) if len(some)]
-                body.append([label, stratum.architecture, side, _mean(shift), *far, *[""] * (2 - len(far))])
+                far = [f"{root(some)} ({len(some)})" for some in (shift, apart) if len(some)]
+                body.append([label, stratum.architecture, side, mean(shift), *far, *[""] * (2 - len(far))])
                 label = ""
     head = (
         "rebuilt by | architecture | | rebuilt minus published: mean | root mean square (pairs) | of two seeds (pairs)"
@@ -177,23 +177,25 @@ def native_lines(native: pd.DataFrame, each: pd.DataFrame, reference: pd.DataFra
     return lines("pair | steps | PyTorch | TensorFlow | gap", body)
 
 
-def _estimate(one: tuple[float, float, float]) -> str:
+def estimate(one: tuple[float, float, float]) -> str:
+    """A difference of accuracies with its interval, if it has one."""
     value, low, high = one
     return points(value) + (f" [{points(low)}, {points(high)}]" if np.isfinite(low) else "")
 
 
-def _mean(values: pd.Series) -> str:
+def mean(values: pd.Series) -> str:
     """The mean over pairs, with Student's t interval."""
     mean, low, high, _ = (value[0] for value in student(values.to_numpy(float)[:, None]))
-    return _estimate((mean, low, high))
+    return estimate((mean, low, high))
 
 
-def _root(values: pd.Series) -> str:
+def root(values: pd.Series) -> str:
     """The root mean square."""
     return points((values**2).mean() ** 0.5, sign=False)
 
 
-def _share(one: tuple[float, float, float]) -> str:
+def share_of(one: tuple[float, float, float]) -> str:
+    """A share with its interval; empty if it has none."""
     value, low, high = one
     return f"{value:.0%} [{low:.0%}, {high:.0%}]" if np.isfinite(low) else ""
 
@@ -203,16 +205,16 @@ def attribution_lines(tables: dict[str, pd.DataFrame]) -> str:
     body = []
     for label, table in tables.items():
         for one in (some for some in attributions(table) if some.architecture in sampled()):
-            body.append([label, one.architecture, one.configurations, "gap", _estimate(one.gap), ""])
+            body.append([label, one.architecture, one.configurations, "gap", estimate(one.gap), ""])
             for part in one.contributions:
                 name = f"**{part.factor}**" if part.significant else part.factor
-                body.append(["", "", "", name, _estimate(part.points), _share(part.share)])
-            body.append(["", "", "", "remaining", _estimate(one.remaining), ""])
+                body.append(["", "", "", name, estimate(part.points), share_of(part.share)])
+            body.append(["", "", "", "remaining", estimate(one.remaining), ""])
     return lines("trained by | architecture | pairs | part | in accuracy | of the gap", body)
 
 
 def order_lines(trials: pd.DataFrame, every: dict[str, Trial], reference: pd.DataFrame) -> str:
-    """What aligning each of DenseNet121's factors takes off the gap, before all others and after them.
+    """What aligning each of DenseNet121's factors takes off the gap, after each combination of the others.
 
     Args:
         trials: what PyTorch trained alone, crossed in full.
@@ -222,12 +224,18 @@ def order_lines(trials: pd.DataFrame, every: dict[str, Trial], reference: pd.Dat
     each = of(gaps(trials, every), "densenet121").pivot(index="base", columns="aligned", values=DIFFERENCE)
     published = reference.set_index("trial").loc[each.index, DIFFERENCE]
     everything = max(each.columns, key=len)
-    body = [["nothing", "", "", _root(each[()] - published)]]
+    # The others are none, one of them, or both.
+    befores = [(), *((one,) for one in everything), None]
+    body = [["nothing", *[""] * len(befores), root(each[()] - published)]]
     for factor in everything:
-        others = tuple(one for one in everything if one != factor)
-        taken_off = each[()] - each[(factor,)], each[others] - each[everything]
-        body.append([factor, *map(_mean, taken_off), _root(each[(factor,)] - published)])
-    return lines("aligned | taken off, if it is the first | if it is the last | then from the published gaps", body)
+        cells = []
+        for before in befores:
+            before = tuple(one for one in everything if one != factor) if before is None else before
+            after = tuple(one for one in everything if one in (*before, factor))
+            cells.append(mean(each[before] - each[after]) if factor not in before else "-")
+        body.append([factor, *cells, root(each[(factor,)] - published)])
+    head = f"aligned | as the first | {' | '.join(f'after {one}' for one in everything)} | as the last"
+    return lines(f"{head} | then from the published gaps", body)
 
 
 def both_ways_lines(alone_trained: pd.DataFrame, trials: pd.DataFrame, every: dict[str, Trial]) -> str:
@@ -241,8 +249,8 @@ def both_ways_lines(alone_trained: pd.DataFrame, trials: pd.DataFrame, every: di
     for architecture in sampled():
         for label, some in (("other", both[~equal]), ("equal", both[equal])):
             own = of(some, architecture)
-            cells = [points(own["apart"].mean()), _root(own["apart"])]
-            body.append([architecture, label, own["base"].nunique(), len(own), *cells])
+            pairs = own.groupby("base")["apart"].mean()
+            body.append([architecture, label, len(pairs), len(own), mean(pairs), root(own["apart"])])
     head = "architecture | initial weights of both sides | pairs | gaps | both frameworks minus PyTorch alone: mean"
     return lines(f"{head} | root mean square", body)
 

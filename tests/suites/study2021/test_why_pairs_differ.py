@@ -1,17 +1,12 @@
 """The page that says why pairs differ follows from the tables that are kept, and these from nothing but whole pairs."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers import explained, explained_page, imitating, modules, published_files
-from helpers.commands import REPOSITORY
-from uncrossed.analysis.contributions import Attribution, Contribution, attributions
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
-from uncrossed.study2021.explained import STRATA
 
 
 @pytest.fixture(scope="module")
@@ -26,170 +21,11 @@ def beginning():
     return modules.program("tests/benchmarks/beginning.py")
 
 
-def both_ways() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The trials by PyTorch alone, and by both frameworks."""
-    return explained.alone(explained.read("imitation.csv", []), explained.rows()), explained.read("trials.csv", [])
-
-
-def split(trials: pd.DataFrame) -> dict[str, Attribution]:
-    """The attribution of each architecture."""
-    return {one.architecture: one for one in attributions(explained.attributed(trials, explained.rows()))}
-
-
-def part_of(one: Attribution, factor: str) -> Contribution:
-    """What a factor contributes."""
-    (part,) = (part for part in one.contributions if part.factor == factor)
-    return part
-
-
-def of_the_gap(part: Contribution) -> str:
-    """A share of the gap with its interval, as in a sentence."""
-    value, low, high = (f"{one:.0%}".replace("%", " %") for one in part.share)
-    return f"{value} [{low}, {high}]"
-
-
-def in_accuracy(part: Contribution) -> str:
-    """A contribution with its interval, as in a sentence."""
-    value, low, high = map(explained_page.points, part.points)
-    return f"{value} [{low}, {high}]"
-
-
 def test_the_pages_tables_follow_from_what_is_kept():
     text = explained.PAGE.read_text()
     assert explained_page.page(text) == text
     # Every part has lines of its own, below its head.
     assert all(part.count("\n") > 1 for part in explained_page.parts().values())
-
-
-def test_the_sentences_about_the_beginning_are_those_of_its_tables():
-    text = " ".join(explained.PAGE.read_text().split())
-    table = explained.read("beginning.csv", []).set_index("trial")
-    accuracies = explained.read("trials.csv", []).set_index("trial")["tensorflow_test_accuracy"]
-    first = table[table.index.str.endswith("-000")]
-    stored = first["test_accuracy"]
-    # The last digit of a name is momentum's.
-    aligned = accuracies[first.index.str.replace("-000", "-001")].set_axis(first.index)
-    # What is tested here as it is stored is what its training found.
-    assert (accuracies[table.index] == table["test_accuracy"]).all()
-    back = (first["without_beginning_test_accuracy"] - stored) / (aligned - stored)
-    assert f"its {len(back)} models get back {back.min():.0%} to {back.max():.0%}".replace("%", " %") in text
-    assert (first["without_beginning_test_loss"] > first["test_loss"]).mean() > 0.5, (
-        "makes most test losses even higher"
-    )
-    resnet50 = table[table.index.str.startswith("resnet50")]
-    for name in ("test_accuracy", "without_beginning_test_accuracy"):
-        assert " and ".join(explained_page.points(value, sign=False) for value in resnet50[name]) in text
-    assert " and ".join(f"{value:.0f}" for value in resnet50["without_beginning_test_loss"]) in text
-
-
-def test_what_recalibration_leaves_is_as_near_to_the_factorial_as_the_page_says():
-    text = " ".join(explained.PAGE.read_text().split())
-    rows = text.partition("<!-- recalibration -->")[2].partition("<!-- end -->")[0].split("| `")[1:]
-    apart = [float(aligned) - float(left) for _, _, aligned, left in (row.split(" |")[:4] for row in rows)]
-    assert min(apart) < 0 < max(apart)
-    table = explained.read("recalibration.csv", [])
-    own = table[table["trial"].str.match("densenet121-.*-000") & table["framework"].eq("pytorch")]
-    raised = own["recalibrated_test_accuracy"] - own["test_accuracy"]
-    words = " to ".join(explained_page.points(value, sign=False) for value in (raised.min(), raised.max()))
-    assert f"raise the accuracy of its DenseNet121 by {words}." in text
-    largest = explained_page.points(max(map(abs, apart)), sign=False)
-    assert f"The two differ by at most {largest}, and in both directions." in text
-
-
-def test_the_tables_of_orders_and_of_both_ways_are_what_their_trials_say():
-    alone, both = (some.set_index("trial")["difference"] for some in both_ways())
-    parts, published = explained_page.parts(), explained.published().set_index("trial")["difference"]
-    bases = [
-        name.removesuffix("-000") for name in alone.index if name.startswith("densenet121") and name.endswith("-000")
-    ]
-    first = sum(alone[f"{base}-000"] - alone[f"{base}-010"] for base in bases) / len(bases)
-    last = sum(alone[f"{base}-101"] - alone[f"{base}-111"] for base in bases) / len(bases)
-    away = (sum((alone[f"{base}-010"] - published[base]) ** 2 for base in bases) / len(bases)) ** 0.5
-    # With Adam's epsilon aligned, aligning initial weights does hardly anything.
-    corners = {c: sum(alone[f"{base}-{c}"] for base in bases) / len(bases) for c in ("010", "110", "011", "111")}
-    changes = (corners["110"] - corners["010"], corners["111"] - corners["011"])
-    assert "changes the gap by " + " or ".join(map(explained_page.points, changes)) + " (without or with" in " ".join(
-        explained.PAGE.read_text().split()
-    )
-    (line,) = [one for one in parts["order"].split("\n") if one.startswith("| epsilons")]
-    numbers = [cell.split(" [")[0] for cell in line.strip("| ").split(" | ")]
-    assert numbers[1:] == [explained_page.points(first), explained_page.points(last), f"{away:.3f}".lstrip("0")]
-    # Equal initial weights: all trials of the first factor aligned that both ways have.
-    apart = [both[name] - alone[name] for name in both.index if re.fullmatch("densenet121-.*-1[01]{2}", name)]
-    size = (sum(one**2 for one in apart) / len(apart)) ** 0.5
-    (line,) = [one for one in parts["both"].split("\n") if one.startswith("| densenet121 | equal")]
-    mean = explained_page.points(sum(apart) / len(apart))
-    assert line.endswith(f"| {len(apart) // 4} | {len(apart)} | {mean} | {explained_page.points(size, sign=False)} |")
-    # What is said of two seeds is in the table of natives.
-    text = " ".join(explained.PAGE.read_text().split())
-    assert "differ by .021 (DenseNet121) and .037 (ResNet50)" in text
-    for architecture, seeds in (("densenet121", ".021 (8)"), ("resnet50", ".037 (4)")):
-        (line,) = [one for one in parts["agreement"].split("\n") if one.endswith(f"| {seeds} |")]
-        assert f"| {architecture} | gap |" in line
-
-
-def test_the_numbers_in_its_sentences_are_those_of_its_tables():
-    text = " ".join(explained.PAGE.read_text().split())
-    every, reference = explained.imitated(explained.read("imitation.csv", [])), explained.published()
-    own = explained.first_seeds(every, "densenet121")
-    published = reference.set_index("trial")["difference"]
-    seeds = every[every["base"].isin(own.index)].groupby("base")["difference"].agg(lambda gaps: gaps.max() - gaps.min())
-
-    def root(values: pd.Series) -> str:
-        return explained_page.points((values**2).mean() ** 0.5, sign=False)
-
-    alone, both = map(split, both_ways())
-    gap, factors = alone["densenet121"].gap[0], (imitating.MOMENTUM, "epsilons", "initialisation")
-    shares, its_own = (
-        [of_the_gap(part_of(some["densenet121"], factor)) for factor in factors] for some in (alone, both)
-    )
-    assert [part_of(alone["densenet121"], factor).significant for factor in factors] == [True] * 3
-    claimed = [part_of(both["densenet121"], factor).significant for factor in factors]
-    assert claimed[:2] == [True, True]
-    last = "." if claimed[2] else ", of which the last is not significant."
-    assert [part.factor for part in alone["resnet50"].contributions if part.significant] == [imitating.MOMENTUM]
-    assert gap == pytest.approx(own["difference"].mean())
-    for sentence in (
-        f"differ from the published ones by {root(own['difference'] - published[own.index])} (root mean square)",
-        f"two seeds of a rebuilt pair differ ({root(seeds[seeds > 0])}, over {(seeds > 0).sum()} pairs)",
-        f"scatter by {root(published[own.index] - published[own.index].mean())} about their mean",
-        f"The mean rebuilt gap is {explained_page.points(gap)}. {shares[0]} of it is that Keras' running "
-        f"statistics move more slowly, {shares[1]} that Keras uses Adam's epsilon in another way, and "
-        f"{shares[2]} that it draws",
-        f"In the {both['densenet121'].configurations} pairs that TensorFlow itself has trained by now it is "
-        f"{its_own[0].split(' [')[0]}, {its_own[1].split(' [')[0]} and {its_own[2].split(' [')[0]}{last}",
-        f"running statistics make {in_accuracy(part_of(alone['resnet50'], imitating.MOMENTUM))} of "
-        f"{explained_page.points(alone['resnet50'].gap[0])}; four pairs are too few to find smaller causes.",
-        f"rise from {explained_page.points(own['tensorflow-tensorflow'].mean(), sign=False)} to "
-        f"{explained_page.points(own['tensorflow-pytorch'].mean(), sign=False)} when they are tested with PyTorch's "
-        f"momentum, beside {explained_page.points(own['pytorch-pytorch'].mean(), sign=False)} of the others",
-        f"it is {explained_page.points(alone['vgg16'].remaining[0])}, but must be 0",
-    ):
-        assert sentence in text
-    readme = " ".join((REPOSITORY / "README.md").read_text().split())
-    first, second, third = (one.split(" [")[0] for one in shares)
-    assert (
-        f"In DenseNet121's {len(own)} pairs {first} of the difference is running statistics, {second} is Adam's "
-        f"epsilon, and {third} is initial weights."
-    ) in readme
-    slow = reference[reference["architecture"].eq("resnet50") & reference["pytorch_diagnosis"].eq("trained")]
-    slow = slow[slow["tensorflow_diagnosis"].eq("slow")]
-    below = sum(losses[-1] < 1.15 for losses in slow["pt_latest_training_loss"])
-    assert f"In {below} of these {len(slow)} pairs PyTorch's training loss was below 1.15" in text
-    imitation = explained.read("imitation.csv", [])
-    as_tensorflow = imitation[imitation["as"].eq("tensorflow")].set_index("trial")["train_loss"]
-    before, after = (as_tensorflow.filter(regex=f"densenet121-.*-{corner}$").mean() for corner in ("000", "010"))
-    assert f"falls from {before:.2f} to {after:.2f}." in text
-    step = (1 - 0.999 ** np.arange(1, 251)) ** 0.5
-    assert f"In the mean that is {step[:80].mean():.2f} over 80 steps, and {step.mean():.2f}".replace("0.", ".") in text
-    losses = explained.natives(imitation, explained.rows()).pivot(index="trial", columns="as", values="train_loss")
-    losses = losses[losses.index.str.startswith("densenet121")]
-    assert (losses["tensorflow"] > losses["pytorch"]).all(), "had learnt less in every pair"
-    for stratum, share in zip(STRATA, ("61 % of DenseNet121's", "9 % of ResNet50's", "1 % of VGG16's"), strict=True):
-        rows = reference[reference["architecture"] == stratum.architecture]
-        found = rows[stratum.holds(rows)]["difference"].sum() / rows["difference"].sum()
-        assert share.startswith(f"{found:.0%}".replace("%", " %"))
-        assert share in text
 
 
 def test_figures_and_the_table_of_contributions_follow_too(tmp_path, program, monkeypatch):
