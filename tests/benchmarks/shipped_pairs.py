@@ -127,7 +127,8 @@ def _page(reports: dict[str, dict[str, Any]]) -> Iterator[str]:
     yield from _wrapped(
         "Keras' models end with a softmax unless they are made with `classifier_activation=None`, as they were here. "
         "torchvision's models end with logits. Keras' MobileNetV3, EfficientNetV2 and ConvNeXt rescale images inside "
-        "unless they are made with `include_preprocessing=False`. torchvision's models do not."
+        "unless they are made with `include_preprocessing=False`. EfficientNetB0 always does. torchvision's models do "
+        "not."
     )
     yield ""
     yield from _wrapped(

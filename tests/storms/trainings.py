@@ -2,7 +2,7 @@
 
 They carry views: their architectures have batch normalisation.
 
-`python tests/storms/trainings.py --kills 54` takes half an hour on two cores. Exit code 1 when a file differs.
+54 kills take ten to thirty minutes on two cores. Exit code 1 when a file differs.
 """
 
 import argparse
