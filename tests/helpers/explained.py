@@ -96,6 +96,27 @@ def gaps(trials: pd.DataFrame, every: dict[str, Trial]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["trial", "base", "aligned", DIFFERENCE])
 
 
+def exact_gaps(recalibrated: pd.DataFrame, every: dict[str, Trial]) -> pd.Series:
+    """The gaps that exact running statistics leave, by trial: where both sides' weights were recalibrated.
+
+    Trials that differ in their running statistics alone have the same weights, so one of them stands for all.
+    """
+    weights = {name: [_weights(row, side) for side in FRAMEWORKS] for name, row in every.items()}
+    lines = recalibrated.set_index(["trial", "framework"])["recalibrated_test_accuracy"]
+    found = {weights[trial][FRAMEWORKS.index(side)]: accuracy for (trial, side), accuracy in lines.items()}
+    gaps = {
+        trial: found[first] - found[second]
+        for trial, (first, second) in weights.items()
+        if first in found and second in found
+    }
+    return pd.Series(gaps, dtype=float)
+
+
+def _weights(row: Trial, framework: str) -> tuple[str, str]:
+    """What determines the weights of a trial's model."""
+    return framework, row.training(framework, PACKAGED[row.architecture].touching, evaluation=False)
+
+
 def sampled() -> list[str]:
     """The architectures of which more than one pair was drawn: the others are probes."""
     return [stratum.architecture for stratum in STRATA if stratum.rows > 1]

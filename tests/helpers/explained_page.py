@@ -13,6 +13,7 @@ from helpers.explained import (
     TRIALS,
     alone,
     attributed,
+    exact_gaps,
     first_seeds,
     gaps,
     imitated,
@@ -23,6 +24,7 @@ from helpers.explained import (
     rows,
     sampled,
 )
+from helpers.imitating import MOMENTUM
 from uncrossed.analysis.contributions import attributions
 from uncrossed.analysis.replicates import student
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
@@ -255,17 +257,42 @@ def both_ways_lines(alone_trained: pd.DataFrame, trials: pd.DataFrame, every: di
     return lines(f"{head} | root mean square", body)
 
 
-def recalibration_lines(table: pd.DataFrame, trials: pd.DataFrame, every: dict[str, Trial]) -> str:
-    """Of each native pair the gap, without batchnorm_momentum's difference, and recalibrated."""
-    gaps = trials.set_index("trial")[DIFFERENCE]
+def exact_lines(left: pd.Series, trials: pd.DataFrame, every: dict[str, Trial]) -> str:
+    """The mean gaps that recalibration leaves, beside those with momentum aligned, by what else is aligned.
+
+    Args:
+        left: of `exact_gaps`.
+        trials: the trials by both frameworks; first seeds are looked at.
+        every: the study's rows.
+    """
+    each = gaps(trials, every)
+    found = each.set_index(["base", "aligned"])[DIFFERENCE]
+    each = each[each["trial"].isin(left.index) & ~each["aligned"].map(lambda factors: MOMENTUM in factors)]
+    # Momentum is the last of the factors.
+    aligned = [found[base, (*factors, MOMENTUM)] for base, factors in zip(each["base"], each["aligned"], strict=True)]
+    each = each.assign(with_momentum=aligned, left=left[each["trial"]].to_numpy())
     body = []
-    for name, models in table.groupby("trial"):
-        sides = models.set_index("framework")["recalibrated_test_accuracy"]
+    for architecture in sampled():
+        label = architecture
+        for factors, own in of(each, architecture).groupby("aligned"):
+            means = (points(own[name].mean()) for name in (DIFFERENCE, "with_momentum", "left"))
+            apart = own["left"] - own["with_momentum"]
+            body.append([label, ", ".join(factors) or "nothing", len(own), *means, mean(apart), root(apart)])
+            label = ""
+    head = (
+        "architecture | aligned | pairs | gap | with momentum aligned, too | recalibrated | recalibrated minus aligned"
+    )
+    return lines(f"{head} | root mean square", body)
+
+
+def recalibration_lines(left: pd.Series, trials: pd.DataFrame, every: dict[str, Trial]) -> str:
+    """Of each native pair the gap, without batchnorm_momentum's difference, and recalibrated."""
+    found = trials.set_index("trial")[DIFFERENCE]
+    body = []
+    for name in natives(trials, every)["trial"]:
         aligned = _with_pytorchs_momentum(every[name], every)
-        if len(sides) < len(FRAMEWORKS) or every[name].spelled() != SEMANTICS or not aligned:
-            continue
-        left = sides[FRAMEWORKS[0]] - sides[FRAMEWORKS[1]]
-        body.append([f"`{every[name].base}`", *map(points, (gaps[name], gaps[aligned], left))])
+        if name in left and aligned:
+            body.append([f"`{every[name].base}`", *map(points, (found[name], found[aligned], left[name]))])
     return lines("pair | gap | batchnorm_momentum aligned | recalibrated", body)
 
 
@@ -301,6 +328,7 @@ def parts() -> dict[str, str]:
     trials, each = read("trials.csv", TRIALS), imitated(read("imitation.csv", []))
     alone_trained = alone(read("imitation.csv", []), every)
     native, recalibrated = natives(trials, every), read("recalibration.csv", RECALIBRATION)
+    left = exact_gaps(recalibrated, every)
     return {
         "strata": strata_lines(reference, each, native),
         "diagnoses": diagnosis_lines(reference),
@@ -317,7 +345,8 @@ def parts() -> dict[str, str]:
         "order": order_lines(alone_trained, every, reference),
         "both": both_ways_lines(alone_trained, trials, every),
         "beginning": beginning_lines(read("beginning.csv", BEGINNING), recalibrated, trials, every),
-        "recalibration": recalibration_lines(recalibrated, trials, every),
+        "exact": exact_lines(left, trials, every),
+        "recalibration": recalibration_lines(left, trials, every),
     }
 
 

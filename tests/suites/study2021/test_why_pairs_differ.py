@@ -116,3 +116,16 @@ def test_what_pytorch_trains_alone_is_attributed_like_a_factorial():
     # A training that is missing takes its whole pair out.
     lost = explained.alone(table[table["trial"] != "densenet121-11fe1410-000"], every)
     assert {every[name].base for name in set(every) - set(lost["trial"])} == {"densenet121-11fe1410"}
+
+
+def test_one_recalibration_stands_for_all_trials_of_equal_weights():
+    every = explained.rows()
+    names = [f"densenet121-11fe1410-{corner}" for corner in ("000", "001", "010", "011")]
+    lines = [
+        # Of PyTorch's side one training stands for all four: epsilons are aligned by changing TensorFlow's.
+        {"trial": names[0], "framework": "pytorch", "recalibrated_test_accuracy": 0.5},
+        {"trial": names[0], "framework": "tensorflow", "recalibrated_test_accuracy": 0.4},
+        {"trial": names[3], "framework": "tensorflow", "recalibrated_test_accuracy": 0.3},
+    ]
+    found = explained.exact_gaps(pd.DataFrame(lines), every).round(9)
+    assert found.to_dict() == dict(zip(names, (0.1, 0.1, 0.2, 0.2), strict=True))
