@@ -223,7 +223,8 @@ def test_whether_both_ways_agree(text, alone, both):
     line = f"| densenet121 | equal | {len(apart)} | {apart.size} | {mean(apart.mean(axis=1))} | {root(apart.stack())} |"
     parts = explained_page.parts()
     assert line in parts["both"].split("\n")
-    assert f"as far apart as those of two seeds of pairs as they were published ({root(apart.stack())})" in text
+    assert f"DenseNet121's gaps are {root(apart.stack())} apart, about as far as those of two seeds of pairs as" in text
+    assert "as they were published (.021)" in text
     (line,) = [one for one in parts["agreement"].split("\n") if one.endswith("| .021 (8) |")]
     assert "| densenet121 | gap |" in line
     # No difference is seen in the mean: each interval has 0 in it.
