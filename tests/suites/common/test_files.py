@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from helpers.commands import run
-from uncrossed.common.files import complete
+from uncrossed.common.files import complete, is_below
 
 
 def test_what_a_killed_writer_left_is_removed_and_a_living_one_is_not(tmp_path):
@@ -42,3 +42,11 @@ def test_an_interrupted_write_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../a", "/a", ".", "a/../b", "a/../../b", "a//b", "..\\..\\a", "C:\\a", "C:a", "a:b"]
+)
+def test_no_name_leads_out_of_a_folder(name):
+    assert not is_below(name)
+    assert is_below("trials/a/pytorch.h5")

@@ -3,8 +3,10 @@
 import pytest
 
 import uncrossed as package
+from helpers import synthetic
 from helpers.big import BIG
 from uncrossed.common.errors import InputError
+from uncrossed.results import tables
 
 
 def test_select_by_value_and_by_comparison(built):
@@ -30,3 +32,18 @@ def test_select_by_value_and_by_comparison(built):
         study.select(difference=">large")
     with pytest.raises(InputError, match="column 'both_completed': found 'yes'"):
         study.select(both_completed="yes")
+
+
+def test_a_column_that_is_true_false_or_empty(tmp_path):
+    values = {"optimizer": "sgd", "adam_epsilon": None, "momentum": 0.9, "weight_decay": 0.0}
+    trials = [row.model_copy(update={"trial": name}) for name, row in zip("abc", synthetic.rows(3, 1), strict=True)]
+    trials[:2] = [trials[k].model_copy(update=values | {"nesterov": k == 0}) for k in range(2)]
+    synthetic.write(tmp_path, trials)
+    tables.make(tmp_path)
+    for _ in range(2):
+        study = package.open(tmp_path)
+        assert list(study.select(nesterov="true").trials["trial"]) == ["a"]
+        assert list(study.select(nesterov="!=true").trials["trial"]) == ["b"]
+        with pytest.raises(InputError, match="column 'nesterov': found 'yes'; allowed: true or false"):
+            study.select(nesterov="yes")
+        (tmp_path / "tables/trials.parquet").unlink(missing_ok=True)  # then it is read from the CSV file

@@ -1,6 +1,7 @@
 """Views are read beside their trial file, from a folder or over HTTP, each array when it is asked for."""
 
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from helpers.big import BIG
 from helpers.results import VIEWS, carry
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import sha256
+from uncrossed.reading.trial import TrialFile
 
 
 def test_views_are_those_of_the_file(place, copy):
@@ -58,3 +60,15 @@ def test_a_selection_of_a_release_is_downloaded_with_them(copy, tmp_path):
     (copy / "RELEASE_SHA256SUMS").write_text(f"{lines}{digest}  trials/{BIG}/tensorflow.views.h5\n")
     package.open(copy).select(trial=BIG).download(tmp_path / "release", progress=False)
     assert len(package.open(tmp_path / "release").trial(BIG).tensorflow.views) == len(VIEWS)
+
+
+def test_a_trial_file_alone_has_those_beside_it(copy, server, tmp_path):
+    carry(copy / f"trials/{BIG}/tensorflow.h5")
+    assert sorted(TrialFile(copy / f"trials/{BIG}/tensorflow.h5").views) == sorted(VIEWS)
+    # Under other names, and behind a URL.
+    for suffix in (".h5", ".views.h5"):
+        shutil.copy(copy / f"trials/{BIG}/tensorflow{suffix}", copy / f"my model{suffix}")
+    assert sorted(TrialFile(copy / "my model.h5").views) == sorted(VIEWS)
+    assert sorted(TrialFile(f"{server.url}/my%20model.h5").views) == sorted(VIEWS)
+    with pytest.raises(InputError, match=r"^/no-such\.h5: no such file"):
+        TrialFile("/no-such.h5")

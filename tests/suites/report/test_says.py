@@ -14,7 +14,7 @@ from uncrossed.analysis import recalibration
 from uncrossed.common.errors import InputError
 from uncrossed.report import report
 from uncrossed.report.sentences import MINUS, NONE
-from uncrossed.results import trial_file
+from uncrossed.results import tables, trial_file
 
 
 def test_the_summary_says_what_the_table_of_trials_holds(made):
@@ -290,3 +290,22 @@ def test_an_order_of_architectures_is_said_to_be_more_than_chance_only_where_a_t
     assert "On average pairs of few are 0.600 apart" in single
     assert "Warning: few can hardly be compared with others" in single
     assert "chance." not in single.split("In which pairs?")[0]
+
+
+def test_rows_of_known_and_unknown_origin_make_a_report(tmp_path):
+    rows = synthetic.rows(3, 1)
+    origins = ("random", "guided", None)
+    rows = [row.model_copy(update={"origin": origin}) for row, origin in zip(rows, origins, strict=True)]
+    synthetic.write(tmp_path, rows)
+    tables.make(tmp_path)
+    report.make(tmp_path)
+    assert data(tmp_path)["choices"]["origin"] == ["random", "guided", None]
+
+
+def test_an_architecture_without_a_completed_pair_is_named(tmp_path):
+    rows = synthetic.rows(4, 2, ["densenet121", "resnet50"])[:2] + synthetic.rows(4, 2, ["densenet121"])[2:]
+    synthetic.write(tmp_path, rows, diverged="resnet50-0001")
+    tables.make(tmp_path)
+    report.make(tmp_path)
+    assert "Of resnet50 no pair completed." in words(tmp_path)
+    assert "These are the pairs with" not in words(tmp_path)

@@ -148,3 +148,21 @@ def test_names_of_trials_that_look_like_numbers(tmp_path):
     synthetic.write(tmp_path, trials)
     tables.make(tmp_path)
     assert verify(tmp_path).faults == []
+
+
+def test_of_damage_it_names_all_that_it_finds(folder):
+    table, record = folder / "tables/trials.parquet", folder / f"trials/{FIRST}/pytorch.json"
+    content = table.read_bytes()
+    assert b'"str"' in content
+    table.write_bytes(content.replace(b'"str"', b'"rtr"'))  # a type that NumPy does not have
+    record.write_text("[" * 100_000)
+    faults = verify(folder).faults
+    assert any(fault.startswith(f"{table}: ") for fault in faults)
+    assert any(fault.startswith(f"{record}: damaged") for fault in faults)
+
+
+def test_names_of_architectures_that_look_like_numbers(tmp_path):
+    trials = [row.model_copy(update={"architecture": "007"}) for row in synthetic.rows(2, 1)]
+    synthetic.write(tmp_path, trials)
+    tables.make(tmp_path)
+    assert not [fault for fault in verify(tmp_path).faults if "architecture of trial" in fault]

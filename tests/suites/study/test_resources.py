@@ -5,6 +5,7 @@ import pytest
 
 from helpers import synthetic
 from helpers.commands import told
+from uncrossed.common.errors import InputError
 from uncrossed.datasets.definition import DatasetIdentity
 from uncrossed.results import tables
 from uncrossed.study import manifest, resources
@@ -63,3 +64,10 @@ def test_a_study_without_runs_has_no_speeds(tmp_path):
     manifest.write(tmp_path / "manifest.csv", synthetic.rows(2, 1))
     assert isinstance(tables.make(tmp_path, partial=True), pd.DataFrame)
     assert "no training that ran in one go" in told("speeds", tmp_path, code=2)
+
+
+def test_a_table_of_speeds_that_is_no_text_is_named(tmp_path):
+    path = tmp_path / "speeds.csv"
+    path.write_bytes("Geräte".encode("latin-1"))
+    with pytest.raises(InputError, match=f"{path}: "):
+        resources.speeds(path)

@@ -85,3 +85,12 @@ def test_the_published_search_plans_1200_suggestions_and_2400_trainings(tmp_path
     bounds = [search.space.subspaces()[s] for s in (0, 15)]
     assert [bounds[1][name].high for name in HYPERPARAMETERS] == [0.06250000375, 628, 0.62500000375, 31]
     assert [bounds[0][name].low for name in [*HYPERPARAMETERS][1:]] == [382, 0.3750000062500001, 20]
+
+
+def test_names_of_trials_have_to_be_possible(tmp_path):
+    name = "x" * 60
+    folder = Folder(tmp_path)
+    del folder.configuration["manifest"]
+    folder.configure(search={**SMALL, "architectures": [name]}, architectures={name: "mine.py"})
+    with pytest.raises(InputError, match=f"trials would have names like '{name}-s00-000'; allowed: shorter names"):
+        Study.load(tmp_path / "study.yaml")

@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import json
 import math
 import random
 import re
@@ -206,3 +207,39 @@ def test_an_architecture_of_ones_own_has_no_name_of_the_packages(tmp_path):
     folder.configure(architectures={"vgg16": "vgg16.py"})
     output = told("manifest", "check", "--study", tmp_path / "study.yaml", code=2)
     assert "architecture 'vgg16' is built in; choose another name" in output
+
+
+def test_no_architecture_is_named_as_tables_name_all_of_them(tmp_path):
+    folder = Folder(tmp_path)
+    folder.configure(architectures={"all": "all.py"})
+    output = told("manifest", "check", "--study", tmp_path / "study.yaml", code=2)
+    assert "architecture 'all': in tables that is all of them together; choose another name" in output
+
+
+def test_of_a_built_study_no_file_is_run(tmp_path):
+    (tmp_path / "mine.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')\n")
+    keys = {"study": "x", "dataset": "digits", "architectures": {"mine": "mine.py"}}
+    box = {"learning_rate": 0.1, "batch_size": 20, "epochs": 1, "adam_epsilon": 1e-7}
+    search = {"architectures": ["mine"], "trials": 1, "start": 1, "box": box}
+    text = json.dumps(keys | {"search": search})
+    study = Study.stated(text, tmp_path / "study.json")
+    assert study.search.architectures == ("mine",)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(InputError):  # while a study that is to be built is checked by running the file
+        Study(json.loads(text), tmp_path / "study.yaml")
+    assert (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("{", "no JSON"), ('{"study": "demo"}', "JSON without 'keys'"), ('{"keys": {}}', "JSON without 'file'")],
+)
+def test_a_study_as_json_that_is_none_is_refused(text, found):
+    output = told("search", "check", "--study", text, code=2)
+    assert f"--study: found {found}" in output
+    assert 'allowed: a study file, or {"file": its path, "keys": its keys and values}' in output
+
+
+def test_a_damaged_statement_is_no_study(tmp_path):
+    with pytest.raises(InputError, match=r"study\.json: damaged"):
+        Study.stated("[" * 100_000, tmp_path / "study.json")

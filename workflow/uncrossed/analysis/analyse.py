@@ -14,11 +14,12 @@ from uncrossed.analysis import figures, predictions
 from uncrossed.analysis.groups import FEW
 from uncrossed.analysis.intervals import FEWEST
 from uncrossed.analysis.looks import bounded
-from uncrossed.analysis.statistics import ALL, estimate, prepared, summarise
+from uncrossed.analysis.statistics import estimate, prepared, summarise
 from uncrossed.common.errors import InputError
 from uncrossed.common.files import write_text
 from uncrossed.results import tables
 from uncrossed.study import layout
+from uncrossed.study.architectures import ALL
 
 
 def make(

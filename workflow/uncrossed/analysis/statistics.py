@@ -12,6 +12,7 @@ from uncrossed.analysis.intervals import Estimate, exactly
 from uncrossed.common.errors import InputError
 from uncrossed.results.diagnosis import chance_interval
 from uncrossed.results.trials_table import ACCURACIES, DIFFERENCE, STATUSES
+from uncrossed.study.architectures import ALL
 from uncrossed.study.hyperparameters import BATCH_SIZE, EPOCHS, FURTHER, HYPERPARAMETERS
 from uncrossed.study.trial import ORIGIN, RANDOM
 
@@ -21,8 +22,6 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LARGE_DIFFERENCES = (0.05, 0.1, 0.25, 0.5)
 SUMMARY_COLUMNS = ["architecture", "semantics", "statistic", "value", "low", "high"]
 ALIGNED = ("aligned", "aligned-tensorflow")
-# In a summary: all architectures together.
-ALL = "all"
 
 
 def prepared(

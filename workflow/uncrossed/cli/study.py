@@ -215,9 +215,9 @@ def _halves(text: str | None, architectures: Collection[str]) -> Collection[str]
 
 def _write_factorial(output: Path, rows: Collection[Any], touching: Mapping[str, Collection[str]], study: Any) -> None:
     """Write the manifest of factorials; say what they cross, and what they take."""
+    said = list(_of_factorial(rows, touching, study))  # before anything is written: a table of speeds may have a fault
     manifest.write(output, rows)
-    for line in _of_factorial(rows, touching, study):
-        print(line)
+    print(*said, sep="\n")
     print(f"{output}: {_of_rows(rows)}")
 
 

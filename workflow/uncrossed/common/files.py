@@ -263,7 +263,7 @@ def explained(path: str | os.PathLike[str], missing: str, damaged: str, advice: 
 
     Raises:
         UnreadableError: the operating system does not give it.
-        InputError: it is missing, or the block raised one of DAMAGE.
+        InputError: it is missing, or the block raised one of DAMAGE_TO_SIZES.
     """
     try:
         yield
@@ -271,7 +271,7 @@ def explained(path: str | os.PathLike[str], missing: str, damaged: str, advice: 
         raise
     except FileNotFoundError as error:
         raise InputError(f"{path}: {missing}") from error
-    except DAMAGE as error:
+    except DAMAGE_TO_SIZES as error:
         then = f"; {advice}" if advice else ""
         raise InputError(f"{path}: {damaged} ({error}){then}") from error
 
@@ -286,7 +286,7 @@ def parsing(path: str | os.PathLike[str], advice: str) -> Iterator[LocalFile]:
 
     Raises:
         UnreadableError: the operating system does not give it.
-        InputError: it is missing, or the block raised one of DAMAGE.
+        InputError: it is missing, or the block raised one of DAMAGE_TO_SIZES.
     """
     missing = f"missing; {advice}" if advice else "missing"
     with explained(path, missing, "damaged", advice), reading(path) as stream:
@@ -329,6 +329,8 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 
 def is_below(name: str) -> bool:
-    """Whether a relative name, in its shortest form, stays in the folder that it is relative to."""
+    """Whether a relative name, in its shortest form, stays in the folder that it is relative to, on Windows too."""
     path = PurePosixPath(name)
+    if "\\" in name or ":" in name:  # folders and drives there
+        return False
     return str(path) == name and name != "." and not path.is_absolute() and ".." not in path.parts

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError, UnknownNameError, nearest
-from uncrossed.common.files import complete
+from uncrossed.common.files import DAMAGE, complete
 from uncrossed.common.parquet import read_parquet
 from uncrossed.common.remote import MissingFileError, folder_at
 from uncrossed.reading.listed_files import ListedFiles
@@ -216,7 +216,7 @@ def _table(files: ListedFiles, name: str, parse: Callable[[Any], "pd.DataFrame"]
     content = files.read(name)
     try:
         table = parse(io.BytesIO(content))
-    except (OSError, ValueError, KeyError, TypeError) as error:  # the bytes are there: an OSError is about them
+    except DAMAGE as error:  # the bytes are there: an OSError is about them
         raise InputError(f"{files.source.where(name)}: damaged ({error})") from error
     if "trial" not in table and len(table):
         raise InputError(f"{files.source.where(name)}: has no column 'trial'")

@@ -36,7 +36,9 @@ def selected(trials: "pd.DataFrame", place: str | Path, conditions: Mapping[str,
 def _typed(text: str, column: Any, name: str) -> Any:
     """What a text stands for in a column: a number, true or false, or itself."""
     kind = column.dtype.kind if hasattr(column.dtype, "kind") else "O"
-    if kind == "b":
+    known = column.dropna()
+    # What is true or false, or has no value, is a column of objects.
+    if kind == "b" or (len(known) and known.map(lambda value: isinstance(value, bool | np.bool_)).all()):
         if text.lower() not in ("true", "false"):
             raise InputError(f"column '{name}': found '{text}'; allowed: true or false")
         return text.lower() == "true"

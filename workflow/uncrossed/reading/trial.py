@@ -2,8 +2,10 @@
 
 import functools
 import os
+import posixpath
+import urllib.parse
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import h5py
@@ -113,7 +115,7 @@ class Side(ArraysFile):
 
         Without such a file there are none; a row of the study has a trial file of its own, whatever it was made of.
         """
-        return Views(self.source, layout.views_file(self.trial, self.framework), self)
+        return Views(self.source, layout.views_beside(PurePosixPath(self._path)).as_posix(), self)
 
     def model(self, architecture: str | os.PathLike[str] | None = None) -> Any:
         """The model with the weights of the last kept epoch, ready to evaluate.
@@ -146,7 +148,10 @@ class TrialFile(Side):
         Raises:
             InputError: there is none, or it is damaged.
         """
-        folder, _, name = os.fspath(place).rpartition("/")
+        text = os.fspath(place)
+        folder, name = posixpath.split(text) if "://" in text else os.path.split(text)
+        if "://" in text and not text.startswith("gs://"):  # whose names are no URLs
+            name = urllib.parse.unquote(name)
         ArraysFile.__init__(self, folder_at(folder or os.curdir), name, trial_file.SCHEMA, "a trial file")
         self.trial, self.framework = self._attributes["row"]["trial"], self._attributes["framework"]
 

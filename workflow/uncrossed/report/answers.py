@@ -95,7 +95,10 @@ def _apart(page: Page) -> Answer:
     leader, count = ("PyTorch", ahead) if ahead >= behind else ("TensorFlow", behind)
     lines.append(f"{leader} is ahead in {count:,} of {pairs:,} pairs.")
     semantics = listed(sorted({one.semantics for one in found}))
-    if len(page.spoken) < len(page.trials):
+    left = page.trials[~page.trials["trial"].isin(page.spoken["trial"])]
+    if len(left) and {*left["semantics"]} <= {one.semantics for one in found}:
+        lines.append(f"Of {listed(sorted({*left['architecture']}))} no pair completed.")
+    elif len(left):
         lines.append(f"These are the pairs with {semantics} semantics; the study has {len(page.trials):,}.")
     elif semantics != "native":
         lines.append(f"All have {semantics} semantics.")

@@ -20,7 +20,7 @@ def data(page: Page) -> dict[str, Any]:
         "study": page.study,
         "trial_file": layout.trial_file("{trial}", "{framework}"),
         "trials": list(trials["trial"]),
-        "choices": {name: list(trials[name]) for name in page.choices},
+        "choices": {name: [plain(value) for value in trials[name]] for name in page.choices},
         "kinds": list(DIAGNOSES[::-1]),
         "diagnoses": list(trials[DIAGNOSIS]) if DIAGNOSIS in trials else None,
         "classes": page.classes,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from uncrossed.common.errors import UnreadableError
-from uncrossed.common.files import sha256
+from uncrossed.common.files import DAMAGE, sha256
 from uncrossed.datasets import dataset_file
 from uncrossed.results.facts import Contents, Own, TrialFacts, read
 from uncrossed.study import layout
@@ -65,7 +65,7 @@ def examine(path: Path, listed: str | None, process: "Hdf5Process", own: Own) ->
         return Examined(fault=f"cannot be read ({error.strerror or error})")
     except (UnreadableError, dataset_file.OtherVersionError) as error:
         return Examined(fault=str(error).removeprefix(f"{path}: "))
-    except (ValueError, KeyError, TypeError) as error:
+    except DAMAGE as error:
         return Examined(fault=f"damaged ({error})", damaged=True)
     if contents.fault and matches:
         return Examined(fault=f"its SHA-256 is the listed one, but: {contents.fault}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from uncrossed.common.errors import InputError
+from uncrossed.common.files import DAMAGE
 from uncrossed.common.remote import LocalFolder, MissingFileError, RemoteFolder
 from uncrossed.study.layout import CARD, CROISSANT, MANIFEST, PROVENANCE, STUDY_STATEMENT
 from uncrossed.study.study import Study
@@ -38,7 +39,7 @@ def contradicted(
             continue
         except InputError as error:
             yield str(error)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except DAMAGE as error:
             yield f"{source.where(name)}: not what a release has there ({type(error).__name__}: {error})"
 
 

@@ -99,13 +99,14 @@ def line(row: Trial, sides: Mapping[str, Side]) -> dict[str, Any]:
 def read_csv(file: Any) -> "pd.DataFrame":
     """The table, or another that has some of its columns, from a CSV file.
 
-    A trial may be named `null` or `007`: names are text, and only an empty cell is no value.
+    A trial or an architecture may be named `null` or `007`: names are text, and only an empty cell is no value.
 
     Raises:
         InputError: pandas is missing.
     """
     pandas = need_pandas()
-    options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "dtype": {"trial": str, "base": str}}
+    names = dict.fromkeys(("trial", "base", "architecture"), str)
+    options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "dtype": names}
     if tuple(map(int, pandas.__version__.split(".")[:2])) < (3, 1):  # later ones always read floats exactly
         options["float_precision"] = "round_trip"
     table = pandas.read_csv(file, **options)

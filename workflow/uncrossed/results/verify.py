@@ -17,7 +17,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from uncrossed.common.errors import InputError, UnreadableError
-from uncrossed.common.files import LocalFile, ours, reading
+from uncrossed.common.files import DAMAGE, LocalFile, ours, reading
 from uncrossed.common.parquet import read_parquet
 from uncrossed.common.remote import LocalFolder, MissingFileError, RemoteFolder, folder_at
 from uncrossed.results import checksums, statements, trials_table
@@ -158,7 +158,7 @@ def _files(source: LocalFolder | RemoteFolder, listed: Mapping[str, str]) -> lis
         of_trials = (layout.trial_file, layout.run_record, layout.views_file)
         patterns = [name("*", framework) for framework in FRAMEWORKS for name in of_trials]
         there = [*ours(source.root, *patterns), *ours(layout.datasets(source.root), "*.h5")]
-        names |= dict.fromkeys(os.path.relpath(path, source.root) for path in there)
+        names |= dict.fromkeys(PurePath(os.path.relpath(path, source.root)).as_posix() for path in there)
     return list(names)
 
 
@@ -230,7 +230,7 @@ def _own_architectures(source: LocalFolder | RemoteFolder, names: list[str]) -> 
     """The mechanisms that make a difference for each of the study's own architectures, whose files are not run."""
     own, pattern = {}, layout.architecture_statement("*")
     if isinstance(source, LocalFolder):
-        names = [os.path.relpath(path, source.root) for path in ours(source.root, pattern)]
+        names = [path.relative_to(source.root).as_posix() for path in ours(source.root, pattern)]
     for name in names:
         if PurePath(name).match(pattern):
             # One that is missing or damaged is named by its checksum.
@@ -343,7 +343,7 @@ def _compare_tables(
         except UnreadableError as error:
             yield "unchecked", str(error)
             continue
-        except (InputError, OSError, ValueError, KeyError) as error:
+        except DAMAGE as error:
             yield "fault", f"{where}: damaged ({error})"
             continue
         if name != layout.RUNS_TABLE:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import write_json, write_text
+from uncrossed.common.files import parsing, write_json, write_text
 from uncrossed.results import tables, trials_table
 from uncrossed.search import figures
 from uncrossed.search.suggestion import read_seen, suggest
@@ -111,10 +111,10 @@ def read(results: str | os.PathLike[str]) -> pd.DataFrame:
     """The trajectory's table.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it is damaged.
     """
     path = Path(results) / layout.TRAJECTORY_TABLE
-    try:
-        return trials_table.read_csv(path)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: missing; build the study first") from error
+    with parsing(path, "build the study first") as stream:
+        table = trials_table.read_csv(stream)
+        table[["trial", "architecture", "objective"]]  # a KeyError if it is another table
+    return table

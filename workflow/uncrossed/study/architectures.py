@@ -6,6 +6,9 @@ from pathlib import Path
 from uncrossed.common.errors import InputError, nearest
 from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, Architecture, load
 
+# In tables: all architectures together.
+ALL = "all"
+
 
 class Architectures(Mapping[str, Architecture]):
     """Each architecture by its name; a file is read, and so run, when it is asked for."""
@@ -14,9 +17,11 @@ class Architectures(Mapping[str, Architecture]):
         """Take a study's own by name.
 
         Raises:
-            InputError: a name that the package has.
+            InputError: a name that the package has, or that tables have for all architectures together.
         """
         self.own = dict(own or {})
+        if ALL in self.own:
+            raise InputError(f"architecture '{ALL}': in tables that is all of them together; choose another name")
         for name in self.own.keys() & BUILT_IN_ARCHITECTURES.keys():
             raise InputError(f"architecture '{name}' is built in; choose another name")
 

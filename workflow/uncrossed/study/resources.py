@@ -26,7 +26,7 @@ from pydantic import Field
 
 from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError
-from uncrossed.common.files import write_text
+from uncrossed.common.files import read_text, write_text
 from uncrossed.datasets.definition import BUILT_IN_DATASETS, DatasetIdentity
 from uncrossed.study.hyperparameters import BATCH_SIZE
 from uncrossed.study.trial import FRAMEWORKS, Settings, Trial
@@ -83,11 +83,10 @@ def speeds(path: Path = TABLE) -> tuple[Speed, ...]:
     """The table.
 
     Raises:
-        InputError: a line that is not well-formed.
+        InputError: it cannot be read, or has a line that is not well-formed.
     """
-    with open(path, encoding="utf-8", newline="") as stream:
-        lines = enumerate(csv.DictReader(stream), start=2)
-        return tuple(Speed.check(line, f"{path}: line {number}", "column") for number, line in lines)
+    lines = enumerate(csv.DictReader(io.StringIO(read_text(path))), start=2)
+    return tuple(Speed.check(line, f"{path}: line {number}", "column") for number, line in lines)
 
 
 def known(framework: str, architecture: str, device: str, own: Path | None = None) -> list[Speed]:

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from uncrossed.common.checked import Model
 from uncrossed.common.errors import InputError, nearest
-from uncrossed.common.files import reading
+from uncrossed.common.files import DAMAGE, reading
 from uncrossed.study import layout
 from uncrossed.study.hyperparameters import ADAM_EPSILON, FURTHER, HYPERPARAMETERS
 from uncrossed.study.space import Interval, Space
@@ -193,7 +193,7 @@ def read_suggestion(folder: str | os.PathLike[str], trial: str, search: Search) 
         raise InputError(f"{path}: missing; build it first") from error
     except InputError:
         raise
-    except (ValueError, KeyError, TypeError) as error:
+    except DAMAGE as error:
         raise InputError(f"{path}: damaged ({error}); delete it, and the trial is suggested again") from error
     if of != search.sha256():
         raise InputError(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
@@ -12,7 +13,7 @@ from pydantic import Field, model_validator
 
 from uncrossed.common.checked import NAME, Model, Name
 from uncrossed.common.errors import InputError, nearest
-from uncrossed.common.files import read_text, reading, write_json, write_text
+from uncrossed.common.files import DAMAGE, read_text, reading, write_json, write_text
 from uncrossed.datasets.dataset_file import check_identity, read_identity
 from uncrossed.datasets.definition import BUILT_IN_DATASETS, Definition
 from uncrossed.study import layout, manifest
@@ -93,7 +94,7 @@ class Study:
                 resolve(text)
             except InputError as error:
                 raise InputError(f"{path}: semantics.{name}: {error}") from error
-        if self.search:
+        if self.search and not built:
             self._check_search(self.search)
 
     @classmethod
@@ -114,8 +115,14 @@ class Study:
         """
         if not text.lstrip().startswith("{"):
             return cls.load(text)
-        handed = json.loads(text)
-        return cls(handed["keys"], handed["file"])
+        try:
+            handed = json.loads(text)
+            keys, file = handed["keys"], handed["file"]
+        except (ValueError, KeyError) as error:
+            found = f"JSON without {error}" if isinstance(error, KeyError) else f"no JSON ({error})"
+            allowed = 'a study file, or {"file": its path, "keys": its keys and values}'
+            raise InputError(f"--study: found {found}; allowed: {allowed}") from error
+        return cls(keys, file)
 
     @classmethod
     def read_built(cls, folder: str | os.PathLike[str]) -> "Study":
@@ -143,7 +150,7 @@ class Study:
         try:
             values = json.loads(text)
             values = values | ({} if "search" in values else {"manifest": layout.MANIFEST})
-        except (ValueError, TypeError) as error:
+        except DAMAGE as error:
             raise InputError(f"{path}: damaged ({error})") from error
         return cls(values, path, built=True)
 
@@ -325,6 +332,12 @@ class Study:
             raise InputError(
                 f"{self.path}: search.box.{BATCH_SIZE}: found {high:g}; allowed: up to {examples}, "
                 "the training examples"
+            )
+        longest = max(search.places, key=len)
+        if not re.fullmatch(NAME, longest):
+            raise InputError(
+                f"{self.path}: search.architectures: trials would have names like '{longest}'; allowed: shorter names "
+                "of architectures"
             )
         try:
             normalised = [name for name in search.architectures if self.architectures.find(name).BATCHNORM]

@@ -210,6 +210,7 @@ def write(folder: str | os.PathLike[str], reference: str | os.PathLike[str]) -> 
     """
     with parsing(reference, "make it by `uncrossed manifest import-published --reference`") as stream:
         pairs = read_parquet(stream)
+        pairs[[*PAIR, *ACCURACIES, DIFFERENCE]]  # a KeyError if it is another table
     table = compare(tables.read(folder), pairs)
     path = Path(folder) / layout.PUBLISHED_TABLE
     write_text(path, table.to_csv(index=False, lineterminator="\n"))

@@ -9,10 +9,10 @@ import pandas as pd
 from uncrossed.analysis.drawing import pyplot, save
 from uncrossed.results.trials_table import DIFFERENCE
 from uncrossed.study import layout
+from uncrossed.study.architectures import ALL
 from uncrossed.study.hyperparameters import HYPERPARAMETERS
 from uncrossed.study.trial import GUIDED, ORIGIN, RANDOM
 from uncrossed.study2021.points import MEANT
-from uncrossed.study2021.summary import ALL
 
 BLUE, ORANGE = "#0072B2", "#D55E00"
 SHOWN = {

@@ -15,13 +15,13 @@ from uncrossed.analysis.statistics import LARGE_DIFFERENCES
 from uncrossed.datasets.definition import BUILT_IN_DATASETS
 from uncrossed.results.diagnosis import DIAGNOSES, chance_interval
 from uncrossed.results.trials_table import ACCURACIES, DIAGNOSIS, DIFFERENCE, POINT, SIDE_DIAGNOSES
+from uncrossed.study.architectures import ALL
 from uncrossed.study.hyperparameters import BATCH_SIZE, EPOCHS
 from uncrossed.study.trial import GUIDED, ORIGIN, RANDOM
 from uncrossed.study2021 import points
 
 Statistic = Callable[[pd.DataFrame], float]
 DATA = BUILT_IN_DATASETS["cifar10"]
-ALL = "all"
 COLUMNS = ["architecture", ORIGIN, "statistic", "value", "low", "high"]
 
 
