@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from helpers.searches import SMALL
+from uncrossed.common.errors import InputError
 from uncrossed.search import suggestion as searching
+from uncrossed.search import trajectory
 from uncrossed.search.figures import expected_best
 from uncrossed.search.suggestion import Seen
 from uncrossed.study.mechanisms import NATIVE
@@ -86,3 +88,14 @@ def test_expected_best_is_what_drawing_gives():
     assert expected_best(values, 3, largest=True)[2] == pytest.approx(drawn, abs=0.01)
     assert expected_best(values, 3, largest=True)[0] == pytest.approx(values.mean())
     assert expected_best(values, 2, largest=False)[1] < values.mean()
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xff\xfe"])
+def test_a_trajectory_that_is_none_is_refused(content, tmp_path):
+    path = tmp_path / "tables/trajectory.csv"
+    with pytest.raises(InputError, match=f"{path}: missing; build the study first"):
+        trajectory.read(tmp_path)
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"{path}: damaged"):
+        trajectory.read(tmp_path)

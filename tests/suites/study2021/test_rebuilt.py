@@ -33,6 +33,13 @@ def test_a_reference_that_cannot_be_read_is_not_called_damaged(tmp_path):
 PAIR = {"learning_rate": 0.01, "batch_size": 100, "adam_epsilon": 0.1, "epochs": 2, "architecture": "vgg16"}
 
 
+def test_another_table_is_no_reference(tmp_path):
+    path = tmp_path / "other.parquet"
+    pd.DataFrame({"a": [1]}).to_parquet(path)
+    with pytest.raises(InputError, match=f"{path}: damaged .*; make it by `uncrossed manifest import-published"):
+        comparison.write(tmp_path, path)
+
+
 def rebuilt(differences, trial="vgg16-a", semantics="published", **columns):
     """Repeats of a published pair, each with the difference of its seed."""
     count = len(differences)
