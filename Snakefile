@@ -18,7 +18,11 @@ if not workflow.configfiles:
     if not FILE.is_file():
         raise WorkflowError(
             f"UNCROSSED_STUDY: found {NAMED!r}; allowed: a study file, or one of "
-            + ", ".join(sorted(path.stem for path in FILE.parent.glob("*.yaml")))
+            + ", ".join(
+                sorted(
+                    path.stem for path in Path(workflow.basedir).glob("config/*.yaml")
+                )
+            )
         )
     if "UNCROSSED_STUDY" in os.environ:
 

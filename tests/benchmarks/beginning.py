@@ -67,6 +67,8 @@ def main() -> None:
         and PACKAGED[every[name].architecture].BATCHNORM
         and (folder / layout.trial_file(name, "tensorflow")).is_file()
     ]
+    if not folder.is_dir():
+        sys.exit(f"{Path(__file__).name}: {folder}: no such folder; allowed: the folder of a build, in results/")
     if not names:
         return
     try:

@@ -48,7 +48,7 @@ def fill(folder: Path) -> None:
     sides = [f"{framework}.{kind}" for framework in ("pytorch", "tensorflow") for kind in ("h5", "json")]
     trials = STUDY.rows
     files = [f"trials/{trial}/{side}" for trial in trials for side in sides]
-    ordered = ["manifest.csv", *files, *names, "report.html", "SHA256SUMS"]
+    ordered = ["manifest.csv", "study.json", *files, *names, "report.html", "SHA256SUMS"]
     nothing = dict.fromkeys(dataset_file.SPLITS, np.zeros(0, np.uint8))
     cifar10 = BUILT_IN_DATASETS["cifar10"].identity()
     dataset_file.write(folder / "results/datasets/cifar10.h5", cifar10, nothing, nothing)

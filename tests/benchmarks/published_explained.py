@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("study", nargs="?", type=Path, help="the study's folder in results/")
     parser.add_argument("--next", type=int, metavar="N", help="only print the trial files of N pairs that are not kept")
     arguments = parser.parse_args()
-    if arguments.next:
+    if arguments.next is not None:
         print(*left(arguments.next))
         return
     try:

@@ -74,13 +74,15 @@ class Pairs:
 def work(framework: str, dataset: str) -> None:
     """Train each row that comes, and answer with its accuracy."""
     from uncrossed.datasets import dataset_file
+    from uncrossed.study.architectures import PACKAGED
     from uncrossed.study.trial import Job, Settings
     from uncrossed.training import backends
     from uncrossed.training.loop import run
 
     backend, data = backends.load(framework, Settings()), dataset_file.read(dataset)
     for line in sys.stdin:
-        result, _ = run(Job(row=json.loads(line), settings=Settings()), backend, data, code="")
+        job = Job(row=json.loads(line), settings=Settings())
+        result, _ = run(job, PACKAGED[job.row.architecture], backend, data, code="")
         print(result.curves["test_accuracy"][-1], flush=True)
 
 

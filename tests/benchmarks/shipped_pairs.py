@@ -8,8 +8,8 @@ JSON in `results/shipped/`; then the page is written from all that is there. `--
 
 import argparse
 import json
+import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -82,13 +82,14 @@ def compare(name: str) -> None:
         found = Path(folder) / "found.json"
         begun = time.monotonic()
         command = [sys.executable, "-m", "uncrossed", "diff", str(file), "--json", str(found)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-        if done.returncode not in (0, 1) or not found.exists():
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        if os.waitstatus_to_exitcode(status) not in (0, 1) or not found.exists():
             sys.exit(f"{name}: not compared")
         report = json.loads(found.read_text())
         report["name"], report["size"], report["seconds"] = name, size, round(time.monotonic() - begun)
         (KEPT / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    memory = usage.ru_maxrss / 2**20
     print(f"{name}: {len(report['differences'])} differences in {report['seconds']} s, {memory:.1f} GiB", flush=True)
 
 

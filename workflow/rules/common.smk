@@ -63,17 +63,17 @@ NAMES = sorted(
 )
 # A user's own measurements.
 SPEEDS = STUDY.path.parent / "speeds.csv"
-if workflow.exec_mode == ExecMode.DEFAULT:
-    for line in resources.unmeasured(NAMES, STUDY.settings.device, SPEEDS):
-        print(line, file=sys.stderr)
-FACTORIAL = bool(
-    factorial.designs(
-        STUDY.rows.values(),
-        {name: STUDY.architectures[name].touching for name in NAMES},
-    )
-)
 GPUS = 1 if STUDY.settings.device == "gpu" else 0
 try:
+    if workflow.exec_mode == ExecMode.DEFAULT:
+        for line in resources.unmeasured(NAMES, STUDY.settings.device, SPEEDS):
+            print(line, file=sys.stderr)
+    FACTORIAL = bool(
+        factorial.designs(
+            STUDY.rows.values(),
+            {name: STUDY.architectures[name].touching for name in NAMES},
+        )
+    )
     PLANS = {
         framework: twins.plan(STUDY, framework, RESULTS) for framework in FRAMEWORKS
     }
@@ -124,7 +124,10 @@ def expected(wildcards):
 def architecture(wildcards):
     """The architecture of a trial."""
     if STUDY.search:
-        return STUDY.architectures[STUDY.search.places[wildcards.trial].architecture]
+        try:
+            return STUDY.architectures[STUDY.search.place(wildcards.trial).architecture]
+        except InputError as error:
+            raise WorkflowError(str(error))
     return STUDY.architectures[STUDY.rows[wildcards.trial].architecture]
 
 
@@ -290,9 +293,13 @@ def seen(wildcards):
     """The results that a suggestion sees. One that was made is kept, so it waits for nothing and nothing disturbs it."""
     if Path(at(layout.suggestion(wildcards.trial))).exists():
         return []
+    try:
+        visible = STUDY.search.visible(wildcards.trial)
+    except InputError as error:
+        raise WorkflowError(str(error))
     return [
         at(layout.trial_file(trial, framework))
-        for trial in STUDY.search.visible(wildcards.trial)
+        for trial in visible
         for framework in FRAMEWORKS
     ]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from uncrossed.common.errors import InputError
 from uncrossed.explain.check import check
-from uncrossed.training.architectures import Architecture
+from uncrossed.study.architectures import given
 
 FILES = Path(__file__).parents[2] / "architectures"
 PERCEPTRON, BIASED = ((FILES / f"{name}.py").read_text() for name in ("perceptron", "biased"))
@@ -29,6 +29,20 @@ CASES = {
     "no Keras side": (PERCEPTRON, "def tensorflow", "def keras_side"),
     "no first line": (PERCEPTRON, '"""A perceptron with one hidden layer."""', ""),
     "an error of its own": (PERCEPTRON, "DRAWS = ", "1 / 0\nDRAWS = "),
+    "an exit of its own": (PERCEPTRON, "DRAWS = ", "raise SystemExit('no')\nDRAWS = "),
+    "a comma too few": (BIASED, "DRAWS = ", 'PADDING = ("first", "first")\nDRAWS = '),
+    "a flat stride": (BIASED, "DRAWS = ", 'STRIDE = ("first", "second")\nDRAWS = '),
+    "a scheme too few": (PERCEPTRON, 'PYTORCH, "tensorflow": KERAS', "PYTORCH"),
+    "a side too few": (BIASED, ', "tensorflow": (0.99, 1e-3)', ""),
+    "a list of rates": (BIASED, "DRAWS = ", "DROPOUT = [0.5]\nDRAWS = "),
+    "an unknown side": (BIASED, "DRAWS = ", 'CONV_BIAS = "keras"\nDRAWS = '),
+    "a layer that is none": (PERCEPTRON, 'yield Layer("3", "logits", "dense")', 'yield "3"'),
+    "a dense layer as a convolution": (PERCEPTRON, 'Layer("3", "logits", "dense")', 'Layer("3", "logits", "conv")'),
+    "a model in a model": (
+        PERCEPTRON,
+        'layers.Flatten(name="flatten"),',
+        'keras.Sequential([keras.Input(shape), layers.Flatten(name="flatten")], name="inner"),',
+    ),
 }
 
 found = {}
@@ -38,7 +52,7 @@ for number, (case, (text, old, new)) in enumerate(CASES.items()):
     path = Path(sys.argv[1]) / f"case{number}.py"
     path.write_text(text)
     try:
-        found[case] = list(check(Architecture(path.stem, path), (8, 10, 3), 7))
+        found[case] = list(check(given(str(path)), (8, 10, 3), 7))
     except InputError as error:
         found[case] = [f"refused: {error}"]
 print(json.dumps(found))

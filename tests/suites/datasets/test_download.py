@@ -26,6 +26,8 @@ def test_a_download_is_the_same_dataset(tmp_path):
             build(define(f"{url}/none.tar.gz", sha), tmp_path / "none.h5")
         server.shutdown()
     build(define(tmp_path / "a.tar.gz", sha), tmp_path / "local.h5")
+    build(define(f"file://{tmp_path}/a.tar.gz", sha), tmp_path / "file.h5")
+    assert (tmp_path / "file.h5").read_bytes() == (tmp_path / "local.h5").read_bytes()
     downloaded, local = (dataset_file.read(tmp_path / f"{name}.h5") for name in ("downloaded", "local"))
     assert (downloaded.sha256, downloaded.identity) == (local.sha256, local.identity)
     assert not (tmp_path / "none.h5").exists()

@@ -26,6 +26,16 @@ FAULTS = {
     "no Keras side": "refused: ",
     "no first line": "its first line must say what the architecture is",
     "an error of its own": "cannot be read as an architecture (ZeroDivisionError: division by zero)",
+    "an exit of its own": "cannot be read as an architecture (SystemExit: no)",
+    "a comma too few": "PADDING: found ('first', 'first'); allowed: ((PYTORCH_LAYER, KERAS_LAYER), ...)",
+    "a flat stride": "STRIDE: found ('first', 'second'); allowed: (((PYTORCH_LAYER",
+    "a scheme too few": "DRAWS: found {'pytorch': ",
+    "a side too few": "BATCHNORM: found {'pytorch': (0.1, 1e-05)}; allowed: {'pytorch': ..., 'tensorflow': ...}, each",
+    "a list of rates": "DROPOUT: found [0.5]; allowed: {KERAS_LAYER: RATE}",
+    "an unknown side": "CONV_BIAS: found 'keras'; allowed: 'pytorch' or 'tensorflow'",
+    "a layer that is none": "layers(): gives '3'; allowed: uncrossed.training.arrays.Layer",
+    "a dense layer as a convolution": "layers(): ",
+    "a model in a model": None,
 }
 
 

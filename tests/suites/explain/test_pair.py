@@ -101,6 +101,11 @@ def test_an_own_architecture_and_dataset_are_found_from_the_written_study(tmp_pa
         made.configuration.architectures["mine"]
     ).resolve() == tmp_path / "perceptron.py"
     assert len(made.rows) == 5 * 4
+    before = (tmp_path / "config/a.csv").read_bytes()
+    (tmp_path / "config/a.yaml").unlink()
+    again = ["explain", "a", "--study", tmp_path / "study.yaml", "--output", tmp_path / "config/a.yaml"]
+    assert "config/a.csv is there already; allowed: another name, or delete it" in told(*again, code=2)
+    assert (tmp_path / "config/a.csv").read_bytes() == before
 
 
 def test_what_cannot_be_explained_is_refused(tmp_path):

@@ -46,6 +46,8 @@ def test_a_checkpoint_that_is_not_this_trainings_is_set_aside(spoil, reason, few
     assert "epoch 1/4" in output
     assert (tmp_path / "a.h5").read_bytes() == ended["whole"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "a.json"]
+    # It has begun again, so its times are those of a whole training.
+    assert json.loads((tmp_path / "a.json").read_text())["resumed"] is False
 
 
 @pytest.mark.more

@@ -33,12 +33,14 @@ def test_bad_input_is_refused_before_a_framework_is_loaded(few, tmp_path):
 
 def test_what_a_training_reads_is_not_overwritten(few, tmp_path):
     (tmp_path / "a.json").write_text(row())
+    (tmp_path / "d.job").write_text(row())  # where the lock would be
     data = Path(shutil.copy(few, tmp_path / "b.h5"))
     (tmp_path / "c.h5").mkdir()
     before = {path: path.read_bytes() for path in tmp_path.glob("*.*") if path.is_file()}
     for job, dataset, output, message in (
         (tmp_path / "a.json", few, "a.h5", "would overwrite --row"),
         (row(), data, "b.h5", "would overwrite --dataset"),
+        (tmp_path / "d.job", few, "d.h5", "would overwrite --row"),
         (row(), few, "c.h5", "is a folder; allowed: a file"),
     ):
         assert message in train("pytorch", dataset, tmp_path / output, job, code=2).stdout

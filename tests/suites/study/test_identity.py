@@ -11,6 +11,7 @@ import pytest
 
 from helpers.commands import ARCHITECTURES
 from helpers.studies import copy_sources
+from uncrossed.study import identity
 
 # In a process of its own, for another tree: of each framework's trainings of each architecture with three optimizers.
 PROGRAM = """
@@ -165,3 +166,23 @@ def test_a_room_of_bits_imports_no_other_room_but_what_all_use(sources):
             if words[:1] == ["from"] and words[1].startswith("uncrossed."):
                 allowed = ("uncrossed.training", "uncrossed.common")
                 assert words[1].startswith(allowed), f"{path.name}: {line}"
+
+
+# As Python 3.11 writes them.
+FORMATTED = {
+    """x = f"{a['b']} {c!r:>{d}}" """: """x = f"{a['b']} {c!r:>{d}}\"""",
+    """x = f'{a}'""": """x = f'{a}'""",
+    """x = f"it's {{{a}}}" """: """x = f"it's {{{a}}}\"""",
+    """x = f"{(b if a else 'c')}" """: """x = f"{(b if a else 'c')}\"""",
+    """x = f"{ {1: 2}[a] }" """: """x = f'{ {1: 2}[a]}'""",
+    """x = f"{f'{a}'}{b=}" """: """x = f"{f'{a}'}b={b!r}\"""",
+    """x = 'a' f"{b}\\n" """: """x = f'a{b}\\n'""",
+    """raise E(f"{a['b']}")""": """raise E()""",
+}
+
+
+@pytest.mark.parametrize("source", FORMATTED)
+def test_the_identity_is_the_same_in_all_versions_of_python(source, tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text(source)
+    assert identity._syntax(path) == FORMATTED[source]

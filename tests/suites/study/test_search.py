@@ -91,6 +91,7 @@ def test_names_of_trials_have_to_be_possible(tmp_path):
     name = "x" * 60
     folder = Folder(tmp_path)
     del folder.configuration["manifest"]
+    (tmp_path / "mine.py").touch()
     folder.configure(search={**SMALL, "architectures": [name]}, architectures={name: "mine.py"})
     with pytest.raises(InputError, match=f"trials would have names like '{name}-s00-000'; allowed: shorter names"):
         Study.load(tmp_path / "study.yaml")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from helpers.commands import run, told
+from helpers.searches import SMALL
 from helpers.studies import Folder
 
 
@@ -47,6 +48,26 @@ def test_an_unknown_trial_is_named_with_its_nearest(tmp_path):
     output = Folder(tmp_path).snakemake("results/tiny/trials/frist/pytorch.h5", "-n", code=1).stdout
     assert "no trial 'frist'" in output
     assert "did you mean 'first'" in output
+
+
+def test_so_is_one_of_a_search_and_a_table_of_speeds_with_a_fault(tmp_path):
+    folder = Folder(tmp_path)
+    del folder.configuration["manifest"]
+    folder.configure(search=SMALL)
+    output = folder.snakemake("results/tiny/trials/smallcnn-s00-00/pytorch.h5", "-n", code=1).stdout
+    assert "the search has no trial 'smallcnn-s00-00'; allowed: " in output
+    (tmp_path / "speeds.csv").write_text("a,b\n1,2\n")
+    assert f"{tmp_path}/speeds.csv: line 2: " in folder.snakemake("-n", code=1).stdout
+
+
+def test_a_file_of_an_architecture_that_is_not_there_is_named(tmp_path):
+    folder = Folder(tmp_path)
+    folder.configure(architectures={"mine": "mine.py"})
+    for output in (
+        folder.snakemake("-n", code=1).stdout,
+        told("manifest", "check", "--study", tmp_path / "study.yaml", code=2),
+    ):
+        assert f"architectures.mine: {tmp_path}/mine.py: no such file" in output
 
 
 def test_two_study_files_are_refused(tmp_path):

@@ -39,3 +39,20 @@ def test_a_result_of_another_row_is_refused_by_the_tables(folder):
     shutil.copy(trials / "first/pytorch.h5", trials / "second/pytorch.h5")
     output = told("tables", folder.results, code=2)
     assert "second/pytorch.h5: made with trial=first, but the manifest says second" in output
+
+
+def test_results_of_other_code_than_the_sources_make_no_table(folder, module):
+    shutil.rmtree(folder.path / ".snakemake")
+    (folder.results / "tables/trials.csv").unlink()
+    module("training/optimizers/adam.py", "\n\n\n", "\n\n\nOTHER = 1\n\n\n")
+    output = folder.snakemake("results/tiny/tables/trials.csv", code=1).stdout
+    assert "first/pytorch.h5: made with smallcnn adam pytorch code_sha256=" in output
+    assert "build it again" in output
+
+
+def test_trials_of_two_optimizers_are_one_study(folder):
+    head, first = folder.manifest.read_text().splitlines()[:2]
+    rows = [f"{head},optimizer", f"{first},adam", f"{first.replace('first', 'other').replace('0.02', '')},sgd"]
+    folder.manifest.write_text("\n".join(rows) + "\n")
+    folder.snakemake()
+    assert list(pd.read_csv(folder.results / "tables/trials.csv")["optimizer"]) == ["adam", "sgd"]

@@ -87,3 +87,12 @@ def test_rows_that_come_and_go_train_nothing_that_is_finished(crossed, tmp_path)
     folder.snakemake("results/tiny/trials/b/pytorch.h5")
     log = (folder.results / "logs/trials/b/pytorch.log").read_text()
     assert "the same training as c: taken" in log
+
+
+def test_a_row_that_becomes_equal_to_a_finished_one_is_made_of_it(crossed, tmp_path):
+    folder = crossed.copy(tmp_path / "work")
+    with_semantics(folder, {"a": "aligned", "d": "aligned"})
+    # The file of `a` is there, but of the row that it was.
+    assert folder.planned("pytorch", "tensorflow") == ["pytorch a", "tensorflow a"]
+    folder.snakemake("pytorch")
+    assert "the same training as d: taken" in (folder.results / "logs/trials/a/pytorch.log").read_text()

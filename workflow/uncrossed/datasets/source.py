@@ -38,7 +38,7 @@ def _fetch(source: str, target: Path) -> Path:
         with (
             whole(source) as response,
             open(target, "wb") as stream,
-            tqdm.wrapattr(response, "read", total=response.length, desc=source, disable=None) as body,
+            tqdm.wrapattr(response, "read", total=getattr(response, "length", None), desc=source, disable=None) as body,
         ):
             shutil.copyfileobj(body, stream)
     except (ValueError, HTTPException) as error:

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from uncrossed.common.errors import shown
 from uncrossed.explain.proof import GATE_LIMITS, Pair, first_gates
 from uncrossed.study.hyperparameters import ADAM_EPSILON, BATCH_SIZE, EPOCHS, LEARNING_RATE
 from uncrossed.study.mechanisms import resolve
 from uncrossed.study.trial import Settings, Trial
 from uncrossed.training import backends, draws
 from uncrossed.training.architectures import Architecture, Network
-from uncrossed.training.arrays import KINDS, to_pytorch
+from uncrossed.training.arrays import KINDS, Layer, to_pytorch
 
 # What a distribution test must say before a scheme is called another: schemes have up to some hundred arrays.
 UNLIKELY = 1e-9
@@ -81,6 +82,9 @@ def _map(network: Network, sides: dict[str, ModuleType], settings: Settings) -> 
     ours, theirs = _weights(network, sides)
     known: set[str] = set()
     for layer in layers:
+        if not isinstance(layer, Layer):
+            yield f"layers(): gives {shown(layer)}; allowed: uncrossed.training.arrays.Layer"
+            return
         if layer.kind not in KINDS:
             yield f"layers(): {layer.pytorch} has the kind '{layer.kind}'; allowed: {', '.join(KINDS)}"
             return
@@ -125,7 +129,7 @@ def _statements(network: Network, sides: dict[str, ModuleType], settings: Settin
 
     architecture = network.architecture
     model, counterpart = network.model("pytorch"), sides["tensorflow"].structure(network, {})
-    layers = list(counterpart.layers)
+    layers = list(_flat(counterpart))
     count = sum(parameter.numel() for parameter in model.parameters())
     try:
         stated = network.parameters
@@ -160,6 +164,9 @@ def _statements(network: Network, sides: dict[str, ModuleType], settings: Settin
     for layer in network.layers:
         if layer.kind not in ("conv", "depthwise"):
             continue
+        if layer.pytorch not in modules or layer.tensorflow not in convolutions:
+            yield f"layers(): {layer.pytorch} or {layer.tensorflow} is no convolution; its kind says '{layer.kind}'"
+            return
         biases = {
             "pytorch": modules[layer.pytorch].bias is not None,
             "tensorflow": convolutions[layer.tensorflow].use_bias,
@@ -175,6 +182,14 @@ def _statements(network: Network, sides: dict[str, ModuleType], settings: Settin
             yield f"STRIDE or PADDING: PyTorch's model has no convolution {ours}"
         if theirs not in convolutions:
             yield f"STRIDE or PADDING: Keras' model has no convolution {theirs}"
+
+
+def _flat(model: Any) -> Iterator[Any]:
+    """The layers of a Keras model, and those of models among them."""
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from _flat(layer)
 
 
 def _schemes(network: Network, sides: dict[str, ModuleType], settings: Settings) -> Iterator[str]:

@@ -114,9 +114,10 @@ def plan(
 
 def build(study: Study, output: str | os.PathLike[str]) -> str:
     """The command that builds a study that was made for a row of another: on GPUs on a cluster."""
+    file = shlex.quote(str(output))
     if study.settings.device == "cpu":
-        return f"snakemake --profile profiles/local --configfile {output}"
-    return f"snakemake --profile slurm --configfile {output}    # --profile profiles/local: on a GPU of this machine"
+        return f"snakemake --profile profiles/local --configfile {file}"
+    return f"snakemake --profile slurm --configfile {file}    # --profile profiles/local: on a GPU of this machine"
 
 
 def name_of(row: Trial) -> str:
@@ -134,11 +135,15 @@ def write(study: Study, row: Trial, output: str | os.PathLike[str], seeds: int =
         seeds: how many, beginning after the row's own.
 
     Raises:
-        InputError: no mechanism is left; or the study's results do not say where its dataset or architecture is.
+        InputError: no mechanism is left; one of the two files is there; or the study's results do not say where its
+            dataset or architecture is.
     """
     output = Path(output)
     if output.suffix != ".yaml":
         raise InputError(f"--output: found '{output}'; allowed: a study file, NAME.yaml")
+    for path in (output, output.with_suffix(".csv")):
+        if path.exists():
+            raise InputError(f"--output {output}: {path} is there already; allowed: another name, or delete it")
     if elsewhere := _elsewhere(study, row):
         raise InputError(f"--study: found {study.path}, but {elsewhere}; allowed: the study's file, such as {YOURS}")
     touching = _touching(study, row)

@@ -30,11 +30,12 @@ class CheckpointFile:
     Attributes:
         path: where it lies.
         interval: seconds after which the end of an epoch writes one.
+        used: whether `load` gave one, with which the training went on.
     """
 
     def __init__(self, output: Path, interval: float):
         """Take the trial file's path; nothing is read or written yet."""
-        self.path, self.interval = layout.checkpoint_beside(output), interval
+        self.path, self.interval, self.used = layout.checkpoint_beside(output), interval, False
         self.aside = self.path.with_name(self.path.name + ".unusable")
         # A clock that is set must not matter.
         self.written = time.monotonic()
@@ -66,6 +67,7 @@ class CheckpointFile:
         else:
             differing = sorted(key for key in identity.keys() | theirs.keys() if identity.get(key) != theirs.get(key))
             if not differing:
+                self.used = True
                 _say(f"{self.path}: going on in epoch {checkpoint.epoch} after {checkpoint.steps} steps")
                 return checkpoint
             reason = "it was made with another " + ", ".join(differing)

@@ -95,7 +95,6 @@ def train(
         _report(epoch)
 
     with lock.only_training(output):
-        resumed = checkpoint.path.exists()
         try:
             with watchdog:
                 backend = backends.load(framework, job.settings)
@@ -105,13 +104,13 @@ def train(
         except loop.Stopped as error:
             raise Interrupted(stop.signal, error) from error
         seconds = [round(value, 3) for value in seconds]
-        _write(output, result, started, seconds_per_epoch=seconds, resumed=resumed, **_card(job))
+        _write(output, result, started, seconds_per_epoch=seconds, resumed=checkpoint.used, **_card(job))
         checkpoint.remove()
 
 
 def written(output: Path) -> tuple[Path, ...]:
-    """The files that a training writes: its trial file, views, run record and checkpoint."""
-    beside = (layout.views_beside, layout.run_record_beside, layout.checkpoint_beside)
+    """The files that a training writes: its trial file, views, run record, checkpoint and lock."""
+    beside = (layout.views_beside, layout.run_record_beside, layout.checkpoint_beside, layout.lock_beside)
     return output, *(place(output) for place in beside)
 
 

@@ -70,10 +70,13 @@ def plan(study: Study, framework: str, results: str | os.PathLike[str]) -> Plan:
             continue
         rows.sort(key=changed)
         if len({trainings[row.trial] for row in rows}) == 1:
-            first = next((row for row in rows if file(row).exists()), rows[0])
+            # A file that is there may be of a row that has changed.
+            there = [row for row in rows if file(row).exists()]
+            first = next(filter(finished, there), None) or next(iter(there), rows[0])
         else:
-            carrying = (row for row in rows if layout.views_beside(file(row)).exists())
-            first = next(carrying, None) or next((row for row in rows if not finished(row)), None)
+            there = [row for row in rows if layout.views_beside(file(row)).exists()]
+            first = next(filter(finished, there), None) or next(iter(there), None)
+            first = first or next((row for row in rows if not finished(row)), None)
             if first is None:
                 continue
             with_views.add(first.trial)

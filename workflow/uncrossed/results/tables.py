@@ -179,9 +179,9 @@ def _run(path: Path, trial: str, framework: str) -> dict[str, Any]:
 def _check(path: Path, attributes: dict[str, Any], row: Trial, framework: str, expected: dict[str, Any]) -> None:
     if attributes["framework"] != framework:
         raise InputError(f"{path}: made by {attributes['framework']}; build it again")
-    # The code is each framework's and architecture's own. The first result says what is not known beforehand.
+    # The code is each framework's, architecture's and optimizer's own. The first result says what is not known yet.
     common = {key: attributes[key] for key in origin.STUDY}
-    common |= {f"{row.architecture} {framework} {key}": attributes[key] for key in origin.CODE}
+    common |= {f"{row.architecture} {row.optimizer} {framework} {key}": attributes[key] for key in origin.CODE}
     known = {key: expected.setdefault(key, value) for key, value in common.items()}
     for key in origin.differing(common, known, common):
         raise InputError(f"{path}: made with {key}={common[key]}, others with {known[key]}; build it again")

@@ -105,7 +105,7 @@ def suggest(study: Study, trial: str, folder: str | os.PathLike[str]) -> dict[st
         raise InputError(f"no trial '{trial}' in the search; {nearest(trial, search.places)}")
     history = [read_seen(folder, name, search) for name in search.visible(trial)]
     for seen in history:
-        for name, interval in search.space.subspaces()[search.places[trial].space].items():
+        for name, interval in search.space.subspaces()[search.place(trial).space].items():
             if not interval.low <= getattr(seen.row, name) <= interval.high:
                 raise InputError(
                     f"{Path(folder, layout.suggestion(seen.row.trial))}: inconsistent history: {name} is "
@@ -132,7 +132,7 @@ def next_row(
     architectures: Mapping[str, Architecture] = PACKAGED,
 ) -> tuple[Trial, bool]:
     """The next row of a subspace after a history, and whether that guided it."""
-    place = search.places[trial]
+    place = search.place(trial)
     subspace = search.space.subspaces()[place.space]
     stream = Stream("uncrossed-search-1", search.seed, place.architecture, place.space, place.number)
     guided = place.number >= search.start and search.algorithm != "random"

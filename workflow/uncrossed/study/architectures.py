@@ -1,9 +1,11 @@
 """The architectures that rows may name: the package's, and a study's own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from uncrossed.common.errors import InputError, nearest
+from uncrossed.common.errors import InputError, nearest, shown
+from uncrossed.study.trial import FRAMEWORKS
 from uncrossed.training.architectures import BUILT_IN_ARCHITECTURES, Architecture, load
 
 # In tables: all architectures together.
@@ -32,7 +34,12 @@ class Architectures(Mapping[str, Architecture]):
             KeyError: there is none of that name.
             InputError: its file is none.
         """
-        return load(name, self.own.get(name))
+        try:
+            architecture = load(name, self.own.get(name))
+        except SystemExit as error:  # as its author's code may ask for
+            raise InputError(f"{self.own[name]}: cannot be read as an architecture (SystemExit: {error})") from error
+        check_statements(architecture)
+        return architecture
 
     def __contains__(self, name: object) -> bool:
         """Whether there is one; none is read."""
@@ -55,6 +62,52 @@ class Architectures(Mapping[str, Architecture]):
         if name not in self:
             raise InputError(f"unknown architecture '{name}'; {nearest(name, list(self))}")
         return self[name]
+
+
+def check_statements(architecture: Architecture) -> None:
+    """Refuse an architecture's file whose statements have another form than the docstring of `training.architectures`.
+
+    Raises:
+        InputError: the first such statement, with what is allowed.
+    """
+
+    def number(value: Any) -> bool:
+        return isinstance(value, int | float)
+
+    def several(value: Any, kind: Callable[[Any], bool], count: int | None = None) -> bool:
+        return isinstance(value, tuple | list) and len(value) == (count or len(value)) and all(map(kind, value))
+
+    def name(value: Any) -> bool:
+        return isinstance(value, str)
+
+    def of_both(value: Any, kind: Callable[[Any], bool]) -> bool:
+        return isinstance(value, Mapping) and {*value} == {*FRAMEWORKS} and all(map(kind, value.values()))
+
+    both = "{'pytorch': ..., 'tensorflow': ...}"
+    allowed: dict[str, tuple[Callable[[Any], bool], str]] = {
+        "DRAWS": (lambda value: of_both(value, lambda scheme: isinstance(scheme, Mapping)), f"{both}, each a mapping"),
+        "BATCHNORM": (
+            lambda value: value is None or of_both(value, lambda pair: several(pair, number, 2)),
+            f"{both}, each (MOMENTUM, EPSILON)",
+        ),
+        "DROPOUT": (
+            lambda value: isinstance(value, Mapping) and all(map(name, value)) and all(map(number, value.values())),
+            "{KERAS_LAYER: RATE}",
+        ),
+        "CONV_BIAS": (lambda value: value in (None, *FRAMEWORKS), "'pytorch' or 'tensorflow'"),
+        "STRIDE": (
+            lambda value: several(value, lambda pair: several(pair, lambda side: several(side, name, 2), 2)),
+            "(((PYTORCH_LAYER, PYTORCH_LAYER), (KERAS_LAYER, KERAS_LAYER)), ...)",
+        ),
+        "PADDING": (
+            lambda value: several(value, lambda pair: several(pair, name, 2)),
+            "((PYTORCH_LAYER, KERAS_LAYER), ...)",
+        ),
+    }
+    for statement, (right, form) in allowed.items():
+        found = getattr(architecture, statement)
+        if not right(found):
+            raise InputError(f"{architecture.path}: {statement}: found {shown(found)}; allowed: {form}")
 
 
 PACKAGED = Architectures()

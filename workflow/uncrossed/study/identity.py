@@ -53,7 +53,7 @@ def _path(module: str) -> Path | None:
 
 def _imported(path: Path) -> Iterator[str]:
     """The modules that a module imports, and what may be a module."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{name.name}" for name in node.names)
@@ -70,13 +70,39 @@ class _Bare(ast.NodeTransformer):
         return node
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        self.generic_visit(node)
         if isinstance(node.exc, ast.Call):
             node.exc.args, node.exc.keywords = [], []
         return node
 
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        # Written as it is: Python 3.11 and later versions would choose different quotes.
+        return ast.Name(self._formatted(node))
+
+    def _formatted(self, node: ast.JoinedStr) -> str:
+        """An f-string in the first quotes that its parts leave free, as Python 3.11 writes it."""
+        parts, quotes = [self._part(value) for value in node.values], ["'", '"', '"""', "'''"]
+        for part in filter(None, parts):
+            quotes = [quote for quote in quotes if quote not in part and (len(quote) == 3 or "\n" not in part)]
+            quotes.sort(key=lambda quote, last=part[-1]: quote[0] == last)
+        text = "".join(parts)
+        return f"f{quotes[0]}{text}{quotes[0]}" if quotes else f"f{text!r}"
+
+    def _part(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Constant):
+            text = node.value.replace("{", "{{").replace("}", "}}")
+            return "".join(c if c.isprintable() and c != "\\" else c.encode("unicode_escape").decode() for c in text)
+        text = ast.unparse(self.visit(node.value))
+        if isinstance(node.value, ast.Lambda | ast.IfExp):
+            text = f"({text})"
+        text = f" {text}" if text.startswith("{") else text
+        conversion = f"!{chr(node.conversion)}" if node.conversion != -1 else ""
+        width = ":" + "".join(map(self._part, node.format_spec.values)) if node.format_spec else ""
+        return f"{{{text}{conversion}{width}}}"
+
 
 def _syntax(path: Path) -> str:
-    return ast.unparse(_Bare().visit(ast.parse(path.read_text(encoding="utf-8"))))
+    return ast.unparse(_Bare().visit(ast.parse(path.read_bytes())))
 
 
 def _is_text(node: ast.AST) -> bool:

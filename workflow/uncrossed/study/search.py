@@ -152,9 +152,19 @@ class Search(Model):
             for number in range(self.trials)
         }
 
+    def place(self, trial: str) -> "Place":
+        """Where a trial stands.
+
+        Raises:
+            InputError: the search has none of that name.
+        """
+        if trial not in self.places:
+            raise InputError(f"the search has no trial '{trial}'; {nearest(trial, self.places)}")
+        return self.places[trial]
+
     def visible(self, trial: str) -> list[str]:
-        """The trials that a suggestion is allowed to see, in their order."""
-        place = self.places[trial]
+        """The trials that a suggestion is allowed to see, in their order; raises as `place` does."""
+        place = self.place(trial)
         if place.number < self.start:
             return []
         names = (f"{place.architecture}-s{place.space:02d}-{k:03d}" for k in range(place.number - self.pending + 1))

@@ -86,6 +86,9 @@ class Study:
             )
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+        for name, file in self.architectures.own.items():
+            if not built and not file.is_file():
+                raise InputError(f"{path}: architectures.{name}: {file}: no such file")
         self.semantics = dict(self.configuration.semantics)
         for name, text in self.semantics.items():
             if name in NAMED:
@@ -206,7 +209,7 @@ class Study:
 
     def largest(self, trial: str) -> list[Trial]:
         """The rows of a search's trial that would take the most time and memory."""
-        place = self.search.places[trial]
+        place = self.search.place(trial)
         box = self.search.space.subspaces()[place.space]
         values = {name: interval.high for name, interval in box.items()} | {"architecture": place.architecture}
         values |= self.search.fixed
