@@ -80,9 +80,10 @@ def test_rows_that_come_and_go_train_nothing_that_is_finished(crossed, tmp_path)
     with_semantics(folder, {"0": "native"} | SEMANTICS)
     assert folder.planned() == ["pytorch 0", "tensorflow 0"]
     with_semantics(folder, {trial: text for trial, text in SEMANTICS.items() if trial != "a"})
-    # What was copied from it is copied from another, where that is newer, which keeps its own result: nothing is
-    # trained.
+    # What was copied from it stays, whichever is newer, and what is missing is copied from another.
     (folder.results / "trials/c/pytorch.h5").touch()
+    assert folder.planned("pytorch", "tensorflow") == []
+    (folder.results / "trials/b/pytorch.h5").unlink()
     assert folder.planned() == ["pytorch b"]
     folder.snakemake("results/tiny/trials/b/pytorch.h5")
     log = (folder.results / "logs/trials/b/pytorch.log").read_text()
@@ -94,5 +95,6 @@ def test_a_row_that_becomes_equal_to_a_finished_one_is_made_of_it(crossed, tmp_p
     with_semantics(folder, {"a": "aligned", "d": "aligned"})
     # The file of `a` is there, but of the row that it was.
     assert folder.planned("pytorch", "tensorflow") == ["pytorch a", "tensorflow a"]
-    folder.snakemake("pytorch")
+    folder.snakemake("pytorch", "tensorflow")
     assert "the same training as d: taken" in (folder.results / "logs/trials/a/pytorch.log").read_text()
+    assert folder.planned("pytorch", "tensorflow") == []

@@ -36,8 +36,9 @@ class Plan(NamedTuple):
 def plan(study: Study, framework: str, results: str | os.PathLike[str]) -> Plan:
     """Choose of rows that train to the same weights the one that is trained.
 
-    That is one whose result is there already, else the one with the fewest changed mechanisms. Where views are needed
-    it is one that has them; if none has, one that is not finished; and if all are finished nothing is trained.
+    That is the one whose result is there for the longest time, else the one with the fewest changed mechanisms. Where
+    views are needed it is one that has them; if none has, one that is not finished; and if all are finished nothing is
+    trained.
 
     Args:
         study: the study; of a search no rows are known, and all are trained.
@@ -70,9 +71,10 @@ def plan(study: Study, framework: str, results: str | os.PathLike[str]) -> Plan:
             continue
         rows.sort(key=changed)
         if len({trainings[row.trial] for row in rows}) == 1:
-            # A file that is there may be of a row that has changed.
+            # A file that is there may be of a row that has changed. The oldest result is newer than no copy of it.
             there = [row for row in rows if file(row).exists()]
-            first = next(filter(finished, there), None) or next(iter(there), rows[0])
+            oldest = min(filter(finished, there), key=lambda row: file(row).stat().st_mtime_ns, default=None)
+            first = oldest or next(iter(there), rows[0])
         else:
             there = [row for row in rows if layout.views_beside(file(row)).exists()]
             first = next(filter(finished, there), None) or next(iter(there), None)
