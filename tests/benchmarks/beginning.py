@@ -59,6 +59,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path, help="the study's folder in results/")
     folder, every = parser.parse_args().study, rows()
+    if not folder.is_dir():
+        sys.exit(f"{Path(__file__).name}: {folder}: no such folder; allowed: the folder of a build, in results/")
     kept = read("beginning.csv", BEGINNING)
     names = [
         name
@@ -67,8 +69,6 @@ def main() -> None:
         and PACKAGED[every[name].architecture].BATCHNORM
         and (folder / layout.trial_file(name, "tensorflow")).is_file()
     ]
-    if not folder.is_dir():
-        sys.exit(f"{Path(__file__).name}: {folder}: no such folder; allowed: the folder of a build, in results/")
     if not names:
         return
     try:

@@ -226,15 +226,12 @@ def order_lines(trials: pd.DataFrame, every: dict[str, Trial], reference: pd.Dat
     each = of(gaps(trials, every), "densenet121").pivot(index="base", columns="aligned", values=DIFFERENCE)
     published = reference.set_index("trial").loc[each.index, DIFFERENCE]
     everything = max(each.columns, key=len)
-    # The others are none, one of them, or both.
-    befores = [(), *((one,) for one in everything), None]
-    body = [["nothing", *[""] * len(befores), root(each[()] - published)]]
+    body = [["nothing", *[""] * (len(everything) + 2), root(each[()] - published)]]
     for factor in everything:
         cells = []
-        for before in befores:
-            before = tuple(one for one in everything if one != factor) if before is None else before
+        for before in ((), *((one,) for one in everything), tuple(one for one in everything if one != factor)):
             after = tuple(one for one in everything if one in (*before, factor))
-            cells.append(mean(each[before] - each[after]) if factor not in before else "-")
+            cells.append("-" if factor in before else mean(each[before] - each[after]))
         body.append([factor, *cells, root(each[(factor,)] - published)])
     head = f"aligned | as the first | {' | '.join(f'after {one}' for one in everything)} | as the last"
     return lines(f"{head} | then from the published gaps", body)

@@ -27,6 +27,12 @@ def text():
 
 
 @pytest.fixture(scope="module")
+def parts():
+    """The page's tables by name."""
+    return explained_page.parts()
+
+
+@pytest.fixture(scope="module")
 def reference():
     """The published pairs by name."""
     return explained.published().set_index("trial", drop=False)
@@ -72,11 +78,14 @@ def parts_of(one: Attribution) -> list[Contribution]:
     return [found[factor] for factor in FACTORS]
 
 
-def by_corner(values: pd.Series, pattern: str = "densenet121-.*-[01]{3}") -> pd.DataFrame:
-    """Values of trials, pairs x combinations such as `010`: initial weights, epsilons, momentum are aligned or not."""
-    own = values[values.index.str.match(f"{pattern}$")].dropna()
-    base, corner = own.index.str.rpartition("-").to_frame(index=False)[[0, 2]].to_numpy().T
-    return pd.Series(own.to_numpy(), [base, corner]).unstack()
+def by_corner(values: pd.Series) -> pd.DataFrame:
+    """DenseNet121's values, pairs x combinations such as `010`: initial weights, epsilons, momentum are aligned or not.
+
+    Args:
+        values: by trial.
+    """
+    own = values[values.index.str.match("densenet121-.*-[01]{3}$")].dropna()
+    return pd.Series(own.to_numpy(), [own.index.str[:-4], own.index.str[-3:]]).unstack()
 
 
 def test_how_near_a_rebuild_is(text, reference, imitation, natives):
@@ -140,7 +149,7 @@ def test_what_holds_for_few_steps_alone(text, reference, alone):
     ) in text
 
 
-def test_what_orders_change(text, reference, imitation, alone):
+def test_what_orders_change(text, parts, reference, imitation, alone):
     gaps = by_corner(alone.set_index("trial")["difference"])
     away = root(gaps["010"] - reference.loc[gaps.index, "difference"])
     taken_off = (
@@ -151,7 +160,7 @@ def test_what_orders_change(text, reference, imitation, alone):
     )
     first, after_weights, after_momentum, last = map(mean, taken_off)
     line = f"| epsilons | {first} | {after_weights} | - | {after_momentum} | {last} | {away} |"
-    assert line in explained_page.parts()["order"].split("\n")
+    assert line in parts["order"].split("\n")
     means = gaps.mean()
     for factor, what in enumerate(("initial weights", "epsilons", "running statistics make")):
         shares = []
@@ -217,11 +226,10 @@ def test_what_epsilons_and_initial_weights_do_to_training(text, reference, imita
     ) in text
 
 
-def test_whether_both_ways_agree(text, alone, both):
+def test_whether_both_ways_agree(text, parts, alone, both):
     first, second = (by_corner(some.set_index("trial")["difference"]) for some in (alone, both))
     apart = (second - first)[["100", "101", "110", "111"]].dropna()
     line = f"| densenet121 | equal | {len(apart)} | {apart.size} | {mean(apart.mean(axis=1))} | {root(apart.stack())} |"
-    parts = explained_page.parts()
     assert line in parts["both"].split("\n")
     assert f"DenseNet121's gaps are {root(apart.stack())} apart, about as far as those of two seeds of pairs as" in text
     assert "as they were published (.021)" in text
@@ -252,8 +260,8 @@ def test_what_the_beginning_does(text, both):
     assert " and ".join(f"{value:.0f}" for value in resnet50["without_beginning_test_loss"]) in text
 
 
-def test_how_near_recalibration_is_to_the_factorial(text):
-    rows = [line.strip("|").split("|") for line in explained_page.parts()["recalibration"].split("\n")[2:]]
+def test_how_near_recalibration_is_to_the_factorial(text, parts):
+    rows = [line.strip("|").split("|") for line in parts["recalibration"].split("\n")[2:]]
     gaps = pd.DataFrame({name: map(float, values) for name, *values in rows}, ["gap", "aligned", "recalibrated"]).T
     apart = gaps["aligned"] - gaps["recalibrated"]
     assert apart.min() < 0 < apart.max()

@@ -81,7 +81,8 @@ def test_rows_that_come_and_go_train_nothing_that_is_finished(crossed, tmp_path)
     assert folder.planned() == ["pytorch 0", "tensorflow 0"]
     with_semantics(folder, {trial: text for trial, text in SEMANTICS.items() if trial != "a"})
     # What was copied from it stays, whichever is newer, and what is missing is copied from another.
-    (folder.results / "trials/c/pytorch.h5").touch()
+    for suffix in ("json", "h5"):
+        (folder.results / f"trials/c/pytorch.{suffix}").touch()
     assert folder.planned("pytorch", "tensorflow") == []
     (folder.results / "trials/b/pytorch.h5").unlink()
     assert folder.planned() == ["pytorch b"]

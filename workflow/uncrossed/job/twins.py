@@ -73,12 +73,12 @@ def plan(study: Study, framework: str, results: str | os.PathLike[str]) -> Plan:
         if len({trainings[row.trial] for row in rows}) == 1:
             # A file that is there may be of a row that has changed. The oldest result is newer than no copy of it.
             there = [row for row in rows if file(row).exists()]
-            oldest = min(filter(finished, there), key=lambda row: file(row).stat().st_mtime_ns, default=None)
-            first = oldest or next(iter(there), rows[0])
+            by_age = sorted(there, key=lambda row: file(row).stat().st_mtime_ns)
+            first = next(filter(finished, by_age), None) or next(iter(there), rows[0])
         else:
             there = [row for row in rows if layout.views_beside(file(row)).exists()]
-            first = next(filter(finished, there), None) or next(iter(there), None)
-            first = first or next((row for row in rows if not finished(row)), None)
+            unfinished = (row for row in rows if not finished(row))
+            first = next(filter(finished, there), None) or next(iter(there), None) or next(unfinished, None)
             if first is None:
                 continue
             with_views.add(first.trial)

@@ -38,7 +38,9 @@ def _typed(text: str, column: Any, name: str) -> Any:
     kind = column.dtype.kind if hasattr(column.dtype, "kind") else "O"
     known = column.dropna()
     # What is true or false, or has no value, is a column of objects.
-    if kind == "b" or (len(known) and known.map(lambda value: isinstance(value, bool | np.bool_)).all()):
+    if kind == "b" or (
+        kind == "O" and len(known) and known.map(lambda value: isinstance(value, bool | np.bool_)).all()
+    ):
         if text.lower() not in ("true", "false"):
             raise InputError(f"column '{name}': found '{text}'; allowed: true or false")
         return text.lower() == "true"

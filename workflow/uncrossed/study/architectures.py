@@ -1,6 +1,7 @@
 """The architectures that rows may name: the package's, and a study's own."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,7 @@ class Architectures(Mapping[str, Architecture]):
             KeyError: there is none of that name.
             InputError: its file is none.
         """
-        try:
-            architecture = load(name, self.own.get(name))
-        except SystemExit as error:  # as its author's code may ask for
-            raise InputError(f"{self.own[name]}: cannot be read as an architecture (SystemExit: {error})") from error
-        check_statements(architecture)
-        return architecture
+        return _own(name, self.own[name]) if name in self.own else load(name)
 
     def __contains__(self, name: object) -> bool:
         """Whether there is one; none is read."""
@@ -62,6 +58,17 @@ class Architectures(Mapping[str, Architecture]):
         if name not in self:
             raise InputError(f"unknown architecture '{name}'; {nearest(name, list(self))}")
         return self[name]
+
+
+@cache
+def _own(name: str, path: Path) -> Architecture:
+    """A user's own architecture, whose statements are checked once."""
+    try:
+        architecture = load(name, path)
+    except SystemExit as error:  # as its author's code may ask for
+        raise InputError(f"{path}: cannot be read as an architecture (SystemExit: {error})") from error
+    check_statements(architecture)
+    return architecture
 
 
 def check_statements(architecture: Architecture) -> None:
